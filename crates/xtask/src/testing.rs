@@ -1,0 +1,116 @@
+//! `cargo xtask test`: what the tests need, the tests, and what they left out.
+//!
+//! A test that lacks its data writes the reason to a file of its own name below target/skipped and
+//! returns; this module tells them, so that nothing is left out unseen.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, bail};
+
+use crate::processes::{cargo, run as run_process, succeeds};
+use crate::workspace::{File, read_folder};
+
+/// A program the tests start, and the packages that have it on Debian and its kin.
+#[derive(Clone, Copy, Debug)]
+struct Tool {
+    program: &'static str,
+    packages: &'static str,
+}
+
+const TOOLS: &[Tool] = &[
+    Tool { program: "cc", packages: "gcc libc6-dev" },
+    Tool { program: "python3", packages: "python3" },
+];
+
+/// How packages can be installed here.
+#[derive(Clone, Copy, Debug)]
+enum Installer {
+    Root,
+    Sudo,
+    Nobody,
+}
+
+pub(crate) fn run(root: &Path, arguments: &[&str]) -> anyhow::Result<ExitCode> {
+    let (data_required, filter) = match arguments {
+        ["--require-data", rest @ ..] => (true, rest),
+        rest => (false, rest),
+    };
+    let filter = match filter {
+        [] => &[],
+        ["--", filter @ ..] => filter,
+        [unknown, ..] => bail!("unexpected argument {unknown:?}; filters come after --"),
+    };
+    let root = root.canonicalize().with_context(|| format!("cannot find {root:?}"))?;
+    provide_tools()?;
+    let folder = root.join("target/skipped");
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).with_context(|| format!("cannot clear {folder:?}"))?;
+    }
+    std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {folder:?}"))?;
+
+    let outcome = run_tests(&root, filter);
+    if let Err(error) = &outcome {
+        eprintln!("{error:#}");
+    }
+    let mut skipped = Vec::new();
+    read_folder(&folder, "", &mut skipped)?;
+    if data_required && !skipped.is_empty() {
+        eprintln!("--require-data: a skipped test fails; see TIERLINE_REFERENCE_DATA");
+    }
+    print!("{}", report(&skipped));
+    let complete = skipped.is_empty() || !data_required;
+    Ok(if outcome.is_ok() && complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// End-to-end tests start the built binaries, so those are built first.
+fn run_tests(root: &Path, filter: &[&str]) -> anyhow::Result<()> {
+    run_process(cargo(root, &["build", "--workspace", "--bins", "--locked"]))?;
+    // Absolute, since each test runs in the folder of its own package.
+    let named = std::env::var_os("TIERLINE_REFERENCE_DATA").map(PathBuf::from);
+    let data = std::path::absolute(named.unwrap_or_else(|| root.join("../shared/data")))?;
+    let mut tests = if succeeds("cargo", &["nextest", "--version"]) {
+        cargo(root, &["nextest", "run", "--workspace", "--locked"])
+    } else {
+        cargo(root, &["test", "--workspace", "--locked", "--no-fail-fast", "--"])
+    };
+    run_process(tests.args(filter).env("TIERLINE_REFERENCE_DATA", data))
+}
+
+/// One line per skipped test and, always last, their count.
+fn report(skipped: &[File]) -> String {
+    let line = |file: &File| format!("skipped: {} ({})\n", file.path, file.text.trim());
+    let lines: String = skipped.iter().map(line).collect();
+    format!("{lines}skipped: {}\n", skipped.len())
+}
+
+fn provide_tools() -> anyhow::Result<()> {
+    let is_missing = |tool: &&Tool| !succeeds(tool.program, &["--version"]);
+    let missing: Vec<Tool> = TOOLS.iter().filter(is_missing).copied().collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let is_root = || Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout == b"0\n");
+    let installer = match succeeds("apt-get", &["--version"]) {
+        true if is_root() => Installer::Root,
+        true if succeeds("sudo", &["-n", "true"]) => Installer::Sudo,
+        _ => Installer::Nobody,
+    };
+    run_process(Command::new("sh").arg("-c").arg(plan_installation(&missing, installer)?))
+}
+
+/// The command that installs what is missing, or a request to whoever can.
+fn plan_installation(missing: &[Tool], installer: Installer) -> anyhow::Result<String> {
+    let packages: Vec<&str> = missing.iter().map(|tool| tool.packages).collect();
+    let packages = packages.join(" ");
+    let prefix = match installer {
+        Installer::Root => "",
+        Installer::Sudo => "sudo -n ",
+        Installer::Nobody => bail!("the tests need {packages}: install them, then try again"),
+    };
+    let install = "env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends";
+    Ok(format!("{prefix}apt-get update && {prefix}{install} {packages}"))
+}
+
+#[cfg(test)]
+mod tests;
