@@ -1,0 +1,185 @@
+//! Clients and what they say of themselves (docs/data-model.md, "State vectors").
+
+use crate::{ClientId, Invalid, SiteCode, Timestamp, UpdateId, UpdateRef};
+
+/// Who runs a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientKind {
+    Agent,
+    Simulated,
+}
+
+impl ClientKind {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ClientKind::Agent => "agent",
+            ClientKind::Simulated => "simulated",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Result<ClientKind, Invalid> {
+        match name {
+            "agent" => Ok(ClientKind::Agent),
+            "simulated" => Ok(ClientKind::Simulated),
+            _ => Err(Invalid::new("client kind", format!("there is no kind \"{name}\""))),
+        }
+    }
+}
+
+/// A managed computer, owned by its assigned primary site.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientRecord {
+    pub id: ClientId,
+    pub kind: ClientKind,
+    pub name: String,
+    pub site: SiteCode,
+    /// Such as `linux debian 12` or `windows 10.0.26100`.
+    pub os: String,
+    pub architecture: String,
+    pub agent_version: String,
+    /// No finer than a day, so that a heartbeat is not a change (DRS-06).
+    pub seen_on: Timestamp,
+}
+
+/// The four compliance states of an update on a client (COMP-03 … COMP-14).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ComplianceState {
+    Unknown,
+    NotRequired,
+    Required,
+    Installed,
+}
+
+impl ComplianceState {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ComplianceState::Unknown => "unknown",
+            ComplianceState::NotRequired => "not_required",
+            ComplianceState::Required => "required",
+            ComplianceState::Installed => "installed",
+        }
+    }
+}
+
+/// Progress of one update on a client: topic 402 with its documented numbers (STATE-08).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum EnforcementState {
+    WaitingForContent = 2,
+    PendingRestart = 9,
+    Installed = 10,
+    Failed = 11,
+    Downloading = 12,
+    Downloaded = 13,
+    DownloadFailed = 14,
+    Installing = 8,
+}
+
+impl EnforcementState {
+    pub const ALL: [EnforcementState; 8] = [
+        EnforcementState::WaitingForContent,
+        EnforcementState::Installing,
+        EnforcementState::PendingRestart,
+        EnforcementState::Installed,
+        EnforcementState::Failed,
+        EnforcementState::Downloading,
+        EnforcementState::Downloaded,
+        EnforcementState::DownloadFailed,
+    ];
+
+    pub fn from_number(number: u32) -> Result<EnforcementState, Invalid> {
+        let found = EnforcementState::ALL.into_iter().find(|s| u32::from(*s as u8) == number);
+        found
+            .ok_or_else(|| Invalid::new("enforcement state", format!("there is no state {number}")))
+    }
+
+    #[must_use]
+    pub fn is_failure(self) -> bool {
+        matches!(self, EnforcementState::Failed | EnforcementState::DownloadFailed)
+    }
+}
+
+/// Enforcement detail of an item that is in progress or failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Detail {
+    pub item: u32,
+    pub state: EnforcementState,
+    /// Exit code, HRESULT or OS error of the last step.
+    pub code: i32,
+    pub at: Timestamp,
+}
+
+/// Everything a site knows of a client's updates. Encoded canonically: equal content, equal bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vector {
+    pub client: ClientId,
+    /// Drawn anew when a client loses its memory; serials start over with it.
+    pub incarnation: u64,
+    pub serial: u64,
+    /// The highest catalog version a scan has covered.
+    pub covered: u64,
+    pub scanned_at: Timestamp,
+    pub scan_error: Option<String>,
+    /// Something the client said is missing here; a full report closes the gap.
+    pub gap: bool,
+    /// Ascending item numbers.
+    pub required: Vec<u32>,
+    pub installed: Vec<u32>,
+    /// Ascending by item.
+    pub detail: Vec<Detail>,
+}
+
+/// What a client says of one update; absence from a full report means not required.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UpdateState {
+    pub state: ComplianceState,
+    pub enforcement: Option<(EnforcementState, i32)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StateChange {
+    pub update: UpdateRef,
+    pub state: UpdateState,
+    pub at: Timestamp,
+}
+
+/// A batch of state messages of one client, with consecutive serial numbers (STATE-13).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateReport {
+    pub client: ClientId,
+    pub incarnation: u64,
+    pub serial_from: u64,
+    pub serial_to: u64,
+    /// The catalog version of the last scan; 0 before the first.
+    pub covered: u64,
+    pub scanned_at: Timestamp,
+    pub scan_error: Option<String>,
+    /// Whether `changes` is everything the client knows rather than what changed.
+    pub full: bool,
+    pub changes: Vec<StateChange>,
+    /// [`state_digest`] over the client's whole knowledge after `serial_to`.
+    pub digest_after: [u8; 32],
+}
+
+/// What the site answers to a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReportOutcome {
+    Applied,
+    /// Its serials were here already; nothing changed.
+    Known,
+    /// Something is missing: the client shall send everything.
+    SendFull,
+}
+
+/// Digest over the states a client holds, given in ascending order of update id. Not-required
+/// updates are not part of it.
+pub fn state_digest(states: impl IntoIterator<Item = (UpdateId, ComplianceState)>) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    for (id, state) in states {
+        hasher.update(id.as_bytes());
+        hasher.update(&[state as u8]);
+    }
+    *hasher.finalize().as_bytes()
+}

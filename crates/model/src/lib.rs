@@ -1,0 +1,46 @@
+//! The nouns of Tierline and the rules that need nothing but them.
+//!
+//! Owns what a site code, an update, a deployment, a position or a state *is*. Refuses to know
+//! how any of it is stored, sent or shown: no serialization, no sockets, no clock. Constructors
+//! that can be given nonsense return [`Invalid`], which names the field and the reason.
+
+mod client;
+mod content;
+mod deploy;
+mod digest;
+mod error;
+mod identity;
+mod ids;
+mod policy;
+mod site;
+mod status;
+mod stream;
+mod time;
+mod update;
+
+pub use client::{
+    ClientKind, ClientRecord, ComplianceState, Detail, EnforcementState, ReportOutcome,
+    StateChange, StateReport, UpdateState, Vector, state_digest,
+};
+pub use content::{ContentFile, ContentManifest, ContentState, DistributionState};
+pub use deploy::{
+    ALL_SYSTEMS, Collection, CollectionRule, Deployment, Intent, Package, PackageFile, UpdateGroup,
+};
+pub use digest::{Sha1, Sha256};
+pub use error::{ErrorClass, Invalid, error_chain};
+pub use identity::{PeerIdentity, PeerKind};
+pub use ids::{ClientId, DeploymentId, HierarchyId, ObjectCode, RoleId, SiteCode, UpdateId};
+pub use policy::{
+    AssignedFile, AssignedUpdate, Assignment, ClientSettings, PolicyHead, ServerList, ServerRef,
+};
+pub use site::{KeyStatement, Revocation, RoleKind, RoleRecord, SiteKind, SiteRecord};
+pub use status::{Severity, StatusMessage};
+pub use stream::{Direction, Epoch, Group, Kind, Owner, Position, StreamDigest, StreamId};
+pub use time::Timestamp;
+pub use update::{
+    CatalogVersion, Category, CategoryKind, Item, ItemFile, LocalizedText, MsrcSeverity, UpdateRef,
+    set_digest,
+};
+
+#[cfg(test)]
+mod tests;

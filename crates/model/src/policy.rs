@@ -1,0 +1,71 @@
+//! Policy: what a client is told, in signed heads over shared, immutable parts.
+
+use crate::{
+    ClientId, DeploymentId, HierarchyId, Intent, RoleKind, Sha256, SiteCode, Timestamp, UpdateRef,
+};
+
+/// The signed head of one client's policy. Its signature covers the canonical encoding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyHead {
+    pub hierarchy: HierarchyId,
+    pub site: SiteCode,
+    pub client: ClientId,
+    /// The client's incarnation when the head was made.
+    pub incarnation: u64,
+    /// Only grows for a client and incarnation; a client refuses a lower one.
+    pub version: u64,
+    pub signed_at: Timestamp,
+    pub expires: Timestamp,
+    pub parts: Vec<Sha256>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AssignedFile {
+    pub name: String,
+    pub size: u64,
+    pub sha256: Sha256,
+}
+
+/// An update a client may act on, with the digest of the one document that describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AssignedUpdate {
+    pub update: UpdateRef,
+    pub document: Sha256,
+    /// Empty while the content is in no package ("waiting for content").
+    pub files: Vec<AssignedFile>,
+}
+
+/// A part: one deployment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assignment {
+    pub deployment: DeploymentId,
+    pub name: String,
+    pub intent: Intent,
+    pub available_at: Timestamp,
+    pub deadline: Option<Timestamp>,
+    pub updates: Vec<AssignedUpdate>,
+}
+
+/// A part: settings of the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientSettings {
+    pub policy_poll_ms: u64,
+    pub state_batch_ms: u64,
+    pub scan_interval_ms: u64,
+    /// A scan against an older catalog than this does not count (STATE-02).
+    pub catalog_version: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerRef {
+    pub kind: RoleKind,
+    pub site: SiteCode,
+    pub url: String,
+    pub http_url: String,
+}
+
+/// A part: the servers a client may use, nearest site first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerList {
+    pub servers: Vec<ServerRef>,
+}
