@@ -1,0 +1,36 @@
+//! Limits of the wire, kept by both sides.
+
+/// The largest gRPC message anybody accepts. Batches and pages are cut far below it.
+pub const MESSAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// A batch of replicated changes is closed when it reaches this size.
+pub const BATCH_BYTES: usize = 192 * 1024;
+
+/// The largest plain size of a batch: one whole transaction may exceed [`BATCH_BYTES`], and a
+/// transaction has at most [`TRANSACTION_BYTES_MAX`] of bodies.
+pub const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Most objects in one transaction of an owner.
+pub const TRANSACTION_OBJECTS_MAX: usize = 1_000;
+
+/// Most bytes of bodies in one transaction of an owner.
+pub const TRANSACTION_BYTES_MAX: usize = 1024 * 1024;
+
+/// The largest body of a replicated object: it must fit a transaction.
+pub const BODY_BYTES_MAX: usize = TRANSACTION_BYTES_MAX;
+
+/// Piece of a file in one message.
+pub const FILE_CHUNK_BYTES: usize = 256 * 1024;
+
+/// Documents or items in one page of a catalog stream, and their bytes.
+pub const PAGE_ITEMS: usize = 200;
+pub const PAGE_BYTES: usize = 1024 * 1024;
+
+/// Part of a catalog file handed to a software update point in one message.
+pub const IMPORT_PART_BYTES: usize = 1024 * 1024;
+
+/// Most state changes in one report; a client splits larger ones.
+pub const REPORT_CHANGES_MAX: usize = 20_000;
+
+/// Most reports in one submission of a management point.
+pub const REPORTS_MAX: usize = 256;
