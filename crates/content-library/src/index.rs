@@ -1,0 +1,118 @@
+//! The index: what is known of each file in place, and who needs it.
+
+use std::fmt;
+
+use model::{ObjectCode, Sha1, Sha256, Timestamp, UpdateRef};
+use sqlite_engine::{Error, ReadTx, Row, RowResult, Schema, WriteTx, params, parse_column};
+
+pub(crate) const SCHEMA: Schema = Schema {
+    name: "content index",
+    application_id: 0x544c_4349, // "TLCI"
+    migrations: &[include_str!("../schema/0001_create_index.sql")],
+};
+
+/// A complete file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileRecord {
+    pub sha256: Sha256,
+    pub sha1: Sha1,
+    pub size: u64,
+    /// Upstream vouched for it by SHA-1 alone.
+    pub is_weak: bool,
+    /// When its digest was last computed from what is on disk.
+    pub verified_at: Timestamp,
+}
+
+/// Who needs files.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Holder {
+    Package { code: ObjectCode, version: u32 },
+    Update(UpdateRef),
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Holder::Package { code, version } => write!(f, "package {code} {version}"),
+            Holder::Update(UpdateRef { id, revision }) => write!(f, "update {id} {revision}"),
+        }
+    }
+}
+
+const RECORD: &str = "SELECT sha256, sha1, size, is_weak, verified_at FROM file";
+
+fn record(row: &Row<'_>) -> RowResult<FileRecord> {
+    Ok(FileRecord {
+        sha256: sha256(row)?,
+        sha1: parse_column(row, 1, |bytes: Vec<u8>| Sha1::from_slice(&bytes))?,
+        size: row.get(2)?,
+        is_weak: row.get(3)?,
+        verified_at: Timestamp(row.get(4)?),
+    })
+}
+
+fn sha256(row: &Row<'_>) -> RowResult<Sha256> {
+    parse_column(row, 0, |bytes: Vec<u8>| Sha256::from_slice(&bytes))
+}
+
+pub(crate) fn find(tx: &ReadTx, sha256: Sha256) -> Result<Option<FileRecord>, Error> {
+    tx.query_optional(&format!("{RECORD} WHERE sha256 = ?1"), [&sha256.0], record)
+}
+
+/// A file that upstream named by SHA-1 and size alone.
+pub(crate) fn find_sha1(tx: &ReadTx, sha1: Sha1, size: u64) -> Result<Option<FileRecord>, Error> {
+    let sql = format!("{RECORD} WHERE sha1 = ?1 AND size = ?2");
+    tx.query_optional(&sql, params![&sha1.0, size], record)
+}
+
+pub(crate) fn all(tx: &ReadTx) -> Result<Vec<FileRecord>, Error> {
+    tx.query_all(&format!("{RECORD} ORDER BY sha256"), [], record)
+}
+
+/// Records a verified file. Known weakness ends once somebody vouched by SHA-256.
+pub(crate) fn put(tx: &WriteTx, file: &FileRecord) -> Result<(), Error> {
+    let sql = "INSERT INTO file VALUES (?1, ?2, ?3, ?4, ?5, NULL)
+               ON CONFLICT (sha256) DO UPDATE SET is_weak = min(is_weak, excluded.is_weak),
+                   verified_at = max(verified_at, excluded.verified_at), condemned_at = NULL";
+    let FileRecord { sha256, sha1, size, is_weak, verified_at } = file;
+    tx.execute(sql, params![&sha256.0, &sha1.0, size, is_weak, verified_at.0]).map(drop)
+}
+
+pub(crate) fn mark_verified(tx: &WriteTx, sha256: Sha256, at: Timestamp) -> Result<(), Error> {
+    let sql = "UPDATE file SET verified_at = max(verified_at, ?2) WHERE sha256 = ?1";
+    tx.execute(sql, params![&sha256.0, at.0]).map(drop)
+}
+
+/// Says whether there was such a row.
+pub(crate) fn remove(tx: &WriteTx, sha256: Sha256) -> Result<bool, Error> {
+    Ok(tx.execute("DELETE FROM file WHERE sha256 = ?1", [&sha256.0])? > 0)
+}
+
+/// Says that `holder` needs exactly `files`; none forgets it.
+pub(crate) fn set_references(tx: &WriteTx, holder: &str, files: &[Sha256]) -> Result<(), Error> {
+    tx.execute("DELETE FROM reference WHERE holder = ?1", [holder])?;
+    for file in files {
+        tx.execute("INSERT OR IGNORE INTO reference VALUES (?1, ?2)", params![holder, &file.0])?;
+    }
+    Ok(())
+}
+
+/// One pass of the collector. A file without a holder is condemned; a file condemned `before`
+/// that moment, and still without a holder, loses its row and is returned.
+pub(crate) fn collect(
+    tx: &WriteTx,
+    now: Timestamp,
+    before: Timestamp,
+) -> Result<Vec<FileRecord>, Error> {
+    let held = "sha256 IN (SELECT sha256 FROM reference)";
+    let pardon =
+        format!("UPDATE file SET condemned_at = NULL WHERE condemned_at IS NOT NULL AND {held}");
+    tx.execute(&pardon, [])?;
+    let condemned =
+        tx.query_all(&format!("{RECORD} WHERE condemned_at <= ?1"), [before.0], record)?;
+    tx.execute("DELETE FROM file WHERE condemned_at <= ?1", [before.0])?;
+    let condemn =
+        format!("UPDATE file SET condemned_at = ?1 WHERE condemned_at IS NULL AND NOT {held}");
+    tx.execute(&condemn, [now.0])?;
+    Ok(condemned)
+}

@@ -1,0 +1,104 @@
+//! Receiving one file, in parts, across interruptions.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use ambient::failpoint;
+use bytes::Bytes;
+use model::{Sha1, Sha256};
+
+use crate::error::Error;
+use crate::index::FileRecord;
+use crate::library::ContentLibrary;
+use crate::limits;
+use crate::shelf::Claim;
+use crate::store::Digests;
+
+/// What is known of a file before it is here. Everything given is checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// For messages only.
+    pub name: String,
+    pub size: Option<u64>,
+    pub sha256: Option<Sha256>,
+    pub sha1: Option<Sha1>,
+}
+
+impl Expected {
+    pub(crate) fn size_max(&self) -> u64 {
+        self.size.unwrap_or(limits::FILE_BYTES_MAX)
+    }
+
+    /// Names the partial, so that an interrupted receipt of the same file is found again.
+    pub(crate) fn key(&self) -> Result<String, Error> {
+        match (self.sha256, self.sha1) {
+            (Some(sha256), _) => Ok(sha256.to_string()),
+            (None, Some(sha1)) => Ok(format!("sha1-{sha1}")),
+            (None, None) => Err(Error::NoDigest { name: self.name.clone() }),
+        }
+    }
+
+    pub(crate) fn check(&self, found: &Digests) -> Result<(), Error> {
+        let (name, actual) = (self.name.clone(), *found);
+        match *self {
+            Expected { size: Some(expected), .. } if expected != actual.size => {
+                Err(Error::WrongSize { name, expected, actual: actual.size })
+            }
+            Expected { sha256: Some(expected), .. } if expected != actual.sha256 => {
+                Err(Error::WrongSha256 { name, expected, actual: actual.sha256 })
+            }
+            Expected { sha1: Some(expected), .. } if expected != actual.sha1 => {
+                Err(Error::WrongSha1 { name, expected, actual: actual.sha1 })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A file on its way. Dropping it keeps what was received; the next receipt goes on from there.
+#[derive(Debug)]
+pub struct Receipt {
+    pub(crate) library: ContentLibrary,
+    pub(crate) expected: Expected,
+    pub(crate) claim: Claim,
+    pub(crate) file: Arc<File>,
+    pub(crate) offset: u64,
+}
+
+impl Receipt {
+    /// How many bytes are here; the next one to fetch.
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Appends `bytes`, which start at `offset` of the file. More than expected is refused and
+    /// what was received is dropped.
+    pub async fn write(&mut self, offset: u64, bytes: Bytes) -> Result<(), Error> {
+        let name = || self.expected.name.clone();
+        if offset != self.offset {
+            let (expected, actual) = (self.offset, offset);
+            return Err(Error::WrongOffset { name: name(), expected, actual });
+        }
+        let (end, allowed) = (offset.saturating_add(bytes.len() as u64), self.expected.size_max());
+        let path = self.claim.path().to_owned();
+        if end > allowed {
+            self.library.on_shelf(move |shelf| shelf.store.remove(&path)).await?;
+            return Err(Error::TooLarge { name: name(), actual: end, allowed });
+        }
+        let file = Arc::clone(&self.file);
+        let append = move || file.write_all_at(&bytes, offset).map_err(Error::file("write", &path));
+        self.library.on_shelf(move |_| append()).await?;
+        failpoint("content.partial");
+        self.offset = end;
+        Ok(())
+    }
+
+    /// Verifies the whole file from disk, makes it durable and visible. If it is not what was
+    /// expected it is dropped, and the error says how it differs.
+    pub async fn finish(self) -> Result<FileRecord, Error> {
+        let Receipt { library, expected, claim, file, .. } = self;
+        library.on_shelf(move |shelf| shelf.place(claim.path(), &file, &expected)).await
+    }
+}
