@@ -1,0 +1,250 @@
+//! The command line and the life of a process.
+//!
+//! Owns the fixed order: arguments, configuration, logs, pki, serve until a signal, bounded end,
+//! exit code. Refuses to know what is served; [`Program`] says.
+
+use std::error::Error as StdError;
+use std::ffi::OsString;
+use std::future::Future;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ambient::Ambient;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use model::error_chain;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{interval, timeout};
+use tokio_util::sync::CancellationToken;
+use transport::TcpConnect;
+use trust::JoinToken;
+
+use crate::{Error, Health, Joining, Log, Metrics, Pki, Problems, config, join};
+
+/// A signal is followed by this much time to end in order; service managers allow 90 seconds.
+const END_MAX: Duration = Duration::from_secs(30);
+
+/// Histograms are folded this often, so that they do not grow while nobody reads them.
+const METRICS_UPKEEP: Duration = Duration::from_secs(5);
+
+/// How a command ended.
+pub type Outcome = Result<(), Box<dyn StdError + Send + Sync>>;
+
+/// What every configuration holds.
+#[derive(Clone, Debug)]
+pub struct Base {
+    pub data: PathBuf,
+    pub log: Log,
+}
+
+/// What a running process is given.
+#[derive(Debug)]
+pub struct Process {
+    pub ambient: Ambient,
+    pub pki: Pki,
+    pub health: Health,
+    pub metrics: Metrics,
+    /// Cancelled by SIGTERM or SIGINT.
+    pub shutdown: CancellationToken,
+}
+
+/// What to restore, offline.
+#[derive(Clone, Debug)]
+pub struct Restore {
+    pub file: PathBuf,
+    /// Whether changes nobody else has may be given up.
+    pub accept_loss: bool,
+}
+
+/// A server binary.
+pub trait Program {
+    /// Of the binary, such as `tierline-primary`.
+    const NAME: &'static str;
+    type File: Serialize + DeserializeOwned + Default;
+    type Config;
+
+    /// The file as a configuration; every problem is noted, not only the first.
+    fn validate(file: &Self::File, problems: &mut Problems) -> Option<Self::Config>;
+    fn base(config: &Self::Config) -> Base;
+    fn joining(config: &Self::Config) -> Joining;
+
+    /// Serves until `process.shutdown`.
+    fn run(config: Self::Config, process: Process) -> impl Future<Output = Outcome>;
+
+    /// Checks what is stored.
+    fn check(_config: Self::Config) -> impl Future<Output = Outcome> {
+        async { Err("this process stores nothing that could be checked".into()) }
+    }
+
+    fn migrate(_config: Self::Config) -> impl Future<Output = Outcome> {
+        async { Err("this process has no database to migrate".into()) }
+    }
+
+    fn restore(_config: Self::Config, _restore: Restore) -> impl Future<Output = Outcome> {
+        async { Err("this process has no backups; let it join anew".into()) }
+    }
+}
+
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// The TOML file; without one, defaults and environment apply.
+    #[arg(long, global = true, env = "TIERLINE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve until stopped (the default).
+    Run,
+    /// Join a hierarchy with a token, write <data>/pki and exit.
+    Join {
+        #[arg(required_unless_present = "token_file")]
+        token: Option<String>,
+        /// Read the token from a file, so that it stands in no process list.
+        #[arg(long, value_name = "FILE", conflicts_with = "token")]
+        token_file: Option<PathBuf>,
+    },
+    /// Check the configuration and print what is in effect, secrets hidden.
+    CheckConfig,
+    /// Check the database and content.
+    Check,
+    /// Bring the database to this release's form.
+    Migrate,
+    /// Restore the database from a backup; the process must be stopped.
+    Restore {
+        file: PathBuf,
+        /// Go on even if changes that nobody else has are lost.
+        #[arg(long)]
+        accept_loss: bool,
+    },
+    /// Print the release.
+    Version,
+}
+
+/// All of a binary's `main`.
+pub fn main<P: Program>() -> ExitCode {
+    // Our own TLS names its provider; this is for whatever else in the process speaks TLS.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    execute::<P>(std::env::args_os(), environment, &mut std::io::stdout())
+}
+
+fn execute<P: Program>(
+    arguments: impl IntoIterator<Item = OsString>,
+    environment: impl IntoIterator<Item = (String, String)>,
+    output: &mut dyn Write,
+) -> ExitCode {
+    let command = Arguments::command().name(P::NAME).bin_name(P::NAME);
+    let parsed =
+        command.try_get_matches_from(arguments).and_then(|m| Arguments::from_arg_matches(&m));
+    let arguments = match parsed {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help is no failure; nothing is left to do if even the terminal is gone.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    match perform::<P>(arguments, environment, output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "{}: {}", P::NAME, error_chain(&*error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn perform<P: Program>(
+    arguments: Arguments,
+    environment: impl IntoIterator<Item = (String, String)>,
+    output: &mut dyn Write,
+) -> Outcome {
+    let load = || config::load(arguments.config.as_deref(), environment, P::validate);
+    match arguments.command.unwrap_or(Command::Run) {
+        Command::Version => writeln!(output, "{} {}", P::NAME, env!("CARGO_PKG_VERSION"))?,
+        Command::CheckConfig => write!(output, "{}", toml::to_string(&load()?.0)?)?,
+        Command::Run => {
+            let (config, data, runtime) = prepare::<P>(load()?)?;
+            let process = Process {
+                ambient: Ambient::system(),
+                pki: Pki::open(&data)?,
+                health: Health::default(),
+                metrics: Metrics::install()?,
+                shutdown: CancellationToken::new(),
+            };
+            let ended = runtime.block_on(serve::<P>(config, process));
+            // Work that did not end in time must not hold the process.
+            runtime.shutdown_background();
+            ended?;
+        }
+        Command::Join { token, token_file } => {
+            let (config, data, runtime) = prepare::<P>(load()?)?;
+            let text = match token_file {
+                Some(path) => std::fs::read_to_string(path)?,
+                None => token.unwrap_or_default(),
+            };
+            let token: JoinToken = text.parse().map_err(Error::Token)?;
+            let (ambient, pki, joining) =
+                (Ambient::system(), Pki::open(&data)?, P::joining(&config));
+            let joined = join(&ambient, Arc::new(TcpConnect), &pki, &token, &joining);
+            writeln!(output, "joined as {}", runtime.block_on(joined)?.identity)?;
+        }
+        Command::Check => {
+            let (config, _, runtime) = prepare::<P>(load()?)?;
+            runtime.block_on(P::check(config))?;
+        }
+        Command::Migrate => {
+            let (config, _, runtime) = prepare::<P>(load()?)?;
+            runtime.block_on(P::migrate(config))?;
+        }
+        Command::Restore { file, accept_loss } => {
+            let (config, _, runtime) = prepare::<P>(load()?)?;
+            runtime.block_on(P::restore(config, Restore { file, accept_loss }))?;
+        }
+    }
+    Ok(())
+}
+
+type Prepared<P> = (<P as Program>::Config, PathBuf, Runtime);
+
+fn prepare<P: Program>(
+    (_, config): (P::File, P::Config),
+) -> Result<Prepared<P>, Box<dyn StdError + Send + Sync>> {
+    let Base { data, log } = P::base(&config);
+    log.start()?;
+    Ok((config, data, tokio::runtime::Builder::new_multi_thread().enable_all().build()?))
+}
+
+/// Runs until done or, after a signal, for a bounded time.
+async fn serve<P: Program>(config: P::Config, process: Process) -> Outcome {
+    let (shutdown, metrics) = (process.shutdown.clone(), process.metrics.clone());
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut upkeep = interval(METRICS_UPKEEP);
+    let mut running = Box::pin(P::run(config, process));
+    tracing::info!(program = P::NAME, version = env!("CARGO_PKG_VERSION"), "the process started");
+    loop {
+        tokio::select! {
+            biased;
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = upkeep.tick() => metrics.upkeep(),
+            ended = &mut running => return ended,
+        }
+    }
+    tracing::info!("the process is asked to end");
+    shutdown.cancel();
+    let late = |_| format!("requests did not end within {END_MAX:?} and were given up");
+    timeout(END_MAX, running).await.map_err(late)?
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,105 @@
+use axum::body::Body;
+use axum::http::Request;
+use model::PeerKind;
+use serde::Deserialize;
+use tower::ServiceExt as _;
+
+use super::*;
+use crate::{LogSection, routes};
+
+#[derive(Serialize, Deserialize)]
+#[serde(default)]
+struct File {
+    data: String,
+    log: LogSection,
+}
+
+impl Default for File {
+    fn default() -> File {
+        File { data: "/nowhere".to_owned(), log: LogSection::default() }
+    }
+}
+
+struct Stub;
+
+impl Program for Stub {
+    const NAME: &'static str = "tierline-stub";
+    type File = File;
+    type Config = Base;
+
+    fn validate(file: &File, problems: &mut Problems) -> Option<Base> {
+        let log = Log::validate(&file.log, problems);
+        Some(Base { data: file.data.clone().into(), log: log? })
+    }
+
+    fn base(config: &Base) -> Base {
+        config.clone()
+    }
+
+    fn joining(_: &Base) -> Joining {
+        Joining {
+            kind: PeerKind::Client,
+            site_kind: None,
+            name: String::new(),
+            url: String::new(),
+            http_url: String::new(),
+            names: Vec::new(),
+        }
+    }
+
+    async fn run(_: Base, process: Process) -> Outcome {
+        let mut answers = Vec::new();
+        process.health.waiting("database", "is migrating");
+        for path in ["/healthz", "/readyz", "/metrics"] {
+            metrics::counter!("stub_requests_total").increment(1);
+            let routes = routes(process.health.clone(), process.metrics.clone());
+            let request = Request::get(path).body(Body::empty())?;
+            let response = routes.oneshot(request).await?;
+            let status = response.status();
+            let body = axum::body::to_bytes(response.into_body(), 1 << 20).await?;
+            answers.push(format!("{status} {}", String::from_utf8_lossy(&body).trim_end()));
+        }
+        assert_eq!(
+            answers[..2],
+            ["200 OK alive", "503 Service Unavailable database: is migrating"]
+        );
+        assert!(answers[2].contains("stub_requests_total 3"), "{answers:?}");
+        Ok(())
+    }
+}
+
+fn execute_stub(arguments: &[&str], environment: &[(&str, &str)]) -> (ExitCode, String) {
+    let arguments = ["tierline-stub"].iter().chain(arguments).map(OsString::from);
+    let environment = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+    let mut output = Vec::new();
+    let code = execute::<Stub>(arguments, environment, &mut output);
+    (code, String::from_utf8(output).expect("text"))
+}
+
+#[test]
+fn exit_codes_say_how_it_ended() {
+    assert_eq!(execute_stub(&["version"], &[]).0, ExitCode::SUCCESS);
+    assert_eq!(execute_stub(&["--help"], &[]).0, ExitCode::SUCCESS);
+    assert_eq!(execute_stub(&["dance"], &[]).0, ExitCode::from(2));
+    assert_eq!(execute_stub(&["join"], &[]).0, ExitCode::from(2));
+    assert_eq!(execute_stub(&["join", "nonsense"], &[]).0, ExitCode::FAILURE);
+    assert_eq!(execute_stub(&["check"], &[]).0, ExitCode::FAILURE);
+    let bad = [("TIERLINE__LOG__FORMAT", "xml")];
+    assert_eq!(execute_stub(&["check-config"], &bad).0, ExitCode::FAILURE);
+    assert_eq!(execute_stub(&["--config", "/no/such/file", "run"], &[]).0, ExitCode::FAILURE);
+}
+
+#[test]
+fn check_config_prints_what_is_in_effect() {
+    let (code, printed) = execute_stub(&["check-config"], &[("TIERLINE__LOG__FORMAT", "json")]);
+    assert_eq!(code, ExitCode::SUCCESS);
+    assert_eq!(printed, "data = \"/nowhere\"\n\n[log]\nformat = \"json\"\nfilter = \"info\"\n");
+}
+
+#[test]
+fn a_process_runs_and_shows_its_state() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let data = directory.path().display().to_string();
+    assert_eq!(execute_stub(&[], &[("TIERLINE__DATA", &data)]).0, ExitCode::SUCCESS);
+    assert!(directory.path().join("pki").is_dir());
+}
