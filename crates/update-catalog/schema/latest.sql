@@ -1,0 +1,71 @@
+-- schema version 1
+
+CREATE TABLE catalog (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    -- Drawn at creation and at every restore: local revision ids mean nothing without it.
+    server_id BLOB NOT NULL CHECK (length(server_id) = 16),
+    -- The number of the last change; every changed revision takes the next one.
+    changes INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE file (
+    revision INTEGER NOT NULL REFERENCES revision (id) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    sha1 BLOB NOT NULL CHECK (length(sha1) = 20),
+    sha256 BLOB CHECK (length(sha256) = 32),
+    PRIMARY KEY (revision, position)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX file_by_sha1 ON file (sha1);
+
+CREATE INDEX file_by_sha256 ON file (sha256) WHERE sha256 IS NOT NULL;
+
+CREATE TABLE file_source (
+    sha1 BLOB NOT NULL CHECK (length(sha1) = 20),
+    url TEXT NOT NULL,
+    PRIMARY KEY (sha1, url)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE relation (
+    revision INTEGER NOT NULL REFERENCES revision (id) ON DELETE CASCADE,
+    kind TEXT NOT NULL CHECK (kind IN ('category', 'prerequisite', 'bundled', 'superseded')),
+    clause INTEGER NOT NULL,
+    target BLOB NOT NULL CHECK (length(target) = 16),
+    target_revision INTEGER,
+    PRIMARY KEY (revision, kind, clause, target)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX relation_by_target ON relation (target, kind);
+
+CREATE TABLE revision (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    update_id BLOB NOT NULL CHECK (length(update_id) = 16),
+    revision INTEGER NOT NULL,
+    -- Software and drivers; the rest are categories and detectoids.
+    is_item INTEGER NOT NULL,
+    category_kind TEXT,
+    category_parent BLOB,
+    is_latest INTEGER NOT NULL,
+    changed INTEGER NOT NULL,
+    sha256 BLOB NOT NULL CHECK (length(sha256) = 32),
+    size INTEGER NOT NULL,
+    -- Byte-exact, zstd. NULL: removed, kept so that followers hear of it.
+    document BLOB,
+    UNIQUE (update_id, revision)
+) STRICT;
+
+CREATE UNIQUE INDEX revision_by_change ON revision (changed);
+
+CREATE TABLE upstream_anchor (
+    name TEXT PRIMARY KEY,
+    anchor TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE version (
+    version INTEGER PRIMARY KEY,
+    changes INTEGER NOT NULL,
+    items INTEGER NOT NULL,
+    set_digest BLOB NOT NULL CHECK (length(set_digest) = 32)
+) STRICT;

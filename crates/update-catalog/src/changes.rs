@@ -1,0 +1,105 @@
+//! What changed, in pages: documents for agents, items for a site.
+//!
+//! A follower asks for changes after the number it knows until a page is the last one; it then
+//! holds everything of the version that page names. Of several revisions only the latest counts.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use model::{CatalogVersion, CategoryKind, UpdateId, UpdateRef};
+use sqlite_engine::{ReadTx, params, parse_column};
+use update_metadata::{CategoryNode, Document, Extracted, extract};
+
+use crate::catalog::{Catalog, state, update_id, update_ref};
+use crate::documents::{StoredDocument, document};
+use crate::{Error, limits};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change<T> {
+    pub number: u64,
+    pub update: UpdateRef,
+    /// Nothing if the update was removed.
+    pub content: Option<T>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page<T> {
+    pub changes: Vec<Change<T>>,
+    /// Whether there was nothing after this page.
+    pub is_last: bool,
+    /// The last complete version when the page was read.
+    pub version: Option<CatalogVersion>,
+}
+
+impl Catalog {
+    /// Documents changed after change `since`.
+    pub async fn changed_documents(&self, since: u64) -> Result<Page<StoredDocument>, Error> {
+        self.database.read(move |tx| page(tx, since, |_, document| Ok(document))).await
+    }
+
+    /// Items and categories changed after change `since`; detectoids are there as nothing.
+    pub async fn changed_items(&self, since: u64) -> Result<Page<Extracted>, Error> {
+        let mut categories = Categories::default();
+        self.database
+            .read(move |tx| page(tx, since, |tx, stored| categories.extract(tx, &stored)))
+            .await
+    }
+}
+
+fn page<T>(
+    tx: &ReadTx,
+    since: u64,
+    mut make: impl FnMut(&ReadTx, StoredDocument) -> Result<T, Error>,
+) -> Result<Page<T>, Error> {
+    let sql = "SELECT update_id, revision, changed, iif(document IS NULL, 0, size) FROM revision
+               WHERE changed > ?1 AND is_latest ORDER BY changed LIMIT ?2";
+    // One more than a page holds tells whether it is the last.
+    let rows = tx.query_all(sql, params![since, limits::PAGE_CHANGES_MAX + 1], |row| {
+        Ok((update_ref(row)?, row.get::<_, u64>(2)?, row.get::<_, u64>(3)?))
+    })?;
+    let mut bytes = 0;
+    let fits = |(place, (_, _, size)): &(usize, &(UpdateRef, u64, u64))| {
+        bytes += size;
+        *place == 0 || (*place < limits::PAGE_CHANGES_MAX && bytes <= limits::PAGE_BYTES_MAX)
+    };
+    let count = rows.iter().enumerate().take_while(fits).count();
+    let mut changes = Vec::with_capacity(count);
+    for &(update, number, _) in &rows[..count] {
+        let content = document(tx, update)?.map(|stored| make(tx, stored)).transpose()?;
+        changes.push(Change { number, update, content });
+    }
+    let version = state(tx)?.version.map(|(version, _)| version);
+    Ok(Page { changes, is_last: count == rows.len(), version })
+}
+
+/// The categories looked up for one page.
+#[derive(Default)]
+struct Categories(BTreeMap<UpdateId, Option<CategoryNode>>);
+
+impl Categories {
+    fn extract(&mut self, tx: &ReadTx, stored: &StoredDocument) -> Result<Extracted, Error> {
+        let document = Document::parse(stored.xml.as_bytes()).map_err(|error| {
+            Error::ReadDocument { update: stored.update, reason: model::error_chain(&error) }
+        })?;
+        let mut wanted: Vec<UpdateId> = document.categories().collect();
+        while let Some(id) = wanted.pop() {
+            if let Entry::Vacant(unknown) = self.0.entry(id) {
+                let node = *unknown.insert(category(tx, id)?);
+                wanted.extend(node.and_then(|node| node.parent));
+            }
+        }
+        Ok(extract(&document, stored.sha256, &|id| self.0.get(&id).copied().flatten()))
+    }
+}
+
+fn category(tx: &ReadTx, id: UpdateId) -> Result<Option<CategoryNode>, Error> {
+    let sql = "SELECT category_parent, category_kind FROM revision
+               WHERE update_id = ?1 AND is_latest AND document IS NOT NULL
+                 AND category_kind IS NOT NULL";
+    Ok(tx.query_optional(sql, [id.as_bytes()], |row| {
+        let kind = parse_column(row, 1, |name: String| CategoryKind::from_name(&name))?;
+        let has_parent = row.get::<_, Option<Vec<u8>>>(0)?.is_some();
+        let parent = has_parent.then(|| update_id(row, 0)).transpose()?;
+        Ok(CategoryNode { kind, parent })
+    })?)
+}

@@ -1,0 +1,215 @@
+//! Taking in documents, and letting them go.
+
+use model::{CategoryKind, ItemFile, Sha256, UpdateId, UpdateRef};
+use sha2::{Digest as _, Sha256 as Hasher};
+use sqlite_engine::{WriteTx, params};
+use update_metadata::Document;
+use update_metadata::sdp::{FileSource, Rejected};
+use zstd::bulk::Compressor;
+
+use crate::catalog::{Catalog, next_change};
+use crate::documents::sha256;
+use crate::{Error, limits};
+
+/// Documents that are stored together or not at all.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    pub documents: Vec<String>,
+    pub sources: Vec<FileSource>,
+    /// With the last batch of a synchronization: its name, and the anchor upstream gave. A
+    /// synchronization that ends before leaves no anchor and finds what it stored unchanged.
+    pub anchor: Option<(&'static str, String)>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Imported {
+    pub imported: Vec<UpdateRef>,
+    /// Documents that were here, byte for byte.
+    pub unchanged: usize,
+    pub rejected: Vec<Rejected>,
+}
+
+enum Outcome {
+    Imported(UpdateRef),
+    Unchanged,
+    Rejected(Rejected),
+}
+
+impl Catalog {
+    pub async fn import(&self, batch: Batch) -> Result<Imported, Error> {
+        let documents = batch.documents.len();
+        if documents > limits::BATCH_DOCUMENTS_MAX {
+            return Err(Error::ImportBatch { documents });
+        }
+        self.database.write(move |tx| import(tx, &batch)).await
+    }
+
+    /// Removes every revision of these updates and says how many updates were here. Followers
+    /// hear of it; the documents are gone.
+    pub async fn remove(&self, ids: Vec<UpdateId>) -> Result<usize, Error> {
+        self.database
+            .write(move |tx| ids.into_iter().try_fold(0, |sum, id| Ok(sum + remove(tx, id)?)))
+            .await
+    }
+}
+
+fn import(tx: &WriteTx, batch: &Batch) -> Result<Imported, Error> {
+    let compressor = Compressor::new(limits::COMPRESSION_LEVEL);
+    let mut compressor = compressor.map_err(|source| Error::CompressDocument { source })?;
+    let mut result = Imported::default();
+    for (xml, number) in batch.documents.iter().zip(1..) {
+        match import_one(tx, xml, number, &mut compressor)? {
+            Outcome::Imported(update) => result.imported.push(update),
+            Outcome::Unchanged => result.unchanged += 1,
+            Outcome::Rejected(rejected) => result.rejected.push(rejected),
+        }
+    }
+    for FileSource { sha1, url } in &batch.sources {
+        let sql = "INSERT OR IGNORE INTO file_source (sha1, url) VALUES (?1, ?2)";
+        tx.execute(sql, params![sha1.0, url])?;
+    }
+    if let Some((name, anchor)) = &batch.anchor {
+        let sql = "INSERT OR REPLACE INTO upstream_anchor (name, anchor) VALUES (?1, ?2)";
+        tx.execute(sql, params![name, anchor])?;
+    }
+    Ok(result)
+}
+
+fn import_one(
+    tx: &WriteTx,
+    xml: &str,
+    number: usize,
+    compressor: &mut Compressor<'_>,
+) -> Result<Outcome, Error> {
+    let reject = |place: String, reason| Ok(Outcome::Rejected(Rejected { place, reason }));
+    let document = match Document::parse(xml.as_bytes()) {
+        Ok(document) => document,
+        Err(error) => return reject(format!("document {number}"), model::error_chain(&error)),
+    };
+    let UpdateRef { id, revision } = document.update;
+    let digest = Sha256(Hasher::digest(xml.as_bytes()).into());
+    let sql = "SELECT sha256 FROM revision
+               WHERE update_id = ?1 AND revision = ?2 AND document IS NOT NULL";
+    match tx.query_optional(sql, params![id.as_bytes(), revision], |row| sha256(row, 0))? {
+        Some(known) if known == digest => return Ok(Outcome::Unchanged),
+        Some(_) => {
+            let reason = "this revision is here with other content".to_owned();
+            return reject(format!("update {id} revision {revision}"), reason);
+        }
+        None => {}
+    }
+    let packed = compressor.compress(xml.as_bytes());
+    let packed = packed.map_err(|source| Error::CompressDocument { source })?;
+    insert(tx, &document, &Stored { digest, size: xml.len(), packed })?;
+    Ok(Outcome::Imported(document.update))
+}
+
+struct Stored {
+    digest: Sha256,
+    size: usize,
+    packed: Vec<u8>,
+}
+
+fn insert(tx: &WriteTx, document: &Document, stored: &Stored) -> Result<(), Error> {
+    let UpdateRef { id, revision } = document.update;
+    let sql = "DELETE FROM revision WHERE update_id = ?1 AND document IS NULL";
+    tx.execute(sql, [id.as_bytes()])?;
+    let sql = "SELECT revision, category_kind, category_parent FROM revision
+               WHERE update_id = ?1 AND is_latest";
+    let latest = tx.query_optional(sql, [id.as_bytes()], |row| {
+        let kind: Option<String> = row.get(1)?;
+        Ok((row.get::<_, u32>(0)?, kind, row.get::<_, Option<Vec<u8>>>(2)?))
+    })?;
+    let is_latest = latest.as_ref().is_none_or(|(latest, ..)| *latest < revision);
+    if is_latest {
+        let sql = "UPDATE revision SET is_latest = 0 WHERE update_id = ?1 AND is_latest";
+        tx.execute(sql, [id.as_bytes()])?;
+    }
+    let kind = document.category.map(CategoryKind::as_str);
+    let parent = document.category.and_then(|_| document.parent_category());
+    let parent = parent.map(|parent| parent.as_bytes().to_vec());
+    let sql = "INSERT INTO revision (update_id, revision, is_item, category_kind, category_parent,
+                                     is_latest, changed, sha256, size, document)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    let (is_item, changed) = (document.is_item(), next_change(tx)?);
+    let Stored { digest, size, packed } = stored;
+    let values = params![
+        id.as_bytes(),
+        revision,
+        is_item,
+        kind,
+        parent,
+        is_latest,
+        changed,
+        digest.0,
+        size,
+        packed
+    ];
+    tx.execute(sql, values)?;
+    insert_details(tx, document)?;
+    let known = latest.map(|(_, kind, parent)| (kind, parent));
+    if is_latest && kind.is_some() && known != Some((kind.map(str::to_owned), parent)) {
+        touch_members(tx, id)?;
+    }
+    Ok(())
+}
+
+fn insert_details(tx: &WriteTx, document: &Document) -> Result<(), Error> {
+    let row = tx.last_insert_id();
+    let relation = |kind: &str, clause: usize, target: UpdateId, revision: Option<u32>| {
+        let sql = "INSERT OR IGNORE INTO relation (revision, kind, clause, target, target_revision)
+                   VALUES (?1, ?2, ?3, ?4, ?5)";
+        tx.execute(sql, params![row, kind, clause, target.as_bytes(), revision])
+    };
+    for (clause, prerequisite) in document.relations.prerequisites.iter().enumerate() {
+        let kind = if prerequisite.is_category { "category" } else { "prerequisite" };
+        for &target in &prerequisite.any_of {
+            relation(kind, clause, target, None)?;
+        }
+    }
+    for (clause, group) in document.relations.bundled.iter().enumerate() {
+        for member in group {
+            relation("bundled", clause, member.id, Some(member.revision))?;
+        }
+    }
+    for &target in &document.relations.superseded {
+        relation("superseded", 0, target, None)?;
+    }
+    for (position, file) in document.files.iter().enumerate() {
+        let ItemFile { name, size, sha1, sha256 } = file;
+        let sql = "INSERT INTO file (revision, position, name, size, sha1, sha256)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        let sha256 = sha256.as_ref().map(|digest| digest.0);
+        tx.execute(sql, params![row, position, name, size, sha1.0, sha256])?;
+    }
+    Ok(())
+}
+
+/// A category that says something new changes the items of its members.
+fn touch_members(tx: &WriteTx, category: UpdateId) -> Result<(), Error> {
+    let sql = "SELECT DISTINCT member.id FROM relation JOIN revision AS member
+                 ON member.id = relation.revision
+               WHERE target = ?1 AND kind = 'category' AND member.is_item AND member.is_latest
+               ORDER BY member.id";
+    let members: Vec<i64> = tx.query_all(sql, [category.as_bytes()], |row| row.get(0))?;
+    for member in members {
+        let sql = "UPDATE revision SET changed = ?2 WHERE id = ?1";
+        tx.execute(sql, params![member, next_change(tx)?])?;
+    }
+    Ok(())
+}
+
+fn remove(tx: &WriteTx, id: UpdateId) -> Result<usize, Error> {
+    let sql = "DELETE FROM revision WHERE update_id = ?1 AND NOT is_latest";
+    tx.execute(sql, [id.as_bytes()])?;
+    let sql = "SELECT id FROM revision WHERE update_id = ?1 AND document IS NOT NULL";
+    let Some(row) = tx.query_optional(sql, [id.as_bytes()], |row| row.get::<_, i64>(0))? else {
+        return Ok(0);
+    };
+    for sql in ["DELETE FROM relation WHERE revision = ?1", "DELETE FROM file WHERE revision = ?1"]
+    {
+        tx.execute(sql, [row])?;
+    }
+    let sql = "UPDATE revision SET document = NULL, changed = ?2 WHERE id = ?1";
+    tx.execute(sql, params![row, next_change(tx)?]).map_err(Error::from)
+}

@@ -1,0 +1,18 @@
+//! The bounds of this crate, each with its reason.
+
+/// Documents in one batch: a transaction that others wait for no longer than about a second.
+pub const BATCH_DOCUMENTS_MAX: usize = 1_000;
+
+/// Documents in one answer: servers are asked for a hundred at a time.
+pub const DOCUMENTS_MAX: usize = 500;
+
+/// Ids in one question: the list of everything that a public service offers is a fourth of it.
+pub const IDS_MAX: usize = 100_000;
+
+/// Changes in one page, and the size of the documents behind them, so that whatever is in the
+/// catalog a page fits into a few messages. A single larger document makes a page of its own.
+pub const PAGE_CHANGES_MAX: usize = 500;
+pub const PAGE_BYTES_MAX: u64 = 4 << 20;
+
+/// The fastest level that still takes real documents to a fifth.
+pub(crate) const COMPRESSION_LEVEL: i32 = 3;

@@ -1,0 +1,40 @@
+//! What an update document says, and what it means for a computer.
+//!
+//! Owns [`Document`], the typed form of an update document, both ways ([`Document::parse`],
+//! [`Document::to_xml`]); its applicability rules ([`Rule`]) and their three-valued [`evaluate`]
+//! over [`Facts`]; [`extract`], which makes the item an administrator sees; and [`sdp`], which
+//! translates publishers' packages into documents of our own writing.
+//!
+//! Refuses to know where documents are kept, sent or signed: whoever stores one keeps its bytes,
+//! since a document written again need not equal the one that was read. No sockets, files, clock.
+//!
+//! Reading is total over hostile input: it fails with an [`Error`] that names line, column and
+//! path. A rule that cannot be understood is no error: it is [`Truth::Unknown`] when evaluated.
+
+pub mod categories;
+mod document;
+mod error;
+mod evaluate;
+mod extract;
+mod facts;
+pub mod linux;
+mod namespaces;
+#[cfg(test)]
+mod reference;
+mod rule;
+pub mod sdp;
+mod version;
+mod windows;
+
+pub use document::{
+    CommandLine, Document, InstallResult, Installer, Outcome, Prerequisite, Properties, Relations,
+    Rules, UpdateKind,
+};
+pub use error::Error;
+pub use evaluate::{Applicability, Truth, evaluate};
+pub use extract::{CategoryNode, EXTRACTOR_VERSION, Extracted, extract};
+pub use facts::{
+    Architecture, Facts, FileFact, LinuxFacts, MsiProduct, RegistryValue, System, WindowsFacts,
+};
+pub use rule::Rule;
+pub use version::{Comparison, Version};

@@ -1,0 +1,85 @@
+//! SOAP 1.1 envelopes: the frame around every message.
+
+use std::io::BufRead;
+
+use xml_guard::{Event, Tag, XmlGuard, XmlWriter};
+
+use crate::{Error, Fault, Operation, limits};
+
+pub(crate) const SOAP_NAMESPACE: &str = "http://schemas.xmlsoap.org/soap/envelope/";
+
+/// A request or an answer.
+pub trait Message: Sized {
+    const OPERATION: Operation;
+    /// The element in the body and those directly within that lead to the content.
+    const ELEMENTS: &'static [&'static str];
+    /// Bytes a decoder reads at most.
+    const BYTES_MAX: u64 = limits::MESSAGE_BYTES_MAX;
+
+    fn write(&self, xml: &mut XmlWriter);
+
+    /// Reads the content; `tag` is the start tag of the last of [`ELEMENTS`](Message::ELEMENTS).
+    fn read<R: BufRead>(guard: &mut XmlGuard<R>, tag: Tag) -> Result<Self, Error>;
+}
+
+/// The message as UTF-8 text, framed as the original server does it.
+#[must_use]
+pub fn encode<M: Message>(message: &M) -> String {
+    let mut xml = open_body();
+    for (depth, element) in M::ELEMENTS.iter().enumerate() {
+        xml.start(element);
+        if depth == 0 {
+            xml.attribute("xmlns", M::OPERATION.namespace());
+        }
+    }
+    message.write(&mut xml);
+    xml.finish()
+}
+
+/// Reads a message; a fault in its place becomes [`Error::Fault`].
+pub fn decode<M: Message>(input: impl BufRead) -> Result<M, Error> {
+    let mut guard = XmlGuard::new(input, limits::xml_limits(M::BYTES_MAX));
+    find(&mut guard, |tag| tag.is(SOAP_NAMESPACE, "Envelope"), "Envelope")?;
+    find(&mut guard, |tag| tag.is(SOAP_NAMESPACE, "Body"), "Body")?;
+    let (outer, inner) = (M::ELEMENTS[0], &M::ELEMENTS[1..]);
+    let namespace = M::OPERATION.namespace();
+    let wanted = |tag: &Tag| tag.is(namespace, outer) || tag.is(SOAP_NAMESPACE, "Fault");
+    let mut tag = find(&mut guard, wanted, outer)?;
+    if &*tag.ns == SOAP_NAMESPACE {
+        let fault = Fault::read(&guard.read_element(tag)?);
+        return Err(Error::Fault(Box::new(fault)));
+    }
+    for element in inner {
+        tag = find(&mut guard, |tag| tag.local == *element, element)?;
+    }
+    let message = M::read(&mut guard, tag)?;
+    guard.finish()?;
+    Ok(message)
+}
+
+/// An envelope opened up to its body.
+pub(crate) fn open_body() -> XmlWriter {
+    let mut xml = XmlWriter::declared();
+    xml.start("soap:Envelope")
+        .attribute("xmlns:soap", SOAP_NAMESPACE)
+        .attribute("xmlns:xsi", "http://www.w3.org/2001/XMLSchema-instance")
+        .attribute("xmlns:xsd", "http://www.w3.org/2001/XMLSchema")
+        .start("soap:Body");
+    xml
+}
+
+/// The next wanted element on this level; the others are passed over.
+fn find<R: BufRead>(
+    guard: &mut XmlGuard<R>,
+    wanted: impl Fn(&Tag) -> bool,
+    element: &'static str,
+) -> Result<Tag, Error> {
+    loop {
+        match guard.next_event()? {
+            Event::Start(tag) if wanted(&tag) => return Ok(tag),
+            Event::Start(_) => guard.skip_element()?,
+            Event::Text(_) => {}
+            Event::End | Event::Eof => return Err(Error::FindElement { element }),
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! SOAP faults with their typed codes (MS-WSUSSS 2.2.9.3).
+
+use std::fmt;
+
+use uuid::Uuid;
+use xml_guard::Element;
+
+use crate::envelope::open_body;
+use crate::fields::{field, text_or_empty, write};
+use crate::{Error, Operation};
+
+const REASON: &str = "Fault occurred";
+/// How much of a foreign server's explanation is kept; it may be a whole stack trace.
+const REASON_CHARS: usize = 200;
+
+/// What a server could not do; the peer branches on this alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ErrorCode {
+    InvalidParameters,
+    InvalidCookie,
+    InvalidAuthorizationCookie,
+    IncompatibleProtocolVersion,
+    ServerChanged,
+    FileDigestsMissing,
+    InternalServerError,
+    ServerBusy,
+    TooManyIds,
+    /// A code this table does not know; empty if the fault carries none.
+    Other(String),
+}
+
+const CODES: [(&str, ErrorCode); 9] = [
+    ("InvalidParameters", ErrorCode::InvalidParameters),
+    ("InvalidCookie", ErrorCode::InvalidCookie),
+    ("InvalidAuthorizationCookie", ErrorCode::InvalidAuthorizationCookie),
+    ("IncompatibleProtocolVersion", ErrorCode::IncompatibleProtocolVersion),
+    ("ServerChanged", ErrorCode::ServerChanged),
+    ("FileDigestsMissing", ErrorCode::FileDigestsMissing),
+    ("InternalServerError", ErrorCode::InternalServerError),
+    ("ServerBusy", ErrorCode::ServerBusy),
+    ("TooManyIds", ErrorCode::TooManyIds),
+];
+
+impl ErrorCode {
+    fn parse(name: &str) -> ErrorCode {
+        let known = CODES.iter().find(|(known, _)| *known == name);
+        known.map_or_else(|| ErrorCode::Other(name.to_owned()), |(_, code)| code.clone())
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let known = CODES.iter().find(|(_, code)| code == self);
+        match (known, self) {
+            (Some((name, _)), _) => f.write_str(name),
+            (None, ErrorCode::Other(name)) => f.write_str(name),
+            (None, _) => f.write_str("unknown"),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("fault {code} in {method}: {reason} ({message:?}, fault id {id})")]
+pub struct Fault {
+    pub code: ErrorCode,
+    /// The parameter to blame, often empty.
+    pub message: String,
+    pub reason: String,
+    pub id: Uuid,
+    /// The SOAPAction of the failed call, in its quotes.
+    pub method: String,
+}
+
+impl Fault {
+    #[must_use]
+    pub fn new(code: ErrorCode, message: &str, id: Uuid, operation: Operation) -> Fault {
+        let method = operation.soap_action();
+        Fault { code, message: message.to_owned(), reason: REASON.to_owned(), id, method }
+    }
+
+    /// The fault for a request that could not be decoded.
+    #[must_use]
+    pub fn of_request(error: &Error, id: Uuid, operation: Operation) -> Fault {
+        Fault::new(ErrorCode::InvalidParameters, error.parameter(), id, operation)
+    }
+
+    /// The body of a response with HTTP status 500; `actor` is the address of the service.
+    #[must_use]
+    pub fn encode(&self, actor: &str) -> String {
+        let at_server = matches!(self.code, ErrorCode::InternalServerError | ErrorCode::ServerBusy);
+        let mut xml = open_body();
+        xml.start("soap:Fault");
+        xml.leaf("faultcode", if at_server { "soap:Server" } else { "soap:Client" });
+        xml.leaf("faultstring", &self.reason).leaf("faultactor", actor).start("detail");
+        write(&mut xml, "ErrorCode", &self.code);
+        xml.start("Message").text(&self.message).end();
+        write(&mut xml, "ID", self.id);
+        xml.leaf("Method", &self.method);
+        xml.finish()
+    }
+
+    pub(crate) fn read(fault: &Element) -> Fault {
+        let of = |parent: Option<&Element>, name: &str| {
+            let text = parent.map(|parent| text_or_empty(parent, name)).unwrap_or_default();
+            text.trim().chars().take(REASON_CHARS).collect::<String>()
+        };
+        let detail = field(fault, "detail").or_else(|| field(fault, "Detail"));
+        Fault {
+            code: ErrorCode::parse(&of(detail, "ErrorCode")),
+            message: of(detail, "Message"),
+            reason: of(Some(fault), "faultstring"),
+            id: of(detail, "ID").parse().unwrap_or_default(),
+            method: of(detail, "Method"),
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! What one message may cost; both sides keep to these.
+
+use xml_guard::Limits;
+
+/// Bytes of a message other than a revision list. The original server stops at 2,000,000; a
+/// hundred real documents take at most 1.5 MB.
+pub const MESSAGE_BYTES_MAX: u64 = 32 << 20;
+/// Bytes of one text, which is a document in base64 at most.
+pub const TEXT_BYTES_MAX: usize = 8 << 20;
+/// Elements of a message: a hundred updates with a few hundred files each.
+pub const MESSAGE_ELEMENTS_MAX: usize = 250_000;
+/// Nesting; real messages reach 8.
+pub const DEPTH_MAX: usize = 32;
+/// Bytes of a revision list, which the protocol does not page: 126 per revision.
+pub const REVISION_LIST_BYTES_MAX: u64 = 128 << 20;
+/// Revisions of one list; a complete public catalog has some 250,000.
+pub const REVISIONS_MAX: usize = 1_000_000;
+/// Documents whose UTF-16 form is larger travel compressed, as the original server has it.
+pub const PLAIN_DOCUMENT_BYTES_MAX: usize = 5_120;
+/// Bytes of an unpacked document in UTF-16; the largest known have some 10 MB.
+pub const DOCUMENT_BYTES_MAX: usize = 32 << 20;
+/// How many times larger than its cabinet a document may be; real ones reach 60.
+pub const DOCUMENT_RATIO_MAX: usize = 400;
+/// Up to this size the ratio does not matter.
+pub const DOCUMENT_HARMLESS_BYTES: usize = 1 << 20;
+/// Bytes of a sealed cookie that are looked at at all; ours have 74.
+pub const COOKIE_BYTES_MAX: usize = 512;
+
+pub(crate) fn xml_limits(total_bytes: u64) -> Limits {
+    Limits {
+        depth: DEPTH_MAX,
+        attributes: 32,
+        event_bytes: TEXT_BYTES_MAX,
+        kept_bytes: 0,
+        tree_nodes: MESSAGE_ELEMENTS_MAX,
+        total_bytes,
+    }
+}

@@ -1,0 +1,105 @@
+//! Writes XML that any parser reads back as it was meant.
+
+/// Builds one document; every call but [`finish`](XmlWriter::finish) can be chained.
+///
+/// Names are the caller's constants and written as they are. Line ends and tabs that a parser
+/// would normalize become references; characters XML cannot hold become U+FFFD.
+#[derive(Debug, Default)]
+pub struct XmlWriter {
+    out: String,
+    open: Vec<String>,
+    in_tag: bool,
+}
+
+impl XmlWriter {
+    /// A document that begins with an XML declaration for UTF-8.
+    #[must_use]
+    pub fn declared() -> XmlWriter {
+        let out = "<?xml version=\"1.0\" encoding=\"utf-8\"?>".to_owned();
+        XmlWriter { out, ..XmlWriter::default() }
+    }
+
+    pub fn reserve(&mut self, bytes: usize) -> &mut XmlWriter {
+        self.out.reserve(bytes);
+        self
+    }
+
+    pub fn start(&mut self, name: &str) -> &mut XmlWriter {
+        self.close_tag();
+        self.out.push('<');
+        self.out.push_str(name);
+        self.open.push(name.to_owned());
+        self.in_tag = true;
+        self
+    }
+
+    /// Belongs directly after [`start`](XmlWriter::start) or another attribute.
+    pub fn attribute(&mut self, name: &str, value: &str) -> &mut XmlWriter {
+        debug_assert!(self.in_tag, "attribute {name} outside a start tag");
+        self.out.push(' ');
+        self.out.push_str(name);
+        self.out.push_str("=\"");
+        self.escape(value, "\t\n\"");
+        self.out.push('"');
+        self
+    }
+
+    /// Even an empty text makes the element close with an end tag of its own.
+    pub fn text(&mut self, text: &str) -> &mut XmlWriter {
+        self.close_tag();
+        self.escape(text, "");
+        self
+    }
+
+    pub fn end(&mut self) -> &mut XmlWriter {
+        let name = self.open.pop().unwrap_or_default();
+        if self.in_tag {
+            self.out.push_str(" />");
+        } else {
+            self.out.push_str("</");
+            self.out.push_str(&name);
+            self.out.push('>');
+        }
+        self.in_tag = false;
+        self
+    }
+
+    /// An element holding only text; `<name />` if that is empty.
+    pub fn leaf(&mut self, name: &str, text: &str) -> &mut XmlWriter {
+        self.start(name);
+        if !text.is_empty() {
+            self.text(text);
+        }
+        self.end()
+    }
+
+    /// The document, with every open element closed.
+    #[must_use]
+    pub fn finish(mut self) -> String {
+        while !self.open.is_empty() {
+            self.end();
+        }
+        self.out
+    }
+
+    fn close_tag(&mut self) {
+        if std::mem::take(&mut self.in_tag) {
+            self.out.push('>');
+        }
+    }
+
+    fn escape(&mut self, text: &str, also: &str) {
+        for c in text.chars() {
+            match c {
+                '<' => self.out.push_str("&lt;"),
+                '>' => self.out.push_str("&gt;"),
+                '&' => self.out.push_str("&amp;"),
+                c if c == '\r' || also.contains(c) => {
+                    self.out.push_str(&format!("&#{};", u32::from(c)));
+                }
+                c if crate::grammar::is_character(c) => self.out.push(c),
+                _ => self.out.push('\u{FFFD}'),
+            }
+        }
+    }
+}
