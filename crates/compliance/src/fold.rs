@@ -1,0 +1,229 @@
+//! How a report changes what a site holds of a client: exactly once over retries and two
+//! management points, never guessed.
+//!
+//! | report | outcome |
+//! | --- | --- |
+//! | not newer than what is held (same incarnation) | `Known`, nothing is written |
+//! | begins after the next serial, or only says what changed while a gap is open, or in an incarnation that is not held | `SendFull`, what is known is kept and marked with the gap |
+//! | its digest is not that of the states after applying it, or they are too many to hold | the same |
+//! | otherwise | `Applied`; a full report replaces everything and closes the gap |
+//!
+//! The serial does not move while something is missing, so a full report is always newer. A late
+//! full report of an incarnation that is gone puts the vector back for a moment; the next report
+//! of the living one opens the gap and repairs that.
+
+use std::collections::BTreeMap;
+
+use model::{
+    ComplianceState, Detail, EnforcementState, ReportOutcome, StateReport, Timestamp, UpdateId,
+    UpdateState, Vector, state_digest,
+};
+
+use crate::encoding::check;
+use crate::limits::{CELLS_MAX, SCAN_ERROR_BYTES_MAX};
+
+/// The state of an update whose item is not here yet. It waits until the item arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ParkedState {
+    pub update: UpdateId,
+    pub state: UpdateState,
+    /// The serial of the report that brought it.
+    pub serial: u64,
+    /// When it changed, by the client's clock.
+    pub at: Timestamp,
+}
+
+/// Everything a site holds of one client's updates; written in one transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holding {
+    pub vector: Vector,
+    /// Ascending by update.
+    pub parked: Vec<ParkedState>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Folded {
+    pub outcome: ReportOutcome,
+    /// What replaces the stored holding, parked states included; nothing if it does not change.
+    pub write: Option<Holding>,
+}
+
+/// Which updates have which item numbers, as far as their items are here. It must know the items
+/// of the stored vector and of the report; it may know all.
+#[derive(Clone, Debug, Default)]
+pub struct ItemNumbers {
+    by_update: BTreeMap<UpdateId, u32>,
+    by_number: BTreeMap<u32, UpdateId>,
+}
+
+impl ItemNumbers {
+    pub fn insert(&mut self, update: UpdateId, number: u32) {
+        self.by_update.insert(update, number);
+        self.by_number.insert(number, update);
+    }
+}
+
+impl FromIterator<(UpdateId, u32)> for ItemNumbers {
+    fn from_iter<I: IntoIterator<Item = (UpdateId, u32)>>(pairs: I) -> ItemNumbers {
+        let mut numbers = ItemNumbers::default();
+        pairs.into_iter().for_each(|(update, number)| numbers.insert(update, number));
+        numbers
+    }
+}
+
+/// What becomes of `stored` when `report`, of the same client, arrives.
+#[must_use]
+pub fn fold(stored: Option<&Holding>, report: &StateReport, items: &ItemNumbers) -> Folded {
+    let held = stored.filter(|held| held.vector.incarnation == report.incarnation);
+    match order(held.map(|held| &held.vector), report) {
+        Order::Known => Folded { outcome: ReportOutcome::Known, write: None },
+        Order::Ahead => missing(stored),
+        Order::Next => match merge(held, report, items) {
+            Some(holding) => Folded { outcome: ReportOutcome::Applied, write: Some(holding) },
+            None => missing(stored),
+        },
+    }
+}
+
+/// Moves parked states whose items have arrived into the vector. `None`: nothing changes.
+#[must_use]
+pub fn apply_parked(holding: &Holding, items: &ItemNumbers) -> Option<Holding> {
+    if !holding.parked.iter().any(|parked| items.by_update.contains_key(&parked.update)) {
+        return None;
+    }
+    distribute(holding.vector.clone(), states_of(holding, items), items)
+}
+
+enum Order {
+    Known,
+    Ahead,
+    Next,
+}
+
+/// `held` is the vector if it is of the report's incarnation.
+fn order(held: Option<&Vector>, report: &StateReport) -> Order {
+    let Some(held) = held else {
+        return if report.full { Order::Next } else { Order::Ahead };
+    };
+    let closes_gap = held.gap && report.full;
+    if report.serial_to < held.serial || report.serial_to == held.serial && !closes_gap {
+        return Order::Known;
+    }
+    let follows = !held.gap && report.serial_from <= held.serial.saturating_add(1);
+    if report.full || follows { Order::Next } else { Order::Ahead }
+}
+
+fn missing(stored: Option<&Holding>) -> Folded {
+    let write = stored.filter(|held| !held.vector.gap).map(|held| Holding {
+        vector: Vector { gap: true, ..held.vector.clone() },
+        parked: held.parked.clone(),
+    });
+    Folded { outcome: ReportOutcome::SendFull, write }
+}
+
+type States = BTreeMap<UpdateId, ParkedState>;
+
+/// What the client has said in all, whether the items are here or not. Items that were deleted
+/// drop out.
+fn states_of(holding: &Holding, items: &ItemNumbers) -> States {
+    let Holding { vector, parked } = holding;
+    let listed = |list: &[u32], state| -> Vec<ParkedState> {
+        let held = |number: &u32| {
+            let update = *items.by_number.get(number)?;
+            let detail = vector.detail.binary_search_by_key(number, |detail| detail.item);
+            let detail = detail.ok().map(|index| vector.detail[index]);
+            let enforcement = detail.map(|detail| (detail.state, detail.code));
+            Some(ParkedState {
+                update,
+                state: UpdateState { state, enforcement },
+                serial: vector.serial,
+                at: detail.map_or(vector.scanned_at, |detail| detail.at),
+            })
+        };
+        list.iter().filter_map(held).collect()
+    };
+    let required = listed(&vector.required, ComplianceState::Required);
+    let installed = listed(&vector.installed, ComplianceState::Installed);
+    let all = required.into_iter().chain(installed).chain(parked.iter().copied());
+    all.map(|held| (held.update, held)).collect()
+}
+
+/// `None`: the digest says that something is missing, or it is more than can be held.
+fn merge(held: Option<&Holding>, report: &StateReport, items: &ItemNumbers) -> Option<Holding> {
+    let before = held.map(|held| states_of(held, items)).unwrap_or_default();
+    let mut states = if report.full { States::new() } else { before.clone() };
+    for change in &report.changes {
+        let update = change.update.id;
+        match change.state.state {
+            // A vector has no list of these: they are what is in no list.
+            ComplianceState::NotRequired | ComplianceState::Unknown => {
+                states.remove(&update);
+            }
+            ComplianceState::Required | ComplianceState::Installed => {
+                let (state, serial) = (change.state, report.serial_to);
+                states.insert(update, ParkedState { update, state, serial, at: change.at });
+            }
+        }
+    }
+    let said = states.values().map(|held| (held.update, held.state.state));
+    if state_digest(said) != report.digest_after {
+        return None;
+    }
+    let covered = held.map_or(0, |held| held.vector.covered);
+    if report.covered < covered {
+        // An older catalog does not know the newest updates: its silence about them is no answer.
+        for (update, state) in before {
+            states.entry(update).or_insert(state);
+        }
+    }
+    let vector = Vector {
+        client: report.client,
+        incarnation: report.incarnation,
+        serial: report.serial_to,
+        covered: covered.max(report.covered),
+        scanned_at: report.scanned_at,
+        scan_error: report.scan_error.as_deref().map(cut),
+        gap: false,
+        required: Vec::new(),
+        installed: Vec::new(),
+        detail: Vec::new(),
+    };
+    distribute(vector, states, items)
+}
+
+/// Fills the lists of `vector` with the states whose items are here, and parks the others.
+fn distribute(mut vector: Vector, states: States, items: &ItemNumbers) -> Option<Holding> {
+    let mut parked = Vec::new();
+    vector.required.clear();
+    vector.installed.clear();
+    vector.detail.clear();
+    for held in states.into_values() {
+        let Some(&item) = items.by_update.get(&held.update) else {
+            parked.push(held);
+            continue;
+        };
+        if held.state.state == ComplianceState::Installed {
+            vector.installed.push(item);
+            continue;
+        }
+        vector.required.push(item);
+        let unfinished = |(state, _): &_| *state != EnforcementState::Installed;
+        if let Some((state, code)) = held.state.enforcement.filter(unfinished) {
+            vector.detail.push(Detail { item, state, code, at: held.at });
+        }
+    }
+    vector.required.sort_unstable();
+    vector.installed.sort_unstable();
+    vector.detail.sort_unstable_by_key(|detail| detail.item);
+    let fits = parked.len() <= CELLS_MAX && check(&vector).is_ok();
+    fits.then_some(Holding { vector, parked })
+}
+
+fn cut(text: &str) -> String {
+    let fits = |end: &usize| *end <= SCAN_ERROR_BYTES_MAX;
+    let ends = text.char_indices().map(|(start, character)| start + character.len_utf8());
+    text[..ends.take_while(fits).last().unwrap_or(0)].to_owned()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,294 @@
+use model::{StateChange, UpdateRef};
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::*;
+use crate::tests::client;
+use ComplianceState::{Installed, NotRequired, Required};
+
+fn update(number: u32) -> UpdateId {
+    UpdateId(Uuid::from_u128(u128::from(number)))
+}
+
+/// Items of the updates below `end`; the item of update n has number n.
+fn items(end: u32) -> ItemNumbers {
+    (0..end).map(|number| (update(number), number)).collect()
+}
+
+/// A client that keeps the rules of reporting.
+#[derive(Clone)]
+struct Sender {
+    incarnation: u64,
+    serial: u64,
+    covered: u64,
+    states: BTreeMap<u32, ComplianceState>,
+}
+
+impl Sender {
+    fn new() -> Sender {
+        Sender { incarnation: 1, serial: 0, covered: 5, states: BTreeMap::new() }
+    }
+
+    fn report(&mut self, changes: &[(u32, ComplianceState)]) -> StateReport {
+        self.states.extend(changes.iter().copied());
+        self.states.retain(|_, state| *state != NotRequired);
+        self.serial += changes.len().max(1) as u64;
+        let serial_from = self.serial + 1 - changes.len().max(1) as u64;
+        StateReport { serial_from, full: false, ..self.message(changes.iter().copied()) }
+    }
+
+    fn full(&mut self) -> StateReport {
+        self.serial += 1;
+        self.message(self.states.iter().map(|(number, state)| (*number, *state)))
+    }
+
+    fn message(&self, changes: impl Iterator<Item = (u32, ComplianceState)>) -> StateReport {
+        let change = |(number, state)| StateChange {
+            update: UpdateRef { id: update(number), revision: 1 },
+            state: UpdateState { state, enforcement: None },
+            at: Timestamp(i64::from(number)),
+        };
+        StateReport {
+            client: client(1),
+            incarnation: self.incarnation,
+            serial_from: self.serial,
+            serial_to: self.serial,
+            covered: self.covered,
+            scanned_at: Timestamp(50),
+            scan_error: None,
+            full: true,
+            changes: changes.map(change).collect(),
+            digest_after: state_digest(self.states.iter().map(|(n, state)| (update(*n), *state))),
+        }
+    }
+}
+
+fn applied(stored: Option<&Holding>, report: &StateReport, items: &ItemNumbers) -> Holding {
+    let folded = fold(stored, report, items);
+    assert_eq!(folded.outcome, ReportOutcome::Applied);
+    folded.write.expect("what is applied is written")
+}
+
+#[test]
+fn a_report_counts_once() {
+    let mut sender = Sender::new();
+    let first = sender.full();
+    let held = applied(None, &first, &items(9));
+    let second = sender.report(&[(3, Required), (4, Required), (3, Installed)]);
+    let held = applied(Some(&held), &second, &items(9));
+    assert_eq!((held.vector.serial, &held.vector.required[..]), (4, &[4][..]));
+    for old in [first, second] {
+        let folded = fold(Some(&held), &old, &items(9));
+        assert_eq!(folded, Folded { outcome: ReportOutcome::Known, write: None });
+    }
+}
+
+#[test]
+fn a_lost_report_opens_a_gap_that_only_a_full_report_closes() {
+    let mut sender = Sender::new();
+    let held = applied(None, &sender.full(), &items(9));
+    let lost = sender.report(&[(3, Required)]);
+    let next = sender.report(&[(4, Required)]);
+    let folded = fold(Some(&held), &next, &items(9));
+    assert_eq!(folded.outcome, ReportOutcome::SendFull);
+    let gap = folded.write.expect("the gap is written");
+    assert_eq!(gap.vector, Vector { gap: true, ..held.vector });
+    for late in [lost, next] {
+        let folded = fold(Some(&gap), &late, &items(9));
+        assert_eq!(folded, Folded { outcome: ReportOutcome::SendFull, write: None });
+    }
+    let held = applied(Some(&gap), &sender.full(), &items(9));
+    assert_eq!((held.vector.gap, &held.vector.required[..]), (false, &[3, 4][..]));
+    // The gap of a stranger's report is closed although the serial has not moved.
+    let gap = Holding { vector: Vector { gap: true, ..held.vector.clone() }, ..held.clone() };
+    let again = sender.message(sender.states.clone().into_iter());
+    assert_eq!(applied(Some(&gap), &again, &items(9)), held);
+}
+
+#[test]
+fn a_new_incarnation_and_a_wrong_digest_need_a_full_report() {
+    let mut sender = Sender::new();
+    let held = applied(None, &sender.full(), &items(9));
+    let mut wrong = sender.report(&[(3, Required)]);
+    wrong.digest_after = [0; 32];
+    let mut reborn = Sender { incarnation: 2, covered: 3, ..Sender::new() };
+    for refused in [wrong, reborn.report(&[(3, Required)])] {
+        let folded = fold(Some(&held), &refused, &items(9));
+        assert_eq!(folded.outcome, ReportOutcome::SendFull);
+        assert!(folded.write.is_some_and(|held| held.vector.gap && held.vector.serial == 1));
+        assert_eq!(fold(None, &refused, &items(9)).write, None);
+    }
+    let held = applied(Some(&held), &reborn.full(), &items(9));
+    assert_eq!((held.vector.incarnation, held.vector.covered), (2, 3));
+}
+
+#[test]
+fn an_update_without_an_item_waits_for_it() {
+    let mut sender = Sender::new();
+    let mut full = sender.report(&[(2, Required), (8, Required)]);
+    full.full = true;
+    full.changes[1].state.enforcement = Some((EnforcementState::Failed, 5));
+    let held = applied(None, &full, &items(5));
+    assert_eq!(held.vector.required, [2]);
+    assert_eq!(held.parked.iter().map(|parked| parked.update).collect::<Vec<_>>(), [update(8)]);
+    assert_eq!(apply_parked(&held, &items(8)), None);
+
+    let next = sender.report(&[(2, Installed)]);
+    let held = applied(Some(&held), &next, &items(5));
+    let held = apply_parked(&held, &items(9)).expect("the item is here");
+    assert_eq!(held.parked, []);
+    assert_eq!((&held.vector.required[..], &held.vector.installed[..]), (&[8][..], &[2][..]));
+    let failed = Detail { item: 8, state: EnforcementState::Failed, code: 5, at: Timestamp(8) };
+    assert_eq!(held.vector.detail, [failed]);
+}
+
+#[test]
+fn a_scan_of_an_older_catalog_adds_states_but_removes_none() {
+    let mut sender = Sender::new();
+    sender.covered = 12;
+    sender.states = BTreeMap::from([(2, Required), (3, Required)]);
+    let held = applied(None, &sender.full(), &items(9));
+    sender.covered = 11;
+    let report = sender.report(&[(2, NotRequired), (3, Installed), (4, Required)]);
+    for report in [report, sender.full()] {
+        let held = applied(Some(&held), &report, &items(9));
+        assert_eq!(
+            (&held.vector.required[..], &held.vector.installed[..]),
+            (&[2, 4][..], &[3][..])
+        );
+        assert_eq!(held.vector.covered, 12);
+    }
+}
+
+#[test]
+fn a_deleted_item_and_a_finished_step_leave_no_cell() {
+    let mut sender = Sender::new();
+    sender.states = BTreeMap::from([(2, Required), (8, Installed)]);
+    let mut full = sender.full();
+    full.changes[0].state.enforcement = Some((EnforcementState::Installed, 0));
+    full.changes[1].state.enforcement = Some((EnforcementState::Failed, 1));
+    full.scan_error = Some("ä".repeat(SCAN_ERROR_BYTES_MAX));
+    let held = applied(None, &full, &items(9));
+    assert_eq!((&held.vector.detail[..], check(&held.vector)), (&[][..], Ok(())));
+    sender.states.remove(&8);
+    let held = applied(Some(&held), &sender.report(&[]), &items(8));
+    assert_eq!(held.vector.installed, []);
+}
+
+#[test]
+fn more_than_can_be_held_is_a_gap() {
+    let mut sender = Sender::new();
+    let held = applied(None, &sender.full(), &items(1));
+    sender.states = (0..=CELLS_MAX as u32).map(|number| (number, Required)).collect();
+    for items in [items(40_000), items(0)] {
+        assert_eq!(fold(Some(&held), &sender.full(), &items).outcome, ReportOutcome::SendFull);
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Change(u32, ComplianceState),
+    Flush,
+    /// One of the reports under way arrives; it may arrive again.
+    Deliver(prop::sample::Index),
+    Lose(prop::sample::Index),
+    Forget,
+    ItemsArrive,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let state = prop_oneof![Just(Required), Just(Installed), Just(NotRequired)];
+    let step = prop_oneof![
+        6 => (0..12_u32, state).prop_map(|(number, state)| Step::Change(number, state)),
+        4 => Just(Step::Flush),
+        6 => any::<prop::sample::Index>().prop_map(Step::Deliver),
+        2 => any::<prop::sample::Index>().prop_map(Step::Lose),
+        1 => Just(Step::Forget),
+        1 => Just(Step::ItemsArrive),
+    ];
+    prop::collection::vec(step, 0..80)
+}
+
+/// A site, and everything that is under way to it.
+struct Site {
+    held: Option<Holding>,
+    items: ItemNumbers,
+    under_way: Vec<StateReport>,
+    send_full: bool,
+}
+
+impl Site {
+    fn receive(&mut self, report: &StateReport) {
+        let folded = fold(self.held.as_ref(), report, &self.items);
+        if let (Some(old), Some(new)) = (&self.held, &folded.write) {
+            let same = old.vector.incarnation == new.vector.incarnation;
+            assert!(!same || old.vector.serial <= new.vector.serial, "serials never fall");
+            assert!(!same || old.vector.covered <= new.vector.covered, "covered never falls");
+        }
+        self.held = folded.write.or(self.held.take());
+        self.send_full |= folded.outcome == ReportOutcome::SendFull;
+    }
+
+    fn step(&mut self, step: Step, sender: &mut Sender, pending: &mut Vec<(u32, ComplianceState)>) {
+        match step {
+            Step::Change(number, state) => pending.push((number, state)),
+            Step::Flush => {
+                let report = sender.report(&std::mem::take(pending));
+                let full = std::mem::take(&mut self.send_full);
+                self.under_way.push(if full { sender.full() } else { report });
+            }
+            Step::Deliver(which) if !self.under_way.is_empty() => {
+                let report = which.get(&self.under_way).clone();
+                self.receive(&report);
+            }
+            Step::Lose(which) if !self.under_way.is_empty() => {
+                self.under_way.swap_remove(which.index(self.under_way.len()));
+            }
+            Step::Deliver(_) | Step::Lose(_) => {}
+            Step::Forget => {
+                *sender = Sender { incarnation: sender.incarnation + 1, ..Sender::new() };
+                pending.clear();
+            }
+            Step::ItemsArrive => {
+                self.items = items(12);
+                let applied = self.held.as_ref().and_then(|held| apply_parked(held, &self.items));
+                self.held = applied.or(self.held.take());
+            }
+        }
+    }
+}
+
+proptest! {
+    /// Reports are doubled, reordered and lost; the client lives anew; items come late. In the end
+    /// the site holds what the client says of itself.
+    #[test]
+    fn a_site_ends_with_the_clients_own_state(steps in steps()) {
+        let mut site =
+            Site { held: None, items: items(6), under_way: Vec::new(), send_full: false };
+        let (mut sender, mut pending) = (Sender::new(), Vec::new());
+        for step in steps {
+            site.step(step, &mut sender, &mut pending);
+        }
+        // Those of an incarnation that is gone come before the last word, the others even after.
+        let (late, gone): (Vec<_>, Vec<_>) = std::mem::take(&mut site.under_way)
+            .into_iter()
+            .partition(|report| report.incarnation == sender.incarnation);
+        gone.iter().for_each(|report| site.receive(report));
+        site.receive(&sender.report(&pending));
+        if site.held.as_ref().is_none_or(|held| held.vector.gap) {
+            prop_assert!(site.send_full);
+            site.receive(&sender.full());
+        }
+        let held = site.held.clone().expect("a full report has arrived");
+        late.iter().for_each(|report| site.receive(report));
+        prop_assert_eq!(site.held.as_ref(), Some(&held), "late reports change nothing");
+        prop_assert!(!held.vector.gap);
+        prop_assert_eq!(check(&held.vector), Ok(()));
+        let own: BTreeMap<UpdateId, _> =
+            sender.states.iter().map(|(number, state)| (update(*number), *state)).collect();
+        let states = states_of(&held, &site.items).into_values();
+        prop_assert_eq!(states.map(|held| (held.update, held.state.state)).collect::<BTreeMap<_, _>>(), own);
+        let cells = held.vector.required.len() + held.vector.installed.len() + held.parked.len();
+        prop_assert_eq!(cells, sender.states.len());
+    }
+}
