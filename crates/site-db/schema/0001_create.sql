@@ -1,0 +1,268 @@
+-- Replication (docs/replication.md, section 2).
+
+CREATE TABLE stream (
+  grp INTEGER NOT NULL,
+  owner BLOB NOT NULL,
+  epoch INTEGER NOT NULL,
+  epoch_id INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  digest BLOB NOT NULL,
+  floor INTEGER NOT NULL,
+  floor_digest BLOB NOT NULL,
+  settle_at INTEGER,
+  seen_epoch INTEGER NOT NULL,
+  seen_epoch_id INTEGER NOT NULL,
+  seen_seq INTEGER NOT NULL,
+  signature BLOB,
+  state INTEGER NOT NULL,
+  PRIMARY KEY (grp, owner)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE entry (
+  lsn INTEGER PRIMARY KEY,
+  grp INTEGER NOT NULL,
+  owner BLOB NOT NULL,
+  seq INTEGER NOT NULL,
+  kind INTEGER NOT NULL,
+  id BLOB NOT NULL,
+  hash BLOB NOT NULL,
+  body BLOB,
+  digest_after BLOB,
+  signature_after BLOB
+) STRICT;
+
+-- Not unique: while a stream is reconciled after a fork, two histories may hold one number.
+CREATE INDEX entry_by_seq ON entry (grp, owner, seq);
+CREATE INDEX entry_by_group ON entry (grp, lsn);
+
+CREATE TABLE live (
+  kind INTEGER NOT NULL,
+  id BLOB NOT NULL,
+  lsn INTEGER NOT NULL,
+  grp INTEGER NOT NULL,
+  owner BLOB NOT NULL,
+  bucket INTEGER NOT NULL,
+  PRIMARY KEY (kind, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX live_by_bucket ON live (grp, owner, bucket);
+
+-- A reconcile under way: its source, where it began, and the buckets taken over.
+CREATE TABLE walk (
+  grp INTEGER NOT NULL,
+  owner BLOB NOT NULL,
+  source TEXT NOT NULL,
+  boot INTEGER NOT NULL,
+  epoch INTEGER NOT NULL,
+  epoch_id INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  done BLOB NOT NULL,
+  PRIMARY KEY (grp, owner)
+) STRICT, WITHOUT ROWID;
+
+-- Every body a reconcile overwrote or deleted.
+CREATE TABLE repair_report (
+  id INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  grp INTEGER NOT NULL,
+  owner BLOB NOT NULL,
+  kind INTEGER NOT NULL,
+  object BLOB NOT NULL,
+  seq INTEGER NOT NULL,
+  body BLOB
+) STRICT;
+
+-- Events this site never got, because they had left the sender's log.
+CREATE TABLE event_gap (
+  owner BLOB NOT NULL,
+  from_seq INTEGER NOT NULL,
+  to_seq INTEGER NOT NULL,
+  at INTEGER NOT NULL
+) STRICT;
+
+-- Verified key statements, by the site whose key they state.
+CREATE TABLE owner_key (
+  code TEXT NOT NULL PRIMARY KEY,
+  statement BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Local: what this site is and whether it is recovering from a restore.
+CREATE TABLE identity (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  hierarchy BLOB NOT NULL,
+  owner BLOB NOT NULL,
+  kind TEXT NOT NULL,
+  parent TEXT,
+  recovering INTEGER NOT NULL,
+  accept_loss INTEGER NOT NULL
+) STRICT;
+
+-- Local: numbers that only grow (object codes, item numbers, generations).
+CREATE TABLE counter (
+  name TEXT NOT NULL PRIMARY KEY,
+  value INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Local: small settings and anchors of components, by component and name.
+CREATE TABLE setting (
+  component TEXT NOT NULL,
+  name TEXT NOT NULL,
+  value TEXT NOT NULL,
+  PRIMARY KEY (component, name)
+) STRICT, WITHOUT ROWID;
+
+-- Projection of live items.
+CREATE TABLE item (
+  number INTEGER NOT NULL PRIMARY KEY,
+  id BLOB NOT NULL UNIQUE,
+  since INTEGER NOT NULL,
+  expired INTEGER NOT NULL,
+  hidden INTEGER NOT NULL
+) STRICT;
+
+-- Administration.
+
+-- Local, because a token is good only at the site that gave it: join tokens by the hash of their
+-- secret, with what was issued for them, so that a repeated request gets the same answer.
+CREATE TABLE token (
+  hash BLOB NOT NULL PRIMARY KEY,
+  kind TEXT NOT NULL,
+  site TEXT NOT NULL,
+  site_kind TEXT,
+  parent TEXT,
+  created_by TEXT NOT NULL,
+  expires_at INTEGER NOT NULL,
+  used_at INTEGER,
+  used_key BLOB,
+  identity TEXT,
+  certificate BLOB,
+  authority BLOB,
+  owner BLOB
+) STRICT, WITHOUT ROWID;
+
+-- Local at the top-level site: every site code ever given; none is given twice (SITE-01, SITE-03).
+CREATE TABLE site_code (
+  code TEXT NOT NULL PRIMARY KEY,
+  owner BLOB NOT NULL,
+  given_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Clients: states and policy.
+
+-- Local, because only the client's own site folds its reports: states of updates whose item is not
+-- here yet.
+CREATE TABLE parked_state (
+  client BLOB NOT NULL,
+  update_id BLOB NOT NULL,
+  state INTEGER NOT NULL,
+  enforcement INTEGER NOT NULL,
+  code INTEGER NOT NULL,
+  serial INTEGER NOT NULL,
+  changed_at INTEGER NOT NULL,
+  parked_at INTEGER NOT NULL,
+  PRIMARY KEY (client, update_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX parked_by_update ON parked_state (update_id);
+
+-- Local, because policy is made anew from what is replicated: parts by digest. At a secondary site
+-- a cache of its primary's.
+CREATE TABLE policy_part (
+  sha256 BLOB NOT NULL PRIMARY KEY,
+  bytes BLOB NOT NULL,
+  last_used INTEGER NOT NULL
+) STRICT;
+
+-- Local: the newest signed head of each client. Parts are 32 bytes of digest and 16 of the
+-- deployment each.
+CREATE TABLE policy_head (
+  client BLOB NOT NULL PRIMARY KEY,
+  incarnation INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  head BLOB NOT NULL,
+  signature BLOB NOT NULL,
+  parts BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Local: what the last plan made of each deployment, in words.
+CREATE TABLE deployment_outcome (
+  deployment BLOB NOT NULL PRIMARY KEY,
+  outcome TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Local: software update points of this site, as synchronization knows them. `anchor` is how far
+-- the point's own catalog was taken into items; another `server_id` is another catalog.
+CREATE TABLE sync_point (
+  role BLOB NOT NULL PRIMARY KEY,
+  server_id BLOB NOT NULL,
+  anchor INTEGER NOT NULL,
+  extractor INTEGER NOT NULL,
+  version INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Local: synchronizations of this site. The one without an end is under way.
+CREATE TABLE sync_run (
+  number INTEGER NOT NULL PRIMARY KEY,
+  reason TEXT NOT NULL,
+  is_full INTEGER NOT NULL,
+  step TEXT NOT NULL,
+  phase TEXT NOT NULL,
+  done INTEGER NOT NULL,
+  total INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  updates_changed INTEGER NOT NULL,
+  started_at INTEGER NOT NULL,
+  ended_at INTEGER,
+  cause TEXT NOT NULL
+) STRICT;
+
+-- Local: catalog files on their way to an update point; `parts` once all of them are here.
+CREATE TABLE catalog_import (
+  id INTEGER NOT NULL PRIMARY KEY,
+  name TEXT NOT NULL,
+  parts INTEGER,
+  is_done INTEGER NOT NULL DEFAULT 0,
+  imported INTEGER NOT NULL DEFAULT 0,
+  unchanged INTEGER NOT NULL DEFAULT 0,
+  rejected TEXT NOT NULL DEFAULT '',
+  revised TEXT NOT NULL DEFAULT '',
+  refused TEXT NOT NULL DEFAULT ''
+) STRICT;
+
+CREATE TABLE catalog_import_part (
+  import INTEGER NOT NULL,
+  part INTEGER NOT NULL,
+  data BLOB NOT NULL,
+  PRIMARY KEY (import, part)
+) STRICT;
+
+-- Local: files that packages of this site want and do not hold yet. `stored` names the file in the
+-- content library once it is there.
+CREATE TABLE content_demand (
+  package TEXT NOT NULL,
+  sha1 BLOB NOT NULL,
+  size INTEGER NOT NULL,
+  update_id BLOB NOT NULL,
+  name TEXT NOT NULL,
+  sha256 BLOB,
+  is_missing INTEGER NOT NULL,
+  stored BLOB,
+  is_weak INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  PRIMARY KEY (package, sha1, size)
+) STRICT, WITHOUT ROWID;
+
+-- Local: what distribution points at and below this site say of packages.
+CREATE TABLE content_state (
+  package TEXT NOT NULL,
+  point BLOB NOT NULL,
+  site TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  files INTEGER NOT NULL,
+  bytes INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  is_forwarded INTEGER NOT NULL,
+  PRIMARY KEY (package, point)
+) STRICT, WITHOUT ROWID;

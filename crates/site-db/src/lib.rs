@@ -1,0 +1,51 @@
+//! The site database: everything one site server knows.
+//!
+//! Owns the replicated objects (log and store in one), event streams, their projections for
+//! queries, and the site's local tables. Objects are written through one function and nowhere
+//! else, so that an object, its log entry, the stream's digest and its projection commit together
+//! or not at all. Refuses to know links, roles and the outside; a batch from a neighbor is a value
+//! that is applied whole or refused. A write that contradicts what is stored is an [`Error`] and
+//! leaves nothing behind.
+
+mod content;
+mod db;
+mod error;
+mod events;
+mod follow;
+mod identity;
+mod imports;
+mod items;
+mod maintain;
+mod objects;
+mod own;
+mod policies;
+mod project;
+mod put;
+mod reconcile;
+mod settings;
+mod states;
+mod streams;
+mod sync;
+mod tokens;
+
+pub use content::{ContentDemand, Found};
+pub use db::{Changes, PlantedFault, Reader, SiteDb, Writer};
+pub use error::Error;
+pub use events::{EventGap, StatusFilter};
+pub use follow::{BatchLimits, BatchRead};
+pub use identity::{Identity, Recovering};
+pub use imports::{ImportReport, PendingImport};
+pub use items::NumberedItem;
+pub use maintain::{StreamCheck, check_all};
+pub use own::Own;
+pub use policies::{HeadPart, StoredHead};
+pub use reconcile::Walk;
+pub use replication::{Losses, Neighbor, StreamState};
+pub use sqlite_engine::{Error as EngineError, Executor, WriteTx};
+pub use states::{ClientStanding, StandingVector};
+pub use streams::Stream;
+pub use sync::{SyncPoint, SyncRequest, SyncRun, SyncSchedule, SyncStep};
+pub use tokens::{StoredToken, TokenUse};
+
+#[cfg(test)]
+mod tests;

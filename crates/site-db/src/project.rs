@@ -1,0 +1,28 @@
+//! Projections: tables for queries, made from bodies and rebuilt when the software learns more.
+
+use model::{Item, Kind};
+use rpc::object::ObjectBody as _;
+use sqlite_engine::params;
+
+use crate::{Error, Writer};
+
+impl Writer<'_> {
+    /// Brings the projections of one object up to date. A kind without a projection, or one this
+    /// version does not know, is stored and relayed all the same; so is a body it cannot read.
+    pub(crate) fn project(&self, kind: u32, id: &[u8], body: Option<&[u8]>) -> Result<(), Error> {
+        match Kind::from_number(kind) {
+            Some(Kind::Item) => self.project_item(id, body),
+            _ => Ok(()),
+        }
+    }
+
+    fn project_item(&self, id: &[u8], body: Option<&[u8]>) -> Result<(), Error> {
+        self.write.execute("DELETE FROM item WHERE id = ?1", [id])?;
+        let Some(Ok(item)) = body.map(Item::decode) else { return Ok(()) };
+        self.write.execute(
+            "INSERT OR REPLACE INTO item VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![item.number, id, item.since, item.expired, item.hidden],
+        )?;
+        self.apply_parked(item.update.id)
+    }
+}

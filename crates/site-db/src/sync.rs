@@ -1,0 +1,376 @@
+//! Synchronization: recorded runs, the update points of this site, what administrators asked for,
+//! and the end of a catalog version.
+//!
+//! Owns the tables; refuses to know who orders what from whom (sync-manager does). What only the
+//! top-level site may decide is refused elsewhere with that site's code.
+
+use model::{
+    CatalogVersion, Group, Invalid, Item, Kind, RoleId, RoleKind, RoleRecord, Sha256, SiteCode,
+    SiteRecord, Timestamp,
+};
+use rpc::object::ObjectBody as _;
+use sqlite_engine::{Row, RowResult, params, parse_column};
+
+use crate::{Error, Reader, Writer};
+
+/// Runs kept for `sync history`.
+const HISTORY_MAX: u64 = 1_000;
+
+const COMPONENT: &str = "sync";
+
+/// Where a synchronization stands; sync-manager owns the transitions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SyncStep {
+    /// The first update point synchronizes with its source.
+    UpdatePoint,
+    /// Its changes become items.
+    Database,
+    /// The version is complete; the other update points follow.
+    Replicas,
+    Succeeded,
+    Failed,
+    /// By an administrator.
+    Cancelled,
+}
+
+impl SyncStep {
+    pub const ALL: [SyncStep; 6] = [
+        SyncStep::UpdatePoint,
+        SyncStep::Database,
+        SyncStep::Replicas,
+        SyncStep::Succeeded,
+        SyncStep::Failed,
+        SyncStep::Cancelled,
+    ];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            SyncStep::UpdatePoint => "update_point",
+            SyncStep::Database => "database",
+            SyncStep::Replicas => "replicas",
+            SyncStep::Succeeded => "succeeded",
+            SyncStep::Failed => "failed",
+            SyncStep::Cancelled => "cancelled",
+        }
+    }
+
+    fn from_name(name: &str) -> Result<SyncStep, Invalid> {
+        let found = SyncStep::ALL.into_iter().find(|step| step.as_str() == name);
+        found.ok_or_else(|| Invalid::new("step", format!("there is no step \"{name}\"")))
+    }
+
+    #[must_use]
+    pub fn is_ended(self) -> bool {
+        matches!(self, SyncStep::Succeeded | SyncStep::Failed | SyncStep::Cancelled)
+    }
+}
+
+/// One synchronization of this site.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyncRun {
+    pub number: u64,
+    pub reason: String,
+    pub is_full: bool,
+    pub step: SyncStep,
+    /// Categories or updates of the present step, and how many are done.
+    pub phase: String,
+    pub done: u64,
+    pub total: u64,
+    /// The catalog version it reached; 0 before.
+    pub version: u64,
+    pub updates_changed: u64,
+    pub started_at: Timestamp,
+    pub ended_at: Option<Timestamp>,
+    /// Why it failed or was cancelled.
+    pub cause: String,
+}
+
+/// A synchronization somebody asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyncRequest {
+    pub is_full: bool,
+    pub reason: String,
+}
+
+/// An update point of this site.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SyncPoint {
+    /// Of its catalog.
+    pub server_id: Vec<u8>,
+    pub anchor: u64,
+    pub extractor: u32,
+    /// The catalog version it has completed.
+    pub version: u64,
+}
+
+/// Every so often from a start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SyncSchedule {
+    start: Timestamp,
+    every_ms: i64,
+    set_at: Timestamp,
+}
+
+impl SyncSchedule {
+    pub fn new(start: Timestamp, every_ms: i64, now: Timestamp) -> Result<SyncSchedule, Invalid> {
+        if every_ms < 60_000 {
+            return Err(Invalid::new("schedule", "synchronizes at most once a minute"));
+        }
+        Ok(SyncSchedule { start, every_ms, set_at: now })
+    }
+
+    #[must_use]
+    pub fn start(&self) -> Timestamp {
+        self.start
+    }
+
+    #[must_use]
+    pub fn every_ms(&self) -> i64 {
+        self.every_ms
+    }
+
+    /// When the next one is due, the last having begun at `last`.
+    #[must_use]
+    pub fn due(&self, last: Option<Timestamp>) -> Timestamp {
+        let after = last.map_or(self.set_at, |last| last.max(self.set_at));
+        if after < self.start {
+            return self.start;
+        }
+        let passed = after.0.saturating_sub(self.start.0) / self.every_ms + 1;
+        self.start.plus_ms(passed.saturating_mul(self.every_ms))
+    }
+}
+
+const RUN: &str = "SELECT number, reason, is_full, step, phase, done, total, version,
+     updates_changed, started_at, ended_at, cause FROM sync_run";
+
+fn run(row: &Row<'_>) -> RowResult<SyncRun> {
+    Ok(SyncRun {
+        number: row.get(0)?,
+        reason: row.get(1)?,
+        is_full: row.get(2)?,
+        step: parse_column(row, 3, |name: String| SyncStep::from_name(&name))?,
+        phase: row.get(4)?,
+        done: row.get(5)?,
+        total: row.get(6)?,
+        version: row.get(7)?,
+        updates_changed: row.get(8)?,
+        started_at: Timestamp(row.get(9)?),
+        ended_at: row.get::<_, Option<i64>>(10)?.map(Timestamp),
+        cause: row.get(11)?,
+    })
+}
+
+impl Reader<'_> {
+    /// The synchronization under way, else the last one.
+    pub fn sync_run(&self) -> Result<Option<SyncRun>, Error> {
+        Ok(self.tx.query_optional(&format!("{RUN} ORDER BY number DESC LIMIT 1"), [], run)?)
+    }
+
+    /// The newest `limit` runs, newest first.
+    pub fn sync_history(&self, limit: usize) -> Result<Vec<SyncRun>, Error> {
+        Ok(self.tx.query_all(&format!("{RUN} ORDER BY number DESC LIMIT ?1"), [limit], run)?)
+    }
+
+    pub fn sync_request(&self) -> Result<Option<SyncRequest>, Error> {
+        let text = self.setting(COMPONENT, "request")?.unwrap_or_default();
+        Ok(text.split_once(' ').map(|(kind, reason)| SyncRequest {
+            is_full: kind == "full",
+            reason: reason.to_owned(),
+        }))
+    }
+
+    /// Why the synchronization under way shall end, if somebody said so.
+    pub fn sync_cancel(&self) -> Result<Option<String>, Error> {
+        Ok(self.setting(COMPONENT, "cancel")?.filter(|reason| !reason.is_empty()))
+    }
+
+    pub fn sync_schedule(&self) -> Result<Option<SyncSchedule>, Error> {
+        let text = self.setting(COMPONENT, "schedule")?.unwrap_or_default();
+        let numbers: Option<Vec<i64>> = text.split(' ').map(|n| n.parse().ok()).collect();
+        Ok(match numbers.as_deref() {
+            Some(&[start, every_ms, set_at]) => {
+                Some(SyncSchedule { start: Timestamp(start), every_ms, set_at: Timestamp(set_at) })
+            }
+            _ => None,
+        })
+    }
+
+    /// The update server outside the hierarchy; empty: imports only.
+    pub fn sync_source(&self) -> Result<String, Error> {
+        Ok(self.setting(COMPONENT, "source")?.unwrap_or_default())
+    }
+
+    /// The version clients of this site are told of: complete in its first update point and here.
+    pub fn complete_version(&self) -> Result<u64, Error> {
+        let text = self.setting(COMPONENT, "complete_version")?;
+        Ok(text.and_then(|text| text.parse().ok()).unwrap_or(0))
+    }
+
+    /// The update points of a site; the first is synchronized first (SYNC-22).
+    pub fn update_points(&self, site: SiteCode) -> Result<Vec<RoleRecord>, Error> {
+        let roles = self.list::<RoleRecord>()?.into_iter().map(|(_, role)| role);
+        let mut points: Vec<RoleRecord> =
+            roles.filter(|r| r.site == site && r.kind == RoleKind::SoftwareUpdatePoint).collect();
+        points.sort_by_key(|role| (role.joined_at, role.id));
+        Ok(points)
+    }
+
+    /// What is known of an update point of this site; before its first word, nothing.
+    pub fn sync_point(&self, role: RoleId) -> Result<SyncPoint, Error> {
+        let sql = "SELECT server_id, anchor, extractor, version FROM sync_point WHERE role = ?1";
+        let point = self.tx.query_optional(sql, [role.as_bytes()], |row| {
+            Ok(SyncPoint {
+                server_id: row.get(0)?,
+                anchor: row.get(1)?,
+                extractor: row.get(2)?,
+                version: row.get(3)?,
+            })
+        })?;
+        Ok(point.unwrap_or_default())
+    }
+
+    pub fn catalog_version(&self) -> Result<Option<CatalogVersion>, Error> {
+        self.get(b"catalog")
+    }
+
+    /// How many items there are, and the digest of their revisions.
+    pub fn catalog_set(&self) -> Result<(u64, Sha256), Error> {
+        let mut updates = Vec::new();
+        self.visit(Kind::Item, |_, body| {
+            updates.push(Item::decode(&body).map_err(Error::stored("item"))?.update);
+            Ok(())
+        })?;
+        Ok((updates.len() as u64, model::set_digest(updates)))
+    }
+
+    /// Refuses what only the top-level site decides (SYNC-03, SYNC-29).
+    pub fn require_top(&self, what: &str) -> Result<(), Error> {
+        if self.identity().is_top() {
+            return Ok(());
+        }
+        let sites = self.list::<SiteRecord>()?;
+        let top = sites.iter().find(|(_, site)| site.parent.is_none());
+        let top = top.map_or_else(|| "above".to_owned(), |(_, site)| site.code.to_string());
+        Err(Error::Conflict { what: format!("{what} at the top-level site {top}, not here") })
+    }
+}
+
+impl Writer<'_> {
+    /// Records the beginning of a synchronization and takes back what asked for it.
+    pub fn begin_sync(&self, request: &SyncRequest) -> Result<SyncRun, Error> {
+        let run = SyncRun {
+            number: self.next("sync_run")?,
+            reason: request.reason.clone(),
+            is_full: request.is_full,
+            step: SyncStep::UpdatePoint,
+            phase: String::new(),
+            done: 0,
+            total: 0,
+            version: 0,
+            updates_changed: 0,
+            started_at: self.now(),
+            ended_at: None,
+            cause: String::new(),
+        };
+        self.save_sync(&run)?;
+        self.set_setting(COMPONENT, "request", "")?;
+        self.set_setting(COMPONENT, "cancel", "")?;
+        let sql = "DELETE FROM sync_run WHERE number <= ?1";
+        self.write.execute(sql, [run.number.saturating_sub(HISTORY_MAX)])?;
+        Ok(run)
+    }
+
+    pub fn save_sync(&self, run: &SyncRun) -> Result<(), Error> {
+        self.write.execute(
+            "INSERT OR REPLACE INTO sync_run VALUES
+             (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+            params![
+                run.number,
+                run.reason,
+                run.is_full,
+                run.step.as_str(),
+                run.phase,
+                run.done,
+                run.total,
+                run.version,
+                run.updates_changed,
+                run.started_at.0,
+                run.ended_at.map(|at| at.0),
+                run.cause
+            ],
+        )?;
+        self.wake(None);
+        Ok(())
+    }
+
+    /// Asks for a synchronization; a full one is not watered down by a later request.
+    pub fn request_sync(&self, request: &SyncRequest) -> Result<(), Error> {
+        self.require_top("synchronization is started")?;
+        let pending = self.sync_request()?.is_some_and(|pending| pending.is_full);
+        let kind = if request.is_full || pending { "full" } else { "delta" };
+        self.set_setting(COMPONENT, "request", &format!("{kind} {}", request.reason))
+    }
+
+    /// Ends the synchronization under way.
+    pub fn request_sync_cancel(&self, reason: &str) -> Result<(), Error> {
+        if self.sync_run()?.is_none_or(|run| run.step.is_ended()) {
+            return Err(Error::NotFound { what: "synchronization", id: "under way".to_owned() });
+        }
+        self.set_setting(COMPONENT, "cancel", reason)
+    }
+
+    /// None: only by hand (SYNC-30).
+    pub fn set_sync_schedule(&self, schedule: Option<SyncSchedule>) -> Result<(), Error> {
+        self.require_top("the schedule is set")?;
+        let text = schedule.map_or_else(String::new, |SyncSchedule { start, every_ms, set_at }| {
+            format!("{} {every_ms} {}", start.0, set_at.0)
+        });
+        self.set_setting(COMPONENT, "schedule", &text)
+    }
+
+    pub fn set_sync_source(&self, url: &str) -> Result<(), Error> {
+        self.require_top("the synchronization source is set")?;
+        self.set_setting(COMPONENT, "source", url)
+    }
+
+    pub fn set_complete_version(&self, version: u64) -> Result<(), Error> {
+        self.set_setting(COMPONENT, "complete_version", &version.to_string())
+    }
+
+    pub fn save_sync_point(&self, role: RoleId, point: &SyncPoint) -> Result<(), Error> {
+        let SyncPoint { server_id, anchor, extractor, version } = point;
+        let sql = "INSERT OR REPLACE INTO sync_point VALUES (?1, ?2, ?3, ?4, ?5)";
+        let row = params![role.as_bytes(), server_id, anchor, extractor, version];
+        self.write.execute(sql, row)?;
+        self.wake(None);
+        Ok(())
+    }
+
+    /// A number no item ever had, also after a restore.
+    pub fn next_item_number(&self) -> Result<u32, Error> {
+        let sql = "SELECT coalesce(max(number), 0) FROM item";
+        self.raise_counter("item_number", self.tx.query_row(sql, [], |row| row.get(0))?)?;
+        let next = self.next("item_number")?;
+        let full = |_| Error::Conflict { what: "all item numbers are given".to_owned() };
+        u32::try_from(next).map_err(full)
+    }
+
+    /// The version of the catalog as it stands: a new one if anything changed since the last.
+    pub fn complete_catalog(&self) -> Result<u64, Error> {
+        let last = self.catalog_version()?.map_or(0, |last| last.version);
+        let sql = "SELECT kind FROM entry WHERE grp = ?1 AND owner = ?2 ORDER BY seq DESC LIMIT 1";
+        let key = params![Group::Catalog as u8, self.identity().owner.to_bytes()];
+        let newest: Option<u32> = self.tx.query_optional(sql, key, |row| row.get(0))?;
+        if newest.is_none_or(|kind| kind == Kind::CatalogVersion as u32) {
+            return Ok(last);
+        }
+        let (items, set_digest) = self.catalog_set()?;
+        self.put_own(&CatalogVersion { version: last + 1, items, set_digest })?;
+        Ok(last + 1)
+    }
+}
+
+#[cfg(test)]
+mod tests;

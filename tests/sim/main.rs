@@ -1,0 +1,3 @@
+//! The whole hierarchy under faults, from seeds.
+
+mod replication_model;
