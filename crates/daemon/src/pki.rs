@@ -210,6 +210,16 @@ impl Pki {
         self.write("admin.token", &format!("{token}\n"))
     }
 
+    /// Whether this process has ever had a database: one that is gone is to be recovered, not made.
+    pub fn had_database(&self) -> Result<bool, Error> {
+        Ok(self.read("database")?.is_some())
+    }
+
+    /// Remembers that there is a database now.
+    pub fn note_database(&self) -> Result<(), Error> {
+        self.write("database", "made\n")
+    }
+
     /// Makes a hierarchy whose top-level site this process is. Does what is not done yet, so that a
     /// crash in between is harmless.
     pub fn found(

@@ -75,6 +75,14 @@ impl LinkBoard {
         self.lock().iter().map(|(code, n)| (*code, n.view.clone())).collect()
     }
 
+    /// What every neighbor last said it holds.
+    #[must_use]
+    pub fn heads(&self) -> BTreeMap<SiteCode, Vec<Head>> {
+        let heads =
+            |n: &Neighbor| n.recovery.heads.iter().flat_map(|h| h.values().cloned()).collect();
+        self.lock().iter().map(|(code, n)| (*code, heads(n))).collect()
+    }
+
     pub fn update(&self, site: SiteCode, change: impl FnOnce(&mut LinkView)) {
         change(&mut self.lock().entry(site).or_default().view);
     }

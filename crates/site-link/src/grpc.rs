@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{PeerIdentity, PeerKind, SiteCode, error_chain};
+use model::{PeerIdentity, PeerKind, SiteCode, SiteKind, error_chain};
 use replication::Neighbor;
 use rpc::limits::MESSAGE_BYTES_MAX;
 use rpc::pb::replication as pb;
@@ -12,6 +12,7 @@ use rpc::pb::replication::replication_service_client::ReplicationServiceClient;
 use rpc::pb::replication::replication_service_server::{
     ReplicationService, ReplicationServiceServer,
 };
+use site_db::Recovering;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt as _};
@@ -45,12 +46,19 @@ impl LinkServer {
             .max_encoding_message_size(MESSAGE_BYTES_MAX)
     }
 
-    /// The child that a certificate names.
+    /// The child that a certificate names. A site that lost its memory does not know its children;
+    /// whoever holds a certificate of the hierarchy may then tell it what it knew.
     async fn child(&self, peer: &PeerIdentity) -> Result<Neighbor, Error> {
         let code = peer.site;
-        let tree = self.link.db.read(|r| r.tree()).await?;
+        let read = |r: &site_db::Reader<'_>| Ok::<_, Error>((r.tree()?, r.recovering()?));
+        let (tree, recovering) = self.link.db.read(read).await?;
         let child = tree.children().into_iter().find(|child| child.code == code);
-        let child = child.filter(|_| peer.kind == PeerKind::Site);
+        let kind = match self.link.db.identity().kind {
+            SiteKind::Central => SiteKind::Primary,
+            SiteKind::Primary | SiteKind::Secondary => SiteKind::Secondary,
+        };
+        let unknown = (recovering != Recovering::No).then_some(Neighbor { code, kind });
+        let child = child.or(unknown).filter(|_| peer.kind == PeerKind::Site);
         child.ok_or_else(|| Error::WrongNeighbor {
             found: peer.to_string(),
             expected: "a child of this site".to_owned(),
