@@ -40,7 +40,7 @@ pub use maintain::{StreamCheck, check_all};
 pub use own::Own;
 pub use policies::{HeadPart, StoredHead};
 pub use reconcile::Walk;
-pub use replication::{Losses, Neighbor, StreamState};
+pub use replication::{Batch, Losses, Neighbor, StreamState};
 pub use sqlite_engine::{Error as EngineError, Executor, WriteTx};
 pub use states::{ClientStanding, StandingVector};
 pub use streams::Stream;

@@ -23,6 +23,7 @@ pub struct File {
     pub url: String,
     pub names: Vec<String>,
     pub site: SiteSection,
+    pub clients: ClientSection,
     pub log: LogSection,
 }
 
@@ -34,6 +35,25 @@ pub struct SiteSection {
     pub top_level: bool,
 }
 
+/// How clients of this site behave, as far as no client setting says otherwise.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ClientSection {
+    pub policy_poll: String,
+    pub state_batch: String,
+    pub scan_interval: String,
+}
+
+impl Default for ClientSection {
+    fn default() -> ClientSection {
+        ClientSection {
+            policy_poll: "1h".to_owned(),
+            state_batch: "15m".to_owned(),
+            scan_interval: "7d".to_owned(),
+        }
+    }
+}
+
 impl Default for File {
     fn default() -> File {
         File {
@@ -42,6 +62,7 @@ impl Default for File {
             url: String::new(),
             names: Vec::new(),
             site: SiteSection::default(),
+            clients: ClientSection::default(),
             log: LogSection::default(),
         }
     }
@@ -70,6 +91,10 @@ fn validate(kind: SiteKind, file: &File, problems: &mut Problems) -> Option<Sett
     if file.site.top_level && kind == SiteKind::Secondary {
         problems.note("site.top_level", "a secondary site cannot be the top of a hierarchy");
     }
+    let mut duration = |key, text: &str| problems.check(key, daemon::config::units::duration(text));
+    let policy_poll = duration("clients.policy_poll", &file.clients.policy_poll);
+    let state_batch = duration("clients.state_batch", &file.clients.state_batch);
+    let scan_interval = duration("clients.scan_interval", &file.clients.scan_interval);
     let log = Log::validate(&file.log, problems);
     let (listen, code, log) = (listen?, code?, log?);
     let url = match file.url.as_str() {
@@ -82,7 +107,12 @@ fn validate(kind: SiteKind, file: &File, problems: &mut Problems) -> Option<Sett
     };
     let is_top = kind == SiteKind::Central || file.site.top_level;
     let names = file.names.clone();
-    let site = Config { code, kind, name, data: data.clone(), url, names, is_top };
+    let policy = deployment_manager::Config {
+        policy_poll: policy_poll?,
+        state_batch: state_batch?,
+        scan_interval: scan_interval?,
+    };
+    let site = Config { code, kind, name, data: data.clone(), url, names, is_top, policy };
     Some(Settings { base: Base { data, log }, listen, site })
 }
 

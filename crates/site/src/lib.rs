@@ -5,6 +5,7 @@
 //! through wake-ups. What fails to open is named and nothing is served; what fails later is the
 //! component's to retry.
 
+mod components;
 pub mod config;
 mod error;
 mod identity;

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use administration::{Admin, Enrolment, Home, KnownHead, LinkStatus, Links, Relay};
 use ambient::Ambient;
-use axum::Router;
 use daemon::{Health, Metrics, Pki, RenewFrom, Renewal};
 use model::{PeerKind, SiteCode, SiteKind, SiteRecord, error_chain};
 use replication::{Losses, Neighbor};
@@ -16,9 +15,11 @@ use site_db::{BatchLimits, Executor, Recovering, SiteDb};
 use site_link::{Hints, Link, LinkBoard, LinkServer};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tonic::service::RoutesBuilder;
 use transport::{Connect, Connection, Credentials, Expect, Limits, Listen, Security, Server};
 
 use crate::Error;
+use crate::components::Components;
 use crate::identity::{authority, identity, membership, parent_of, state_key};
 use crate::revocations::Revocations;
 
@@ -33,6 +34,8 @@ pub struct Config {
     pub names: Vec<String>,
     /// Founds a hierarchy instead of joining one.
     pub is_top: bool,
+    /// How the site's clients shall behave.
+    pub policy: deployment_manager::Config,
 }
 
 /// What a site server is given.
@@ -119,8 +122,15 @@ impl SiteServer {
         let link = self.link();
         self.expect_neighbors().await?;
         site_link::recover_alone(&self.db, Arc::clone(&self.board)).await?;
-        let router = self.router(&link, authority, home, (&tasks, &shutdown));
+        let inbox = self.config.data.join("inbox");
+        let components = Components::new(&self.db, &self.hints, inbox, self.config.policy);
+        let mut grpc = tonic::service::Routes::builder();
+        components.add_services(&mut grpc, (&tasks, &shutdown));
+        self.add_services(&mut grpc, &link, (authority, home), (&tasks, &shutdown));
+        let operations = daemon::routes(self.deps.health.clone(), self.deps.metrics.clone());
+        let router = grpc.routes().into_axum_router().merge(operations);
         self.spawn_background(&link, (&tasks, &shutdown));
+        components.spawn((&tasks, &shutdown));
         self.deps.health.ready("site");
         let server = Server {
             router,
@@ -166,15 +176,14 @@ impl SiteServer {
         Ok(())
     }
 
-    fn router(
+    fn add_services(
         &self,
+        grpc: &mut RoutesBuilder,
         link: &Link,
-        authority: Arc<administration::Authority>,
-        home: Home,
+        (authority, home): (Arc<administration::Authority>, Home),
         (tasks, shutdown): (&TaskTracker, &CancellationToken),
-    ) -> Router {
+    ) {
         let parent = self.parent.as_ref().map(|(_, connection)| connection.channel());
-        let mut grpc = tonic::service::Routes::builder();
         let links = LinkServer::new(link.clone(), tasks.clone(), shutdown.clone());
         grpc.add_service(links.service());
         let admin = Admin::new(
@@ -193,8 +202,6 @@ impl SiteServer {
                 grpc.add_service(EnrolmentServiceServer::new(enrolment));
             }
         }
-        let operations = daemon::routes(self.deps.health.clone(), self.deps.metrics.clone());
-        grpc.routes().into_axum_router().merge(operations)
     }
 
     fn spawn_background(&self, link: &Link, (tasks, shutdown): (&TaskTracker, &CancellationToken)) {

@@ -1,0 +1,201 @@
+//! The service `management`: decode, ask, encode.
+
+use std::collections::BTreeSet;
+use std::pin::Pin;
+
+use model::{
+    ClientId, ClientRecord, ErrorClass, ReportOutcome, RoleRecord, Sha256, SiteCode, error_chain,
+};
+use rpc::limits::REPORTS_MAX;
+use rpc::object::ObjectBody as _;
+use rpc::pb::management as pb;
+use rpc::pb::management::management_service_server::ManagementService;
+use site_db::Reader;
+use tokio_stream::wrappers::BroadcastStream;
+use tokio_stream::{Stream, StreamExt as _};
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status};
+
+use crate::intake::{Taken, register, take_reports};
+use crate::limits::{FILES_MAX, PARTS_BYTES, PARTS_MAX};
+use crate::{ClientManager, Error, Reason, WakeUp};
+
+/// Answers management points and secondary sites.
+#[derive(Debug)]
+pub struct Management {
+    manager: ClientManager,
+    shutdown: CancellationToken,
+}
+
+impl Management {
+    pub(crate) fn new(manager: ClientManager, shutdown: CancellationToken) -> Management {
+        Management { manager, shutdown }
+    }
+}
+
+#[tonic::async_trait]
+impl ManagementService for Management {
+    async fn register_client(
+        &self,
+        request: Request<pb::RegisterClientRequest>,
+    ) -> Result<Response<pb::RegisterClientResponse>, Status> {
+        let caller = transport::peer(&request)?.site;
+        // The incarnation matters where policy is asked for and where states are folded.
+        let pb::RegisterClientRequest { client, incarnation: _, home } = request.into_inner();
+        let mut record = ClientRecord::decode(&client).map_err(refuse)?;
+        record.site = caller;
+        let home = SiteCode::new(&home).map_err(refuse)?;
+        let db = &self.manager.deps.db;
+        db.write(move |w| register(w, record, home)).await.map_err(refuse)?;
+        Ok(Response::new(pb::RegisterClientResponse {}))
+    }
+
+    async fn get_policy(
+        &self,
+        request: Request<pb::GetPolicyRequest>,
+    ) -> Result<Response<pb::GetPolicyResponse>, Status> {
+        let pb::GetPolicyRequest { client, incarnation, have_version } = request.into_inner();
+        let client = ClientId::from_slice(&client).map_err(refuse)?;
+        let deps = &self.manager.deps;
+        let head = (deps.heads)(client, incarnation).await.map_err(refuse)?;
+        let Some(head) = head.filter(|head| head.version > have_version) else {
+            return Ok(Response::new(pb::GetPolicyResponse { head: None }));
+        };
+        let site = deps.db.identity().code();
+        let statement = deps.db.read(move |r| r.key_statement(site)).await.map_err(refuse)?;
+        let key_statement = statement.unwrap_or_default();
+        let head = pb::SignedHead { head: head.head, signature: head.signature, key_statement };
+        Ok(Response::new(pb::GetPolicyResponse { head: Some(head) }))
+    }
+
+    async fn get_parts(
+        &self,
+        request: Request<pb::GetPartsRequest>,
+    ) -> Result<Response<pb::GetPartsResponse>, Status> {
+        let digests = sha256_list("digests", PARTS_MAX, &request.into_inner().digests)?;
+        let parts = self.manager.deps.db.read(move |r| read_parts(r, &digests)).await;
+        Ok(Response::new(pb::GetPartsResponse { parts: parts.map_err(refuse)? }))
+    }
+
+    async fn submit_states(
+        &self,
+        request: Request<pb::SubmitStatesRequest>,
+    ) -> Result<Response<pb::SubmitStatesResponse>, Status> {
+        let pb::SubmitStatesRequest { reports } = request.into_inner();
+        check_count("reports", reports.len(), REPORTS_MAX)?;
+        let decode = |report: &Vec<u8>| match rpc::convert::decode_report(report) {
+            Ok(report) => Some(report),
+            Err(error) => {
+                tracing::warn!(error = %error_chain(&error), "a state report cannot be read");
+                None
+            }
+        };
+        let reports: Vec<_> = reports.iter().map(decode).collect();
+        let db = &self.manager.deps.db;
+        let taken = db.write(move |w| take_reports(w, &reports)).await.map_err(refuse)?;
+        self.manager.keeper.follow().await.map_err(refuse)?;
+        let outcomes = taken.into_iter().map(|taken| outcome(taken).into()).collect();
+        Ok(Response::new(pb::SubmitStatesResponse { outcomes }))
+    }
+
+    type WatchWakeUpsStream =
+        Pin<Box<dyn Stream<Item = Result<pb::WatchWakeUpsResponse, Status>> + Send>>;
+
+    async fn watch_wake_ups(
+        &self,
+        _: Request<pb::WatchWakeUpsRequest>,
+    ) -> Result<Response<Self::WatchWakeUpsStream>, Status> {
+        let wake_ups = BroadcastStream::new(self.manager.deps.wake_ups.subscribe());
+        // Who lagged behind does not know whom he missed.
+        let everybody = WakeUp { clients: [].into(), reason: Reason::Policy };
+        let answers = wake_ups.map(move |wake_up| {
+            let WakeUp { clients, reason } = wake_up.unwrap_or_else(|_| everybody.clone());
+            let wake_up = match reason {
+                Reason::Policy => pb::WakeUp::Policy,
+                Reason::Scan => pb::WakeUp::Scan,
+            };
+            let clients = clients.iter().map(|client| client.as_bytes().to_vec()).collect();
+            Ok(pb::WatchWakeUpsResponse { clients, wake_up: wake_up.into() })
+        });
+        let shutdown = self.shutdown.clone().cancelled_owned();
+        let answers = futures_util::StreamExt::take_until(answers, shutdown);
+        Ok(Response::new(Box::pin(answers)))
+    }
+
+    async fn get_locations(
+        &self,
+        request: Request<pb::GetLocationsRequest>,
+    ) -> Result<Response<pb::GetLocationsResponse>, Status> {
+        let caller = transport::peer(&request)?.site;
+        // Every client of the point gets the same answer; boundaries may change that.
+        let pb::GetLocationsRequest { client: _, sha256 } = request.into_inner();
+        let files = sha256_list("files", FILES_MAX, &sha256)?.into_iter().collect();
+        let db = &self.manager.deps.db;
+        let files = db.read(move |r| locations(r, caller, &files)).await.map_err(refuse)?;
+        Ok(Response::new(pb::GetLocationsResponse { files }))
+    }
+}
+
+fn read_parts(r: &Reader<'_>, digests: &[Sha256]) -> Result<Vec<Vec<u8>>, Error> {
+    let (mut parts, mut bytes) = (Vec::new(), 0);
+    for digest in digests {
+        let Some(part) = r.policy_part(digest)? else { continue };
+        bytes += part.len();
+        if bytes > PARTS_BYTES && !parts.is_empty() {
+            break;
+        }
+        parts.push(part);
+    }
+    Ok(parts)
+}
+
+/// The points that hold each file: those of the caller's site first, then this site's.
+fn locations(
+    r: &Reader<'_>,
+    caller: SiteCode,
+    files: &BTreeSet<Sha256>,
+) -> Result<Vec<pb::FileLocations>, Error> {
+    let own = r.identity().code();
+    let mut found = r.content_locations(files)?;
+    let point = |role: RoleRecord| {
+        let RoleRecord { site, url, http_url, .. } = role;
+        pb::Point { url, http_url, site: site.to_string() }
+    };
+    let file = |sha256: &Sha256| {
+        let mut roles = found.remove(sha256).unwrap_or_default();
+        roles.sort_by_key(|role| (role.site != caller, role.site != own, role.joined_at, role.id));
+        let points = roles.into_iter().map(point).collect();
+        pb::FileLocations { sha256: sha256.0.to_vec(), points }
+    };
+    Ok(files.iter().map(file).collect())
+}
+
+fn outcome(taken: Taken) -> pb::Outcome {
+    match taken {
+        Taken::Outcome(ReportOutcome::Applied) => pb::Outcome::Applied,
+        Taken::Outcome(ReportOutcome::Known) => pb::Outcome::Known,
+        Taken::Outcome(ReportOutcome::SendFull) => pb::Outcome::SendFull,
+        Taken::Rejected => pb::Outcome::Rejected,
+    }
+}
+
+fn sha256_list(what: &'static str, max: usize, bytes: &[Vec<u8>]) -> Result<Vec<Sha256>, Status> {
+    check_count(what, bytes.len(), max)?;
+    bytes.iter().map(|b| Sha256::from_slice(b).map_err(refuse)).collect()
+}
+
+fn check_count(what: &'static str, count: usize, max: usize) -> Result<(), Status> {
+    if count > max {
+        return Err(refuse(Error::TooMany { what, count, max }));
+    }
+    Ok(())
+}
+
+/// The status of an error, which is logged here if the caller may not read it.
+fn refuse<E: Into<Error>>(error: E) -> Status {
+    let error = error.into();
+    if matches!(error.class(), ErrorClass::Internal | ErrorClass::Corrupt) {
+        tracing::error!(error = %error_chain(&error), "a management request failed");
+    }
+    rpc::status::from_error(error.class(), &error)
+}

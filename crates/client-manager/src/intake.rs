@@ -1,0 +1,87 @@
+//! What comes from clients: registrations and reports, each decided and written in one transaction.
+
+use model::{
+    ClientId, ClientRecord, ComplianceState, PeerIdentity, PeerKind, ReportOutcome, Revocation,
+    SiteCode, StateReport, Timestamp,
+};
+use site_db::Writer;
+
+use crate::Error;
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// What becomes of a report: the outcome, or that it cannot be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    Outcome(ReportOutcome),
+    Rejected,
+}
+
+/// Makes or refreshes a client's record. `home` is the site its certificate names: a client is
+/// assigned to the primary site that it or its secondary site is, for good, because only one site
+/// may write about it.
+pub(crate) fn register(
+    w: &Writer<'_>,
+    mut record: ClientRecord,
+    home: SiteCode,
+) -> Result<(), Error> {
+    let (client, site) = (record.id, w.identity().code());
+    if home != site && !w.tree()?.is_below(home, site) {
+        return Err(Error::ForeignClient { client, home, site });
+    }
+    if let Some((owner, _)) = w.get_owned::<ClientRecord>(client.as_bytes())?
+        && owner != w.identity().owner
+    {
+        return Err(Error::ForeignClient { client, home: owner.code, site });
+    }
+    let (hierarchy, kind) = (w.identity().hierarchy, PeerKind::Client);
+    let identity = PeerIdentity { hierarchy, site: home, kind, id: client.to_string() };
+    if w.get::<Revocation>(identity.to_string().as_bytes())?.is_some() {
+        return Err(Error::RemovedClient { client });
+    }
+    record.seen_on = Timestamp(w.now().0.div_euclid(DAY_MS) * DAY_MS);
+    Ok(w.put_own(&record)?)
+}
+
+/// Folds reports in their order; one that cannot be taken harms no other.
+pub(crate) fn take_reports(
+    w: &Writer<'_>,
+    reports: &[Option<StateReport>],
+) -> Result<Vec<Taken>, Error> {
+    let take = |report: &Option<StateReport>| {
+        let taken = match report {
+            Some(report) if is_ours(w, report.client)? => Taken::Outcome(take_report(w, report)?),
+            _ => Taken::Rejected,
+        };
+        if taken == Taken::Rejected {
+            w.next("state_reports_rejected")?;
+        }
+        Ok(taken)
+    };
+    reports.iter().map(take).collect()
+}
+
+fn is_ours(w: &Writer<'_>, client: ClientId) -> Result<bool, Error> {
+    let record = w.get_owned::<ClientRecord>(client.as_bytes())?;
+    Ok(record.is_some_and(|(owner, _)| owner == w.identity().owner))
+}
+
+fn take_report(w: &Writer<'_>, report: &StateReport) -> Result<ReportOutcome, Error> {
+    let held = match w.holding(report.client) {
+        Err(error @ site_db::Error::DecodeStored { .. }) => {
+            let error = model::error_chain(&error);
+            tracing::warn!(client.id = %report.client, error, "a state vector is lost; the client sends everything");
+            None
+        }
+        held => held?,
+    };
+    let listed = |state| matches!(state, ComplianceState::Required | ComplianceState::Installed);
+    let reported = report.changes.iter().filter(|change| listed(change.state.state));
+    let items = w.item_numbers(held.as_ref(), reported.map(|change| change.update.id))?;
+    let folded = compliance::fold(held.as_ref(), report, &items);
+    if let Some(holding) = &folded.write {
+        w.write_holding(holding)?;
+    }
+    ambient::failpoint("client_manager.folded");
+    Ok(folded.outcome)
+}

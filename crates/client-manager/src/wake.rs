@@ -1,0 +1,46 @@
+//! Wake-ups: hints for clients that hold a stream open. Nothing depends on their arrival.
+
+use std::sync::Arc;
+
+use model::ClientId;
+use tokio::sync::broadcast;
+
+use crate::limits::{WAKE_CLIENTS_MAX, WAKE_UPS_WAITING};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    Policy,
+    Scan,
+}
+
+/// Clients and why they shall wake; none named: all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WakeUp {
+    pub clients: Arc<[ClientId]>,
+    pub reason: Reason,
+}
+
+/// Where those speak who want clients to wake. Clones share it.
+#[derive(Clone, Debug)]
+pub struct WakeUps(broadcast::Sender<WakeUp>);
+
+impl Default for WakeUps {
+    fn default() -> WakeUps {
+        WakeUps(broadcast::Sender::new(WAKE_UPS_WAITING))
+    }
+}
+
+impl WakeUps {
+    /// Wakes these clients; nobody for an empty list.
+    pub fn wake(&self, clients: &[ClientId], reason: Reason) {
+        for clients in clients.chunks(WAKE_CLIENTS_MAX) {
+            // Without a management point there is nobody to wake.
+            let _ = self.0.send(WakeUp { clients: clients.into(), reason });
+        }
+    }
+
+    #[must_use]
+    pub fn subscribe(&self) -> broadcast::Receiver<WakeUp> {
+        self.0.subscribe()
+    }
+}

@@ -1,0 +1,93 @@
+//! From what administrators decided to the signed policy of each client of this site.
+//!
+//! Owns when policy is planned, which servers a client is told of, and the making and signing of
+//! heads. Refuses to know how clients are reached and what they answer. Planning waits until
+//! everything it depends on is settled here, and a reference to something that is not here makes a
+//! deployment wait; meanwhile clients keep what they have. A pass that fails is logged and made
+//! again.
+
+mod error;
+mod heads;
+mod limits;
+mod reconcile;
+mod world;
+
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use model::ClientId;
+use site_db::SiteDb;
+use tokio_util::sync::CancellationToken;
+
+pub use error::Error;
+pub use reconcile::Step;
+
+use heads::Planned;
+
+/// Told which clients have new policy; a hint.
+pub type Wake = Arc<dyn Fn(&[ClientId]) + Send + Sync>;
+
+/// What clients are told of how to behave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    pub policy_poll: Duration,
+    /// How long a client collects states before it reports.
+    pub state_batch: Duration,
+    pub scan_interval: Duration,
+}
+
+impl Default for Config {
+    /// The documented defaults: policy every hour, states every 15 minutes, a scan a week.
+    fn default() -> Config {
+        const MINUTE: u64 = 60;
+        Config {
+            policy_poll: Duration::from_secs(60 * MINUTE),
+            state_batch: Duration::from_secs(15 * MINUTE),
+            scan_interval: Duration::from_secs(7 * 24 * 60 * MINUTE),
+        }
+    }
+}
+
+pub struct Deps {
+    pub db: SiteDb,
+    pub wake: Wake,
+}
+
+impl fmt::Debug for Deps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Deps").field("db", &self.db).finish_non_exhaustive()
+    }
+}
+
+/// The component. Clones share it.
+#[derive(Clone, Debug)]
+pub struct DeploymentManager {
+    config: Config,
+    deps: Arc<Deps>,
+    /// None before the first plan after a start.
+    planned: Arc<RwLock<Option<Arc<Planned>>>>,
+}
+
+impl DeploymentManager {
+    #[must_use]
+    pub fn new(config: Config, deps: Deps) -> DeploymentManager {
+        DeploymentManager { config, deps: Arc::new(deps), planned: Arc::default() }
+    }
+
+    /// Plans whenever something changed, until `shutdown`.
+    pub async fn run(self, shutdown: CancellationToken) {
+        reconcile::run(&self, shutdown).await;
+    }
+
+    fn planned(&self) -> Option<Arc<Planned>> {
+        self.planned.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_planned(&self, planned: Arc<Planned>) {
+        *self.planned.write().unwrap_or_else(PoisonError::into_inner) = Some(planned);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,119 @@
+//! Catalog files as they are given: bare XML, or a zip or cabinet of such.
+//!
+//! Owns unpacking under limits: how many members, how large in all, how much larger than the
+//! archive. Names in an archive are for messages only; what is unpacked gets names of our own.
+//! Refuses to know what the XML says. Fails with the archive's name and the reason.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use cab::Cabinet;
+use zip::ZipArchive;
+
+use crate::{Error, limits};
+
+/// A document of a catalog file.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) name: String,
+    pub(crate) path: PathBuf,
+}
+
+/// Files of a cabinet are reached by reading their folder from its start; beyond this many bytes
+/// in all that would take minutes.
+const CABINET_WORK_MAX: u64 = 8 << 30;
+
+/// The documents of the file at `path`, called `name`; those of an archive are put into `work`.
+pub(crate) fn unpack(path: &Path, name: &str, work: &Path) -> Result<Vec<Member>, Error> {
+    let mut file = File::open(path).map_err(Error::files("open", path))?;
+    let size = file.metadata().map_err(Error::files("inspect", path))?.len();
+    if size > limits::CATALOG_BYTES_MAX {
+        let reason = format!("it is larger than {} bytes", limits::CATALOG_BYTES_MAX);
+        return Err(Error::Archive { name: name.to_owned(), reason });
+    }
+    let mut magic = [0; 4];
+    // What is shorter than four bytes is no archive.
+    let is_long = file.read_exact(&mut magic).is_ok();
+    file.seek(SeekFrom::Start(0)).map_err(Error::files("read", path))?;
+    let allowed = size.saturating_mul(limits::ARCHIVE_RATIO_MAX);
+    let allowed = allowed.clamp(limits::ARCHIVE_HARMLESS_BYTES, limits::CATALOG_BYTES_MAX);
+    let mut unpacking = Unpacking { name, work, members: Vec::new(), left: allowed };
+    match &magic {
+        b"PK\x03\x04" if is_long => unpacking.zip(BufReader::new(file))?,
+        b"MSCF" if is_long => unpacking.cabinet(BufReader::new(file))?,
+        _ => return Ok(vec![Member { name: name.to_owned(), path: path.to_owned() }]),
+    }
+    if unpacking.members.is_empty() {
+        return Err(unpacking.refuse("it holds no .sdp or .xml file"));
+    }
+    Ok(unpacking.members)
+}
+
+struct Unpacking<'a> {
+    name: &'a str,
+    work: &'a Path,
+    members: Vec<Member>,
+    /// Bytes that may still be unpacked.
+    left: u64,
+}
+
+impl Unpacking<'_> {
+    fn refuse(&self, reason: impl ToString) -> Error {
+        Error::Archive { name: self.name.to_owned(), reason: reason.to_string() }
+    }
+
+    fn zip(&mut self, file: BufReader<File>) -> Result<(), Error> {
+        let mut archive = ZipArchive::new(file).map_err(|error| self.refuse(error))?;
+        for index in 0..archive.len() {
+            let member = archive.by_index(index).map_err(|error| self.refuse(error))?;
+            let name = member.name().map_err(|error| self.refuse(error))?.into_owned();
+            if is_document(&name) {
+                self.take(name, member)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn cabinet(&mut self, file: BufReader<File>) -> Result<(), Error> {
+        let mut cabinet = Cabinet::new(file).map_err(|error| self.refuse(error))?;
+        let mut names = Vec::new();
+        let mut work = 0_u64;
+        for folder in cabinet.folder_entries() {
+            let mut reached = 0;
+            for entry in folder.file_entries() {
+                reached += u64::from(entry.uncompressed_size());
+                work = work.saturating_add(reached);
+                names.push(entry.name().to_owned());
+            }
+        }
+        if work > CABINET_WORK_MAX {
+            return Err(self.refuse("it holds too many files; pack them as a zip"));
+        }
+        for name in names.into_iter().filter(|name| is_document(name)) {
+            let member = cabinet.read_file(&name).map_err(|error| self.refuse(error))?;
+            self.take(name, member)?;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, name: String, content: impl Read) -> Result<(), Error> {
+        if self.members.len() == limits::MEMBERS_MAX {
+            return Err(self.refuse(format!("it holds more than {} files", limits::MEMBERS_MAX)));
+        }
+        let path = self.work.join(format!("{}.xml", self.members.len()));
+        let mut file = File::create(&path).map_err(Error::files("make", &path))?;
+        let copied = io::copy(&mut content.take(self.left + 1), &mut file);
+        let copied = copied.map_err(|error| self.refuse(format!("{name}: {error}")))?;
+        self.left = self.left.checked_sub(copied).ok_or_else(|| {
+            self.refuse("unpacked it is too large, or too large for its packed size")
+        })?;
+        self.members.push(Member { name, path });
+        Ok(())
+    }
+}
+
+fn is_document(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.ends_with(".sdp") || name.ends_with(".xml")
+}

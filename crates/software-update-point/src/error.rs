@@ -1,0 +1,115 @@
+//! What can fail at a software update point, and what kind of failure it is.
+
+use std::path::{Path, PathBuf};
+
+use model::{ErrorClass, UpdateRef};
+use wsus_protocol::ErrorCode;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("the update catalog failed")]
+    Catalog(#[from] update_catalog::Error),
+    #[error("the content library failed")]
+    Content(#[from] content_library::Error),
+    #[error("the status spool failed")]
+    Spool(#[from] sqlite_engine::Error),
+    #[error("a connection cannot be prepared or served")]
+    Transport(#[from] transport::Error),
+    #[error("\"{url}\" is not an address of the form http://host:port")]
+    Url { url: String },
+    #[error("{url}: https works only within the hierarchy; name an http address of the server")]
+    ForeignTls { url: String },
+    #[error("{url} did not answer")]
+    Request { url: String, source: BoxError },
+    #[error("{url} answered with HTTP status {status}")]
+    HttpStatus { url: String, status: u16 },
+    #[error("the answer of {url} is larger than {max} bytes")]
+    LargeAnswer { url: String, max: usize },
+    #[error("the answer of {url} is not usable")]
+    Answer { url: String, source: wsus_protocol::Error },
+    #[error("update {} revision {} cannot be packed", update.id, update.revision)]
+    Pack { update: UpdateRef, source: wsus_protocol::Error },
+    #[error("{url} could not give more than {max} updates; something is wrong with the server")]
+    ManyRejected { url: String, max: usize },
+    #[error("{url} ended at byte {received} of {expected}")]
+    ShortFile { url: String, received: u64, expected: u64 },
+    #[error("{name} can be had nowhere: {tried}")]
+    NoSource { name: String, tried: String },
+    #[error(
+        "catalog version {version} is the set {expected}, but the {updates} updates here are the \
+         set {found}; the source may not hold that version yet"
+    )]
+    OtherSet { version: u64, expected: model::Sha256, found: model::Sha256, updates: u64 },
+    #[error("cannot {operation} {}", path.display())]
+    Files { operation: &'static str, path: PathBuf, source: std::io::Error },
+    #[error("{name} is not taken: {reason}")]
+    Archive { name: String, reason: String },
+    #[error("{name} is not taken")]
+    ReadCatalog { name: String, source: update_metadata::Error },
+    #[error("the site server ended the call")]
+    Site(#[source] Box<tonic::Status>),
+    #[error("the order of the site server is not usable")]
+    Order(#[from] model::Invalid),
+}
+
+impl Error {
+    pub(crate) fn files(
+        operation: &'static str,
+        path: &Path,
+    ) -> impl FnOnce(std::io::Error) -> Error {
+        move |source| Error::Files { operation, path: path.to_owned(), source }
+    }
+
+    pub(crate) fn request(url: &str, source: impl Into<BoxError>) -> Error {
+        Error::Request { url: url.to_owned(), source: source.into() }
+    }
+
+    /// The code of the fault that upstream answered with.
+    pub(crate) fn fault(&self) -> Option<&ErrorCode> {
+        match self {
+            Error::Answer { source: wsus_protocol::Error::Fault(fault), .. } => Some(&fault.code),
+            _ => None,
+        }
+    }
+
+    /// Whether the same may succeed later, unchanged.
+    pub(crate) fn is_transient(&self) -> bool {
+        matches!(self.class(), ErrorClass::Unavailable | ErrorClass::Exhausted)
+    }
+
+    #[must_use]
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Error::Catalog(error) => error.class(),
+            Error::Content(error) => error.class(),
+            Error::Transport(error) => error.class(),
+            Error::Url { .. }
+            | Error::ForeignTls { .. }
+            | Error::Archive { .. }
+            | Error::ReadCatalog { .. }
+            | Error::Order(_) => ErrorClass::Invalid,
+            Error::HttpStatus { status, .. } => match status {
+                404 | 410 => ErrorClass::NotFound,
+                401 | 403 => ErrorClass::Denied,
+                408 | 429 | 502..=504 => ErrorClass::Unavailable,
+                _ => ErrorClass::Invalid,
+            },
+            Error::Answer { .. } => match self.fault() {
+                Some(ErrorCode::ServerBusy) => ErrorClass::Unavailable,
+                Some(_) => ErrorClass::Denied,
+                None => ErrorClass::Corrupt,
+            },
+            Error::ManyRejected { .. } | Error::LargeAnswer { .. } => ErrorClass::Corrupt,
+            Error::Pack { .. } => ErrorClass::Internal,
+            Error::Site(status) => rpc::status::class(status),
+            Error::Spool(_)
+            | Error::Files { .. }
+            | Error::Request { .. }
+            | Error::ShortFile { .. }
+            | Error::NoSource { .. }
+            | Error::OtherSet { .. } => ErrorClass::Unavailable,
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Fetching the files of updates into the content library, and handing them to the site.
+//!
+//! Owns where a file is looked for: at the source of synchronization by its digest, then wherever
+//! the catalog says it is offered. A file that breaks off is resumed by the next attempt; size
+//! and digests are checked by the library before it is visible. Fails with every address tried
+//! and why.
+
+use bytes::{Buf as _, Bytes};
+use content_library::{Begun, FileRecord, Receipt};
+use futures_util::stream::{self, StreamExt as _};
+use http::{Request, Uri, header};
+use http_body_util::BodyExt as _;
+use model::{ItemFile, UpdateId, error_chain};
+use rpc::pb::content::content_service_client::ContentServiceClient;
+use rpc::pb::content::{UploadFileRequest, UploadHeader, upload_file_request::Part};
+use transport::Connection;
+use update_catalog::FileName;
+use wsus_protocol::content_path;
+
+use crate::content::expected;
+use crate::point::Point;
+use crate::web::{Web, within};
+use crate::{Error, limits};
+
+impl Point {
+    /// The file, from wherever it can be had.
+    pub(crate) async fn fetch_file(&self, file: &ItemFile) -> Result<FileRecord, Error> {
+        let mut tried = Vec::new();
+        for place in self.places(file).await? {
+            let receipt = match self.library.begin(expected(file)).await? {
+                Begun::Present(record) => return Ok(record),
+                Begun::Receiving(receipt) => receipt,
+            };
+            match self.receive(place, receipt, file.size).await {
+                Ok(record) => return Ok(record),
+                Err(error) => tried.push(error_chain(&error)),
+            }
+        }
+        if let Some(record) = self.library.find(&expected(file)).await? {
+            return Ok(record);
+        }
+        if tried.is_empty() {
+            tried.push("no server is known that offers it".to_owned());
+        }
+        Err(Error::NoSource { name: file.name.clone(), tried: tried.join("; ") })
+    }
+
+    async fn places(&self, file: &ItemFile) -> Result<Vec<Result<(Web, String), Error>>, Error> {
+        let mut places = Vec::new();
+        if let Some(source) = self.source().await? {
+            let path = content_path(&file.sha1.0, &file.name);
+            places.push(self.web(&source).map(|web| (web, path)));
+        }
+        let named = self.catalog.file(FileName::Sha1(file.sha1)).await?;
+        for url in named.into_iter().flat_map(|named| named.sources) {
+            places.push(self.public(&url));
+        }
+        Ok(places)
+    }
+
+    fn public(&self, url: &str) -> Result<(Web, String), Error> {
+        let bad = || Error::Url { url: url.to_owned() };
+        let uri: Uri = url.parse().map_err(|_| bad())?;
+        let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+        let base = url.strip_suffix(path.as_str()).unwrap_or(url);
+        Ok((Web::foreign(self.connect.clone(), base)?, path))
+    }
+
+    async fn receive(
+        &self,
+        place: Result<(Web, String), Error>,
+        mut receipt: Receipt,
+        size: u64,
+    ) -> Result<FileRecord, Error> {
+        let (web, path) = place?;
+        if receipt.offset() < size {
+            download(&web, &path, &mut receipt, size).await?;
+        }
+        let url = web.url(&path);
+        receipt.finish().await.map_err(|error| {
+            tracing::warn!(url, error = %error_chain(&error), "a file was refused");
+            error.into()
+        })
+    }
+
+    /// Hands a file to the site that asked for it.
+    pub(crate) async fn upload(
+        &self,
+        site: &Connection,
+        update: UpdateId,
+        file: &ItemFile,
+    ) -> Result<(), Error> {
+        let record = self.fetch_file(file).await?;
+        let reader = self.library.open_file(record.sha256).await?;
+        let header = Part::Header(UploadHeader {
+            update: Bytes::copy_from_slice(update.as_bytes()),
+            sha1: Bytes::copy_from_slice(&file.sha1.0),
+            size: file.size,
+            sha256: file.sha256.map(|digest| Bytes::copy_from_slice(&digest.0)),
+        });
+        // Reading that fails ends the upload early; the site refuses what is too short.
+        let pieces = stream::unfold((reader, 0), |(reader, offset)| async move {
+            let end: u64 = (offset + rpc::limits::FILE_CHUNK_BYTES as u64).min(reader.size());
+            let bytes = reader.read(offset..end).await.ok().filter(|bytes| !bytes.is_empty())?;
+            let next = offset + bytes.len() as u64;
+            Some((Part::Data(bytes), (reader, next)))
+        });
+        let parts = stream::iter([header]).chain(pieces);
+        let requests = parts.map(|part| UploadFileRequest { part: Some(part) });
+        let mut client = ContentServiceClient::new(site.channel());
+        client.upload_file(requests).await.map_err(|status| Error::Site(Box::new(status)))?;
+        Ok(())
+    }
+}
+
+/// Receives the rest of a file; a server that knows no ranges sends all of it once more.
+async fn download(web: &Web, path: &str, receipt: &mut Receipt, size: u64) -> Result<(), Error> {
+    let (url, offset) = (web.url(path), receipt.offset());
+    let mut request = Request::get(path);
+    if offset > 0 {
+        request = request.header(header::RANGE, format!("bytes={offset}-"));
+    }
+    let request = request.body(Bytes::new()).map_err(|_| Error::Url { url: url.clone() })?;
+    let answer = web.send(request).await?;
+    let range = answer.headers().get(header::CONTENT_RANGE).and_then(|range| range.to_str().ok());
+    let continues = range.is_some_and(|range| range.starts_with(&format!("bytes {offset}-")));
+    let mut skip = match answer.status().as_u16() {
+        206 if continues => 0,
+        200 => offset,
+        status => return Err(Error::HttpStatus { url, status }),
+    };
+    let mut body = answer.into_body();
+    loop {
+        let Some(frame) = within(limits::SILENCE_MAX, &url, body.frame()).await? else { break };
+        let frame = frame.map_err(|error| Error::request(&url, error))?;
+        let Ok(mut data) = frame.into_data() else { continue };
+        let skipped = skip.min(data.len() as u64);
+        data.advance(usize::try_from(skipped).unwrap_or(data.len()));
+        skip -= skipped;
+        receipt.write(receipt.offset(), data).await?;
+    }
+    match receipt.offset() {
+        received if received < size => Err(Error::ShortFile { url, received, expected: size }),
+        _ => Ok(()),
+    }
+}

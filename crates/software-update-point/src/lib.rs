@@ -1,0 +1,36 @@
+//! The software update point: a catalog of updates between an upstream update service and those
+//! below.
+//!
+//! Owns the catalog and the files of one update point, both sides of the server-server update
+//! protocol, imports of publishers' catalogs, and the documents agents follow. It does what its
+//! site server orders over a session it holds open; without a site it is a stand-alone upstream
+//! that takes catalogs from its inbox.
+//!
+//! Refuses to know which updates are deployed, to whom, and who sits behind the site server. It
+//! holds no key that could make an agent run anything: agents check documents and files against
+//! signed policy. Every stored batch is one transaction, so a crash loses at most work, and what
+//! cannot be taken is left out, reported and stops nothing else.
+
+mod archive;
+pub mod config;
+mod content;
+mod error;
+mod fetch;
+mod grpc;
+mod import;
+mod inbox;
+mod limits;
+mod order;
+mod point;
+mod session;
+mod soap;
+mod status;
+mod synchronize;
+mod upstream;
+mod web;
+
+pub use error::Error;
+pub use point::{Config, Deps, PlainHttp, Ports, Site, SoftwareUpdatePoint};
+
+#[cfg(test)]
+mod tests;

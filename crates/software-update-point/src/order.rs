@@ -1,0 +1,239 @@
+//! What the site server can order, and the doing of it.
+//!
+//! Owns the conversion of orders into work and of outcomes into answers. Items go up with number
+//! and version zero: the site gives them.
+
+use std::fs;
+use std::path::PathBuf;
+
+use model::{Invalid, ItemFile, Sha1, Sha256, UpdateId};
+use rpc::object::ObjectBody as _;
+use rpc::pb::update_point::session_request::Frame as Answer;
+use rpc::pb::update_point::session_response::Frame as Order;
+use rpc::pb::update_point::{
+    Changes, FileFailure, FilesReport, ImportReport, Progress, Synchronize, Synchronized,
+    WantedFile,
+};
+use transport::Connection;
+use update_metadata::{EXTRACTOR_VERSION, Extracted};
+
+use crate::point::{Point, UpdateSet};
+use crate::session::Answers;
+use crate::status::REVISIONS_REJECTED;
+use crate::synchronize::{Phase, Plan, Source, Synced};
+use crate::{Error, limits};
+
+#[derive(Debug)]
+pub(crate) enum Work {
+    Synchronize {
+        /// None: imports only, so that there is nothing to ask.
+        plan: Option<Plan>,
+        /// Of a child site: the version to reach, and its set.
+        goal: Option<(u64, Sha256)>,
+    },
+    GetChanges {
+        anchor: u64,
+        extractor: u32,
+    },
+    CompleteVersion {
+        version: u64,
+        set_digest: Sha256,
+    },
+    FetchFiles(Vec<(UpdateId, ItemFile)>),
+    Import {
+        name: String,
+        path: PathBuf,
+    },
+}
+
+impl TryFrom<Order> for Work {
+    type Error = Invalid;
+
+    fn try_from(order: Order) -> Result<Work, Invalid> {
+        match order {
+            Order::Synchronize(order) => synchronize(order),
+            Order::GetChanges(order) => {
+                Ok(Work::GetChanges { anchor: order.anchor, extractor: order.extractor })
+            }
+            Order::CompleteVersion(order) => Ok(Work::CompleteVersion {
+                version: order.version,
+                set_digest: Sha256::from_slice(&order.set_digest)?,
+            }),
+            Order::FetchFiles(order) => {
+                let files = order.files.into_iter().map(wanted);
+                files.collect::<Result<_, Invalid>>().map(Work::FetchFiles)
+            }
+            Order::Cancel(_) | Order::Import(_) => {
+                Err(Invalid::new("order", "is no work of its own"))
+            }
+        }
+    }
+}
+
+fn synchronize(order: Synchronize) -> Result<Work, Invalid> {
+    let Synchronize { order: _, source, full, products, classifications, version, set_digest } =
+        order;
+    let ids = |ids: Vec<Vec<u8>>| -> Result<Vec<UpdateId>, Invalid> {
+        ids.iter().map(|id| UpdateId::from_slice(id)).collect()
+    };
+    let source = source.filter(|source| !source.url.is_empty());
+    let source = source.map(|source| {
+        let url = source.url;
+        Ok(match source.own {
+            true => Source::Own { url, site: source.site.parse()? },
+            false => Source::Foreign { url },
+        })
+    });
+    let (products, classifications) = (ids(products)?, ids(classifications)?);
+    let plan =
+        source.transpose()?.map(|source| Plan { source, is_full: full, products, classifications });
+    let digest = set_digest.map(|digest| Sha256::from_slice(&digest)).transpose()?;
+    Ok(Work::Synchronize { plan, goal: digest.map(|digest| (version, digest)) })
+}
+
+fn wanted(file: WantedFile) -> Result<(UpdateId, ItemFile), Invalid> {
+    let WantedFile { update, name, size, sha1, sha256 } = file;
+    let sha1 = Sha1::from_slice(&sha1)?;
+    let sha256 = sha256.map(|digest| Sha256::from_slice(&digest)).transpose()?;
+    Ok((UpdateId::from_slice(&update)?, ItemFile { name, size, sha1, sha256 }))
+}
+
+impl Point {
+    /// Does the work of an order; the answer ends it.
+    pub(crate) async fn perform(
+        &self,
+        order: u64,
+        work: Work,
+        site: &Connection,
+        answers: &Answers,
+    ) -> Result<Answer, Error> {
+        match work {
+            Work::Synchronize { plan, goal } => {
+                let synced = match &plan {
+                    Some(plan) => {
+                        let on_progress = |phase: Phase, done, total| {
+                            let phase = phase.name().to_owned();
+                            let news = Progress { order, phase, done, total };
+                            answers.send_if_idle(Answer::Progress(news));
+                        };
+                        Box::pin(self.synchronize(plan, &on_progress)).await?
+                    }
+                    None => Synced::default(),
+                };
+                self.report_rejected(&synced.rejected).await;
+                self.reached(order, synced, goal).await
+            }
+            Work::GetChanges { anchor, extractor } => {
+                self.changes(order, anchor, extractor, answers).await
+            }
+            Work::CompleteVersion { version, set_digest } => {
+                let answer = self.reached(order, Synced::default(), Some((version, set_digest)));
+                let answer = answer.await?;
+                self.catalog.complete_version(version).await?;
+                Ok(answer)
+            }
+            Work::FetchFiles(files) => Ok(self.fetch_all(order, files, site).await),
+            Work::Import { name, path } => self.import(order, name, path).await,
+        }
+    }
+
+    /// The answer to a synchronization, unless it missed the goal of a child site.
+    async fn reached(
+        &self,
+        order: u64,
+        synced: Synced,
+        goal: Option<(u64, Sha256)>,
+    ) -> Result<Answer, Error> {
+        let UpdateSet { anchor, updates, digest } = self.update_set().await?;
+        if let Some((version, expected)) = goal.filter(|(_, expected)| *expected != digest) {
+            return Err(Error::OtherSet { version, expected, found: digest, updates });
+        }
+        Ok(Answer::Synchronized(Synchronized {
+            order,
+            revisions_new: synced.revisions_new,
+            revisions_rejected: synced.rejected.len() as u64,
+            rejected: shortened(synced.rejected),
+            anchor,
+            set_digest: digest.0.to_vec(),
+            updates,
+        }))
+    }
+
+    async fn changes(
+        &self,
+        order: u64,
+        anchor: u64,
+        extractor: u32,
+        answers: &Answers,
+    ) -> Result<Answer, Error> {
+        // What another extractor made has to be made anew.
+        let mut anchor = if extractor == EXTRACTOR_VERSION { anchor } else { 0 };
+        loop {
+            let page = self.catalog.changed_items(anchor).await?;
+            let mut changes = Changes { order, extractor: EXTRACTOR_VERSION, ..Changes::default() };
+            for change in page.changes {
+                anchor = change.number;
+                match change.content {
+                    Some(Extracted::Item(item)) => changes.items.push(item.encode()),
+                    Some(Extracted::Category(category)) => {
+                        changes.categories.push(category.encode());
+                    }
+                    Some(Extracted::Nothing) => {}
+                    None => changes.removed.push(change.update.id.as_bytes().to_vec()),
+                }
+            }
+            changes.anchor = anchor;
+            changes.done = page.is_last;
+            if page.is_last {
+                return Ok(Answer::Changes(changes));
+            }
+            answers.send(Answer::Changes(changes)).await;
+        }
+    }
+
+    async fn fetch_all(
+        &self,
+        order: u64,
+        files: Vec<(UpdateId, ItemFile)>,
+        site: &Connection,
+    ) -> Answer {
+        let mut failures = Vec::new();
+        for (update, file) in files {
+            if let Err(error) = self.upload(site, update, &file).await {
+                let reason = model::error_chain(&error);
+                failures.push(FileFailure { sha1: file.sha1.0.to_vec(), reason });
+            }
+        }
+        Answer::FilesReport(FilesReport { order, failures })
+    }
+
+    async fn import(&self, order: u64, name: String, path: PathBuf) -> Result<Answer, Error> {
+        let report = self.import_file(&path, &name, None).await;
+        fs::remove_file(&path).map_err(Error::files("remove", &path))?;
+        let report = report?;
+        self.report_rejected(&report.rejected).await;
+        Ok(Answer::ImportReport(ImportReport {
+            order,
+            imported: report.imported,
+            unchanged: report.unchanged,
+            rejected: shortened(report.rejected),
+            revised: shortened(report.revised),
+            refused: report.refused.unwrap_or_default(),
+        }))
+    }
+
+    async fn report_rejected(&self, rejected: &[String]) {
+        let Some(first) = rejected.first() else { return };
+        let strings = vec![rejected.len().to_string(), first.clone()];
+        self.statuses.warn(REVISIONS_REJECTED, strings).await;
+    }
+}
+
+fn shortened(mut lines: Vec<String>) -> Vec<String> {
+    let more = lines.len().saturating_sub(limits::REPORTED_MAX);
+    if more > 0 {
+        lines.truncate(limits::REPORTED_MAX);
+        lines.push(format!("and {more} more"));
+    }
+    lines
+}

@@ -1,0 +1,305 @@
+//! The role itself: what it is made of, its ports and its tasks.
+//!
+//! Owns the life of the role. With a site it follows the orders of its site server; without one it
+//! is a stand-alone upstream that imports what lands in its inbox. Fails at start if its stores
+//! cannot be opened; later failures of one task end the role.
+
+use std::fmt;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ambient::Ambient;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use content_library::ContentLibrary;
+use http::{Request, Response, StatusCode};
+use model::{Sha256, SiteCode, set_digest};
+use rpc::pb::metadata::metadata_service_server::MetadataServiceServer;
+use sqlite_engine::spool::Spool;
+use sqlite_engine::{Durability, Executor, Options};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use transport::{Connect, Connection, Credentials, Limits, Listen, Revoked, Server};
+use update_catalog::{Catalog, RevisionFilter};
+use uuid::Uuid;
+use wsus_protocol::{CookieKey, normalize_path};
+
+use crate::grpc::Metadata;
+use crate::status::{self, Statuses};
+use crate::synchronize::Source;
+use crate::{Error, content, inbox, limits, session, soap};
+
+/// What the plain HTTP port answers (trust.md section 3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlainHttp {
+    Off,
+    /// Files, which are checked by digests that came over TLS.
+    Content,
+    /// The update protocols too; raises a lasting alert.
+    All,
+}
+
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Shown to administrators and given to upstream servers; like a host name.
+    pub name: String,
+    pub data: PathBuf,
+    pub plain_http: PlainHttp,
+    pub executor: Executor,
+}
+
+#[derive(Debug)]
+pub struct Deps {
+    pub ambient: Ambient,
+    /// Reaches update services and file servers.
+    pub connect: Arc<dyn Connect>,
+    /// None where the links themselves know the peers, or stand-alone.
+    pub credentials: Option<Credentials>,
+    /// None: stand-alone.
+    pub site: Option<Site>,
+}
+
+/// The site server of the update point.
+#[derive(Clone, Debug)]
+pub struct Site {
+    pub code: SiteCode,
+    pub connection: Connection,
+}
+
+/// Where the role answers.
+pub struct Ports {
+    pub https: Option<Box<dyn Listen>>,
+    pub http: Option<Box<dyn Listen>>,
+    /// Health and the like, merged into the first port there is.
+    pub operations: Router,
+    pub revoked: Revoked,
+}
+
+/// A software update point.
+#[derive(Debug)]
+pub struct SoftwareUpdatePoint {
+    pub(crate) point: Arc<Point>,
+    pub(crate) site: Option<Site>,
+}
+
+/// What the parts of the role share.
+#[derive(Debug)]
+pub(crate) struct Point {
+    pub(crate) config: Config,
+    pub(crate) ambient: Ambient,
+    pub(crate) connect: Arc<dyn Connect>,
+    pub(crate) credentials: Option<Credentials>,
+    pub(crate) catalog: Catalog,
+    pub(crate) server_id: Uuid,
+    pub(crate) library: ContentLibrary,
+    /// Drawn at every start: peers with older cookies authorize again.
+    pub(crate) cookie_key: CookieKey,
+    pub(crate) statuses: Statuses,
+    source: Mutex<Option<Source>>,
+}
+
+/// The software and driver updates of the catalog as it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct UpdateSet {
+    pub(crate) anchor: u64,
+    pub(crate) updates: u64,
+    pub(crate) digest: Sha256,
+}
+
+impl SoftwareUpdatePoint {
+    /// Opens the stores below `config.data`.
+    pub async fn new(config: Config, deps: Deps) -> Result<SoftwareUpdatePoint, Error> {
+        let Deps { ambient, connect, credentials, site } = deps;
+        let work = config.data.join("import");
+        if work.exists() {
+            fs::remove_dir_all(&work).map_err(Error::files("empty", &work))?;
+        }
+        fs::create_dir_all(&work).map_err(Error::files("make", &work))?;
+        let (executor, durability) = (config.executor, Durability::Full);
+        let options = Options { executor, durability };
+        let catalog = config.data.join("catalog.db");
+        let catalog = Catalog::open(&catalog, ambient.random_id(), options)?;
+        let server_id = catalog.state().await?.server_id;
+        let library = config.data.join("content");
+        let library = ContentLibrary::open(ambient.clone(), &library, executor)?;
+        let spool = match &site {
+            Some(site) => {
+                let path = config.data.join("spool");
+                fs::create_dir_all(&path).map_err(Error::files("make", &path))?;
+                let spool = Spool::open(&path.join("status.db"), executor, limits::SPOOL)?;
+                Some((site.code, spool))
+            }
+            None => None,
+        };
+        let machine = config.name.clone();
+        let statuses = Statuses { ambient: ambient.clone(), machine, spool, wake: Notify::new() };
+        let cookie_key = CookieKey::new(&ambient.bytes());
+        let source = Mutex::default();
+        let point = Point {
+            config,
+            ambient,
+            connect,
+            credentials,
+            catalog,
+            server_id,
+            library,
+            cookie_key,
+            statuses,
+            source,
+        };
+        Ok(SoftwareUpdatePoint { point: Arc::new(point), site })
+    }
+
+    /// The TLS port: the update protocols, files, and documents for agents.
+    pub fn https_router(&self) -> Router {
+        let metadata = MetadataServiceServer::new(Metadata(self.point.clone()));
+        let grpc = tonic::service::Routes::new(metadata).into_axum_router();
+        grpc.reset_fallback().merge(self.router(Port::Tls))
+    }
+
+    /// The plain port: files, and the update protocols if they are open there.
+    pub fn http_router(&self) -> Router {
+        self.router(Port::Plain)
+    }
+
+    fn router(&self, port: Port) -> Router {
+        Router::new().fallback(answer).with_state((self.point.clone(), port))
+    }
+
+    /// Serves, and follows the site server or the inbox, until `shutdown`.
+    pub async fn run(self, ports: Ports, shutdown: CancellationToken) -> Result<(), Error> {
+        let stop = shutdown.child_token();
+        let mut tasks = JoinSet::new();
+        self.serve(ports, &stop, &mut tasks);
+        let point = &self.point;
+        if point.config.plain_http == PlainHttp::All {
+            tasks.spawn(alert(point.clone(), stop.clone()));
+        }
+        match self.site.clone() {
+            Some(Site { connection, .. }) => {
+                let (sender, stop_sending, site) =
+                    (point.clone(), stop.clone(), connection.clone());
+                tasks.spawn(async move { sender.statuses.run(&site, &stop_sending).await });
+                let (point, stop) = (point.clone(), stop.clone());
+                tasks.spawn(async move { session::run(&point, &connection, &stop).await });
+            }
+            None => {
+                let (point, stop) = (point.clone(), stop.clone());
+                tasks.spawn(async move { inbox::run(&point, &stop).await });
+            }
+        }
+        let mut outcome = Ok(());
+        while let Some(ended) = tasks.join_next().await {
+            // One that ends before its time ends the others.
+            stop.cancel();
+            match ended {
+                Ok(ended) => outcome = outcome.and(ended),
+                Err(failed) => std::panic::resume_unwind(failed.into_panic()),
+            }
+        }
+        outcome
+    }
+
+    fn serve(
+        &self,
+        ports: Ports,
+        stop: &CancellationToken,
+        tasks: &mut JoinSet<Result<(), Error>>,
+    ) {
+        let Ports { https, http, operations, revoked } = ports;
+        let mut operations = Some(operations);
+        let http = http.filter(|_| self.point.config.plain_http != PlainHttp::Off);
+        let credentials = self.point.credentials.clone();
+        for (listener, router, credentials) in
+            [(https, self.https_router(), credentials), (http, self.http_router(), None)]
+        {
+            let Some(listener) = listener else { continue };
+            let router = operations.take().unwrap_or_default().reset_fallback().merge(router);
+            let (limits, revoked) = (Limits::default(), revoked.clone());
+            let server = Server { router, credentials, limits, revoked };
+            let stop = stop.clone();
+            tasks.spawn(async move { Ok(server.run(listener, stop).await?) });
+        }
+    }
+
+    /// Problems of the stores; empty if they are sound.
+    pub async fn check(&self) -> Result<Vec<String>, Error> {
+        let mut problems = self.point.catalog.check().await?;
+        for damage in self.point.library.check().await? {
+            problems.push(format!("file {}: {}", damage.sha256, damage.reason));
+        }
+        Ok(problems)
+    }
+}
+
+impl Point {
+    pub(crate) async fn update_set(&self) -> Result<UpdateSet, Error> {
+        let all = RevisionFilter::Updates { categories: None, classifications: None };
+        let mut list = self.catalog.revision_list(all, None).await?;
+        list.revisions.sort_unstable();
+        let updates = list.revisions.len() as u64;
+        Ok(UpdateSet { anchor: list.anchor, updates, digest: set_digest(list.revisions) })
+    }
+
+    /// Without a site nobody else says when a version is complete.
+    pub(crate) async fn complete_by_itself(&self) -> Result<(), Error> {
+        let state = self.catalog.state().await?;
+        let (version, held) = state.version.map_or((0, 0), |(v, held)| (v.version, held));
+        if self.statuses.spool.is_none() && held < state.changes {
+            self.catalog.complete_version(version + 1).await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn remember_source(&self, source: &Source) {
+        *self.source.lock().unwrap_or_else(PoisonError::into_inner) = Some(source.clone());
+    }
+
+    pub(crate) fn remembered_source(&self) -> Option<Source> {
+        self.source.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+async fn alert(point: Arc<Point>, stop: CancellationToken) -> Result<(), Error> {
+    loop {
+        let text = "plain_http is \"all\": whoever is on the network can alter what is scanned for";
+        point.statuses.warn(status::PLAIN_HTTP_OPEN, vec![text.to_owned()]).await;
+        let wait = tokio::time::sleep(status::PLAIN_HTTP_ALERT_EVERY);
+        if stop.run_until_cancelled(wait).await.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+/// What kind of port a request came in by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Port {
+    Tls,
+    Plain,
+}
+
+async fn answer(
+    State((point, port)): State<(Arc<Point>, Port)>,
+    request: Request<Body>,
+) -> Response<Body> {
+    let path = normalize_path(request.uri().path());
+    let is_open = port == Port::Tls || point.config.plain_http == PlainHttp::All;
+    match (path.starts_with("/content/"), path.ends_with(".asmx")) {
+        (true, _) => content::serve(&point, request.into_parts().0).await,
+        (false, true) if is_open => soap::serve(&point, request).await,
+        (false, true) => {
+            soap::plain(StatusCode::FORBIDDEN, "the update protocols are served over https only")
+        }
+        (false, false) => soap::plain(StatusCode::NOT_FOUND, "there is nothing at this address"),
+    }
+}
+
+impl fmt::Debug for Ports {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Ports { https, http, .. } = self;
+        f.debug_struct("Ports").field("https", https).field("http", http).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,243 @@
+//! One synchronization with an upstream update service (SYNC-01 … SYNC-06).
+//!
+//! Owns the steps: the list of categories and their documents, then the list of updates and
+//! theirs. Each batch is one transaction, and a list's anchor is stored after the last of its
+//! batches, so what a crash interrupts is resumed: documents that are here are not asked for
+//! again. A revision the server cannot give is reported and stops nothing; prerequisites need not
+//! be here. Fails with the first error that concerns more than one revision.
+
+use std::fmt;
+
+use ambient::failpoint;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use model::{SiteCode, UpdateId, UpdateRef};
+use update_catalog::Batch;
+use wsus_protocol::{ErrorCode, Filter, Selected, UpdateIdentity};
+
+use crate::point::Point;
+use crate::upstream::{Account, Fetched, Upstream};
+use crate::web::Web;
+use crate::{Error, limits};
+
+/// Where updates come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    Foreign {
+        url: String,
+    },
+    /// A software update point of the hierarchy.
+    Own {
+        url: String,
+        site: SiteCode,
+    },
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) source: Source,
+    /// Forget the anchors and ask for everything.
+    pub(crate) is_full: bool,
+    /// Both or neither; without them everything the source offers.
+    pub(crate) products: Vec<UpdateId>,
+    pub(crate) classifications: Vec<UpdateId>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Categories,
+    Updates,
+}
+
+pub(crate) type OnProgress<'a> = &'a (dyn Fn(Phase, u64, u64) + Send + Sync);
+
+#[derive(Debug, Default)]
+pub(crate) struct Synced {
+    pub(crate) revisions_new: u64,
+    pub(crate) rejected: Vec<String>,
+}
+
+impl Phase {
+    /// The name of its anchor, and how it is reported.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Phase::Categories => "categories",
+            Phase::Updates => "updates",
+        }
+    }
+}
+
+impl Point {
+    pub(crate) async fn synchronize(
+        &self,
+        plan: &Plan,
+        on_progress: OnProgress<'_>,
+    ) -> Result<Synced, Error> {
+        if plan.products.is_empty() != plan.classifications.is_empty() {
+            let reason = "choose products and classifications, or neither for everything";
+            return Err(model::Invalid::new("filter", reason).into());
+        }
+        self.remember_source(&plan.source);
+        if plan.is_full {
+            self.catalog.forget_upstream_anchors().await?;
+        }
+        let outcome = self.run(plan, on_progress).await;
+        match outcome.as_ref().err().and_then(Error::fault) {
+            // Its anchors and ours mean nothing to each other any more.
+            Some(ErrorCode::ServerChanged) => {
+                tracing::warn!(source = %plan.source, "upstream was replaced");
+                self.catalog.forget_upstream_anchors().await?;
+                self.run(plan, on_progress).await
+            }
+            _ => outcome,
+        }
+    }
+
+    async fn run(&self, plan: &Plan, on_progress: OnProgress<'_>) -> Result<Synced, Error> {
+        let account = Account { name: self.config.name.clone(), id: self.server_id };
+        let upstream = Upstream::new(self.web(&plan.source)?, self.ambient.clone(), account);
+        let config = upstream.config_data().await?;
+        let mut synced = Synced::default();
+        let updates_max = config.updates_max.min(limits::UPDATES_PER_REQUEST) as usize;
+        for phase in [Phase::Categories, Phase::Updates] {
+            let step = Step { plan, upstream: &upstream, phase, updates_max, on_progress };
+            self.step(&step, &mut synced).await?;
+        }
+        Ok(synced)
+    }
+
+    async fn step(&self, step: &Step<'_>, synced: &mut Synced) -> Result<(), Error> {
+        let (name, scope) = (step.phase.name(), step.scope());
+        let kept = self.catalog.upstream_anchor(name).await?;
+        let kept = kept.as_deref().and_then(|kept| kept.split_once('\n'));
+        let anchor = kept.filter(|(of, _)| *of == scope).map(|(_, anchor)| anchor.to_owned());
+        let list = step.upstream.revisions(step.filter(anchor)).await?;
+        let named =
+            |u: UpdateIdentity| UpdateRef { id: UpdateId(u.update_id), revision: u.revision };
+        let missing = self.catalog.missing(list.revisions.into_iter().map(named).collect()).await?;
+        let wire = |u: &UpdateRef| UpdateIdentity { update_id: u.id.0, revision: u.revision };
+        let missing: Vec<UpdateIdentity> = missing.iter().map(wire).collect();
+        let (total, mut done) = (missing.len() as u64, 0);
+        (step.on_progress)(step.phase, 0, total);
+        let mut batches = missing.chunks(step.updates_max);
+        let mut asked = FuturesUnordered::new();
+        loop {
+            while asked.len() < limits::REQUESTS_PARALLEL
+                && let Some(batch) = batches.next()
+            {
+                asked.push(step.upstream.documents(batch.to_vec()));
+            }
+            let Some(fetched) = asked.next().await else { break };
+            done += self.keep(step, fetched?, synced).await?;
+            failpoint("sup.batch_imported");
+            (step.on_progress)(step.phase, done, total);
+        }
+        let anchor = Some((name, format!("{scope}\n{}", list.anchor)));
+        self.catalog.import(Batch { anchor, ..Batch::default() }).await?;
+        Ok(())
+    }
+
+    /// Commits what a batch brought and says how many revisions that settles.
+    async fn keep(
+        &self,
+        step: &Step<'_>,
+        fetched: Fetched,
+        synced: &mut Synced,
+    ) -> Result<u64, Error> {
+        let Fetched { documents, sources, rejected } = fetched;
+        let settled = documents.len() + rejected.len();
+        let imported = self.catalog.import(Batch { documents, sources, anchor: None }).await?;
+        synced.revisions_new += imported.imported.len() as u64;
+        let contradicting = imported.rejected.into_iter();
+        synced.rejected.extend(rejected);
+        synced.rejected.extend(contradicting.map(|r| format!("{}: {}", r.place, r.reason)));
+        if synced.rejected.len() > limits::REJECTED_MAX {
+            let (url, max) = (step.plan.source.url().to_owned(), limits::REJECTED_MAX);
+            return Err(Error::ManyRejected { url, max });
+        }
+        Ok(settled as u64)
+    }
+
+    pub(crate) fn web(&self, source: &Source) -> Result<Web, Error> {
+        let connect = self.connect.clone();
+        match source {
+            Source::Foreign { url } => Web::foreign(connect, url),
+            Source::Own { url, site } => Web::own(connect, self.credentials.as_ref(), url, *site),
+        }
+    }
+
+    /// Where files come from: the source of this run, or of the last finished one.
+    pub(crate) async fn source(&self) -> Result<Option<Source>, Error> {
+        if let Some(source) = self.remembered_source() {
+            return Ok(Some(source));
+        }
+        let kept = self.catalog.upstream_anchor(Phase::Updates.name()).await?;
+        Ok(kept.as_deref().and_then(Source::from_scope))
+    }
+}
+
+struct Step<'a> {
+    plan: &'a Plan,
+    upstream: &'a Upstream,
+    phase: Phase,
+    updates_max: usize,
+    on_progress: OnProgress<'a>,
+}
+
+impl Step<'_> {
+    fn filter(&self, anchor: Option<String>) -> Filter {
+        let delta = anchor.is_some();
+        let chosen = |ids: &[UpdateId]| {
+            let selected = ids.iter().map(|id| Selected { id: id.0, delta });
+            (!ids.is_empty() && self.phase == Phase::Updates).then(|| selected.collect())
+        };
+        Filter {
+            anchor,
+            get_config: self.phase == Phase::Categories,
+            get_63_languages_only: false,
+            categories: chosen(&self.plan.products),
+            classifications: chosen(&self.plan.classifications),
+            languages: None,
+        }
+    }
+
+    /// What an anchor is good for, in one line: the same question to the same source. After
+    /// another one the whole list is asked for again; what is here is not fetched again.
+    fn scope(&self) -> String {
+        let Plan { source, products, classifications, .. } = self.plan;
+        let ids = |ids: &[UpdateId]| ids.iter().map(UpdateId::to_string).collect::<Vec<_>>();
+        match self.phase {
+            Phase::Categories => source.to_string(),
+            Phase::Updates => {
+                let chosen = [ids(products), vec!["and".to_owned()], ids(classifications)];
+                format!("{source} {}", chosen.concat().join(" "))
+            }
+        }
+    }
+}
+
+impl Source {
+    pub(crate) fn url(&self) -> &str {
+        match self {
+            Source::Foreign { url } | Source::Own { url, .. } => url,
+        }
+    }
+
+    /// Reads back what begins a scope.
+    fn from_scope(scope: &str) -> Option<Source> {
+        let mut words = scope.split_whitespace();
+        let (site, url) = (words.next()?, words.next()?.to_owned());
+        match site {
+            "-" => Some(Source::Foreign { url }),
+            site => Some(Source::Own { url, site: site.parse().ok()? }),
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::Foreign { url } => write!(f, "- {url}"),
+            Source::Own { url, site } => write!(f, "{site} {url}"),
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! The session with a site server, and what agents follow.
+
+use std::sync::Mutex;
+
+use model::{Item, PeerIdentity, PeerKind, RoleKind, SiteCode};
+use rpc::object::ObjectBody as _;
+use rpc::pb::content::content_service_server::{ContentService, ContentServiceServer};
+use rpc::pb::content::{
+    FetchFileRequest, FetchFileResponse, ReportDistributionRequest, ReportDistributionResponse,
+    SendStatusRequest, SendStatusResponse, UploadFileRequest, UploadFileResponse,
+    WatchManifestsRequest, WatchManifestsResponse, upload_file_request::Part,
+};
+use rpc::pb::metadata::FollowDocumentsRequest;
+use rpc::pb::metadata::metadata_service_client::MetadataServiceClient;
+use rpc::pb::update_point::session_request::Frame as Answer;
+use rpc::pb::update_point::session_response::Frame as Order;
+use rpc::pb::update_point::update_point_service_server::{
+    UpdatePointService, UpdatePointServiceServer,
+};
+use rpc::pb::update_point::{
+    Cancel, Changes, CompleteVersion, FetchFiles, FilesReport, GetChanges, Import, SessionRequest,
+    SessionResponse, Source as OrderedSource, Synchronize, Synchronized, WantedFile,
+};
+use rpc::status::refuse;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request as Call, Response as Reply, Status, Streaming};
+use transport::{Connect, Connection, Security};
+
+use super::*;
+
+/// A site server that passes on what the test orders.
+struct FakeSite {
+    orders: Mutex<Option<mpsc::Receiver<Result<SessionResponse, Status>>>>,
+    answers: mpsc::Sender<Answer>,
+    uploads: mpsc::Sender<Vec<u8>>,
+    statuses: mpsc::Sender<u32>,
+}
+
+#[tonic::async_trait]
+impl UpdatePointService for FakeSite {
+    type SessionStream = ReceiverStream<Result<SessionResponse, Status>>;
+
+    async fn session(
+        &self,
+        call: Call<Streaming<SessionRequest>>,
+    ) -> Result<Reply<Self::SessionStream>, Status> {
+        let orders = self.orders.lock().expect("whole").take();
+        let orders =
+            orders.ok_or_else(|| refuse(model::ErrorClass::Conflict, "one session only"))?;
+        let (answers, mut frames) = (self.answers.clone(), call.into_inner());
+        let (sender, receiver) = mpsc::channel(1);
+        let mut both = JoinSet::new();
+        both.spawn(async move {
+            while let Ok(Some(SessionRequest { frame: Some(frame) })) = frames.message().await {
+                answers.send(frame).await.expect("the test listens");
+            }
+        });
+        both.spawn(async move {
+            let mut orders = orders;
+            while let Some(order) = orders.recv().await {
+                let _ = sender.send(order).await;
+            }
+        });
+        both.detach_all();
+        Ok(Reply::new(ReceiverStream::new(receiver)))
+    }
+}
+
+#[tonic::async_trait]
+impl ContentService for FakeSite {
+    type WatchManifestsStream = ReceiverStream<Result<WatchManifestsResponse, Status>>;
+    type FetchFileStream = ReceiverStream<Result<FetchFileResponse, Status>>;
+
+    async fn upload_file(
+        &self,
+        call: Call<Streaming<UploadFileRequest>>,
+    ) -> Result<Reply<UploadFileResponse>, Status> {
+        let (mut parts, mut content) = (call.into_inner(), Vec::new());
+        while let Some(UploadFileRequest { part: Some(part) }) = parts.message().await? {
+            match part {
+                Part::Header(header) => assert_eq!(header.size, 10),
+                Part::Data(data) => content.extend(data),
+            }
+        }
+        self.uploads.send(content).await.expect("the test listens");
+        Ok(Reply::new(UploadFileResponse::default()))
+    }
+
+    async fn send_status(
+        &self,
+        call: Call<SendStatusRequest>,
+    ) -> Result<Reply<SendStatusResponse>, Status> {
+        for body in call.into_inner().messages {
+            let message = model::StatusMessage::decode(&body).expect("a status message");
+            self.statuses.send(message.id).await.expect("the test listens");
+        }
+        Ok(Reply::new(SendStatusResponse {}))
+    }
+
+    async fn watch_manifests(
+        &self,
+        _: Call<WatchManifestsRequest>,
+    ) -> Result<Reply<Self::WatchManifestsStream>, Status> {
+        Err(refuse(model::ErrorClass::Invalid, "no update point asks for it"))
+    }
+
+    async fn fetch_file(
+        &self,
+        _: Call<FetchFileRequest>,
+    ) -> Result<Reply<Self::FetchFileStream>, Status> {
+        Err(refuse(model::ErrorClass::Invalid, "no update point asks for it"))
+    }
+
+    async fn report_distribution(
+        &self,
+        _: Call<ReportDistributionRequest>,
+    ) -> Result<Reply<ReportDistributionResponse>, Status> {
+        Err(refuse(model::ErrorClass::Invalid, "no update point asks for it"))
+    }
+}
+
+fn identity(kind: PeerKind) -> PeerIdentity {
+    let hierarchy = model::HierarchyId(Uuid::from_u128(1));
+    PeerIdentity { hierarchy, site: site_code(), kind, id: "one".to_owned() }
+}
+
+fn site_code() -> SiteCode {
+    SiteCode::new("PR1").expect("a site code")
+}
+
+/// What a test holds of a running site and its update point.
+struct World {
+    bench: Bench,
+    orders: mpsc::Sender<Result<SessionResponse, Status>>,
+    answers: mpsc::Receiver<Answer>,
+    uploads: mpsc::Receiver<Vec<u8>>,
+    statuses: mpsc::Receiver<u32>,
+    agent: Connection,
+    _tasks: JoinSet<()>,
+}
+
+fn connection(connect: impl Connect + 'static) -> Connection {
+    Connection::new(Arc::new(connect), "http://memory", Security::Plain).expect("a connection")
+}
+
+async fn world() -> World {
+    let (orders, ordered) = mpsc::channel(8);
+    let (answered, answers) = mpsc::channel(64);
+    let (uploaded, uploads) = mpsc::channel(8);
+    let (stated, statuses) = mpsc::channel(8);
+    let site = Arc::new(FakeSite {
+        orders: Mutex::new(Some(ordered)),
+        answers: answered,
+        uploads: uploaded,
+        statuses: stated,
+    });
+    let update_point = PeerKind::Role(RoleKind::SoftwareUpdatePoint);
+    let (listen, connect) = transport::memory(identity(update_point));
+    let routes = tonic::service::Routes::new(UpdatePointServiceServer::from_arc(site.clone()));
+    let routes = routes.add_service(ContentServiceServer::from_arc(site));
+    let mut tasks = JoinSet::new();
+    let revoked: transport::Revoked = Arc::new(|_| false);
+    let server = Server {
+        router: routes.into_axum_router(),
+        credentials: None,
+        limits: Limits::default(),
+        revoked: revoked.clone(),
+    };
+    let never = CancellationToken::new();
+    let stop = never.clone();
+    tasks.spawn(async move { server.run(Box::new(listen), stop).await.expect("serves") });
+    let code = site_code();
+    let bench = Bench::with(Some(Site { code, connection: connection(connect) })).await;
+    let (listen, connect) = transport::memory(identity(PeerKind::Client));
+    let operations = axum::Router::new();
+    let ports = Ports { https: Some(Box::new(listen)), http: None, operations, revoked };
+    let role = SoftwareUpdatePoint { point: bench.point.clone(), site: bench.role.site.clone() };
+    tasks.spawn(async move { role.run(ports, never).await.expect("runs") });
+    let agent = connection(connect);
+    World { bench, orders, answers, uploads, statuses, agent, _tasks: tasks }
+}
+
+impl World {
+    async fn order(&mut self, frame: Order) {
+        self.orders.send(Ok(SessionResponse { frame: Some(frame) })).await.expect("it listens");
+    }
+
+    /// The next answer that is not progress.
+    async fn answer(&mut self) -> Answer {
+        loop {
+            match self.answers.recv().await.expect("the session lives") {
+                Answer::Progress(_) => {}
+                answer => return answer,
+            }
+        }
+    }
+
+    async fn failure(&mut self) -> (String, bool) {
+        match self.answer().await {
+            Answer::Failure(failure) => (failure.reason, failure.transient),
+            other => panic!("a failure was expected: {other:?}"),
+        }
+    }
+
+    async fn synchronized(&mut self) -> Synchronized {
+        match self.answer().await {
+            Answer::Synchronized(answer) => answer,
+            other => panic!("success was expected: {other:?}"),
+        }
+    }
+
+    /// The updates of every document an agent gets, and the version it then holds.
+    async fn follow(&self) -> (Vec<String>, u64) {
+        let mut client = MetadataServiceClient::new(self.agent.channel());
+        let request = FollowDocumentsRequest { server_id: vec![9; 16], anchor: 77 };
+        let mut pages = client.follow_documents(request).await.expect("answers").into_inner();
+        let (mut documents, mut version) = (Vec::new(), 0);
+        while let Some(page) = pages.message().await.expect("a page") {
+            documents.extend(page.documents.into_iter().map(|document| document.xml));
+            if page.done {
+                version = page.version;
+            }
+        }
+        documents.sort_unstable();
+        (documents, version)
+    }
+}
+
+#[tokio::test]
+async fn a_site_s_orders_are_carried_out() {
+    let upstream = Bench::new().await;
+    let named = file(&upstream, "a.cab", b"0123456789").await;
+    let mut owner = update(1, "Anvil");
+    owner.files.push(named.clone());
+    upstream.import(&sample_categories()).await;
+    upstream.import(&[owner, update(2, "Rocket")]).await;
+    let (url, _tasks) = upstream.serve().await;
+    let mut world = world().await;
+    let Answer::Ready(ready) = world.answer().await else { panic!("it says who it is") };
+    assert_eq!((ready.server_id.len(), ready.version), (16, 0));
+    assert_eq!(world.statuses.recv().await, Some(60_100), "plain HTTP is open");
+
+    // As at a child site: the source is an update point of the parent.
+    let source = OrderedSource { url, own: true, site: "CAS".to_owned() };
+    let digest = upstream.point.update_set().await.expect("a set").digest.0.to_vec();
+    let synchronize = |digest: Option<Vec<u8>>| {
+        let (source, set_digest) = (Some(source.clone()), digest);
+        let order = Synchronize { order: 1, source, version: 5, set_digest, ..Default::default() };
+        Order::Synchronize(order)
+    };
+    world.order(synchronize(Some(vec![0; 32]))).await;
+    let (reason, transient) = world.failure().await;
+    assert!(transient && reason.contains("but the 2 updates here are the set "), "{reason}");
+    assert_eq!(world.follow().await, (Vec::new(), 0), "nothing before a version is complete");
+    world.order(synchronize(Some(digest.clone()))).await;
+    let synchronized = world.synchronized().await;
+    assert_eq!((synchronized.order, synchronized.updates), (1, 2));
+    let complete = CompleteVersion { order: 2, version: 5, set_digest: digest };
+    world.order(Order::CompleteVersion(complete)).await;
+    assert_eq!(world.synchronized().await.order, 2);
+    let mut expected = upstream.xml().await;
+    expected.sort_unstable();
+    assert_eq!(world.follow().await, (expected, 5));
+
+    world.order(Order::GetChanges(GetChanges { order: 3, anchor: 99, extractor: 0 })).await;
+    let Answer::Changes(changes) = world.answer().await else { panic!("changes") };
+    let Changes { order: 3, done: true, anchor: 6, items, categories, .. } = changes else {
+        panic!("{changes:?}")
+    };
+    let item = Item::decode(&items[0]).expect("an item");
+    assert_eq!((item.number, item.since, items.len(), categories.len()), (0, 0, 2, 4));
+    assert_eq!((item.files.len(), item.company.is_some()), (1, true));
+
+    let wanted = |sha1: &Sha1| WantedFile {
+        update: Uuid::from_u128(1).as_bytes().to_vec(),
+        name: named.name.clone(),
+        size: named.size,
+        sha1: sha1.0.to_vec(),
+        sha256: None,
+    };
+    let files = vec![wanted(&named.sha1), wanted(&Sha1([3; 20]))];
+    world.order(Order::FetchFiles(FetchFiles { order: 4, files })).await;
+    let Answer::FilesReport(report) = world.answer().await else { panic!("a report") };
+    let FilesReport { failures, .. } = report;
+    assert_eq!(world.uploads.recv().await.as_deref(), Some(b"0123456789".as_slice()));
+    assert!(failures.len() == 1 && failures[0].reason.contains("HTTP status 404"), "{failures:?}");
+}
+
+#[tokio::test]
+async fn imports_arrive_in_parts_and_orders_can_be_cancelled() {
+    let mut world = world().await;
+    world.answer().await;
+    let xml = update(9, "Anvil").to_xml().into_bytes();
+    for (part, last) in [(&xml[..50], false), (&xml[50..], true)] {
+        let (name, data) = ("document.xml".to_owned(), part.to_vec());
+        world.order(Order::Import(Import { order: 1, name, data, last })).await;
+    }
+    let Answer::ImportReport(report) = world.answer().await else { panic!("a report") };
+    assert_eq!((report.imported, report.refused.as_str()), (1, ""));
+    assert_eq!(world.bench.xml().await.len(), 1);
+
+    // A listener that never answers keeps the order running.
+    let silent = TcpListen::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", silent.local_address());
+    let source = Some(OrderedSource { url, ..OrderedSource::default() });
+    let order = Synchronize { order: 2, source, ..Synchronize::default() };
+    world.order(Order::Synchronize(order)).await;
+    world.order(Order::GetChanges(GetChanges { order: 3, ..GetChanges::default() })).await;
+    assert_eq!(world.failure().await, ("order 2 is still running".to_owned(), false));
+    world.order(Order::Cancel(Cancel { order: 2 })).await;
+    assert_eq!(world.failure().await, ("the order was cancelled".to_owned(), false));
+    world.order(Order::GetChanges(GetChanges { order: 4, ..GetChanges::default() })).await;
+    assert!(matches!(world.answer().await, Answer::Changes(changes) if changes.items.len() == 1));
+}

@@ -1,0 +1,241 @@
+//! The conversation with an upstream update service (MS-WSUSSS 3.2).
+//!
+//! Owns authorization, cookies and their renewal, retries, and batches of documents. Refuses to
+//! know what is done with what comes. A server may fail at one unknown id with the whole batch:
+//! such a batch is halved until the culprit is alone, and that one is rejected by name.
+
+use ambient::Ambient;
+use bytes::{Buf as _, Bytes};
+use http::{Request, header};
+use model::{UpdateId, UpdateRef, error_chain};
+use tokio::sync::Mutex;
+use transport::Backoff;
+use update_metadata::Document;
+use update_metadata::sdp::FileSource;
+use uuid::Uuid;
+use wsus_protocol::limits::{MESSAGE_BYTES_MAX, REVISION_LIST_BYTES_MAX};
+use wsus_protocol::{
+    AuthConfig, AuthorizationCookie, ConfigData, Cookie, ErrorCode, Filter, GetAuthConfig,
+    GetAuthorizationCookie, GetConfigData, GetCookie, GetRevisionIdList, GetUpdateData, Message,
+    ProtocolVersion, RevisionIdList, UpdateData, UpdateIdentity, decode, encode,
+};
+
+use crate::web::{Web, collect};
+use crate::{Error, limits};
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub(crate) struct Account {
+    pub(crate) name: String,
+    pub(crate) id: Uuid,
+}
+
+pub(crate) struct Upstream {
+    web: Web,
+    ambient: Ambient,
+    account: Account,
+    cookie: Mutex<Option<Held>>,
+}
+
+struct Held {
+    cookie: Cookie,
+    renew_at_ms: i64,
+}
+
+/// What became of a batch.
+#[derive(Debug, Default)]
+pub(crate) struct Fetched {
+    pub(crate) documents: Vec<String>,
+    pub(crate) sources: Vec<FileSource>,
+    pub(crate) rejected: Vec<String>,
+}
+
+impl Upstream {
+    pub(crate) fn new(web: Web, ambient: Ambient, account: Account) -> Upstream {
+        Upstream { web, ambient, account, cookie: Mutex::default() }
+    }
+
+    pub(crate) async fn config_data(&self) -> Result<ConfigData, Error> {
+        self.authorized(MAX, |cookie| GetConfigData { cookie, anchor: None }).await
+    }
+
+    pub(crate) async fn revisions(&self, filter: Filter) -> Result<RevisionIdList, Error> {
+        let max = usize::try_from(REVISION_LIST_BYTES_MAX).unwrap_or(usize::MAX);
+        self.authorized(max, |cookie| GetRevisionIdList { cookie, filter: filter.clone() }).await
+    }
+
+    /// The documents of these revisions.
+    pub(crate) async fn documents(&self, batch: Vec<UpdateIdentity>) -> Result<Fetched, Error> {
+        let mut fetched = Fetched::default();
+        let mut pending = vec![batch];
+        while let Some(mut updates) = pending.pop() {
+            let max = if updates.len() > 1 { limits::BATCH_ANSWER_BYTES_MAX } else { MAX };
+            let request = |cookie| GetUpdateData { cookie, updates: updates.clone() };
+            match self.authorized(max, request).await {
+                Ok(data) => fetched.take(&updates, data),
+                Err(error) if !is_of_one(&error) => return Err(error),
+                Err(error) => match updates[..] {
+                    [update] => fetched.reject(update, error_chain(&error)),
+                    _ => {
+                        let second = updates.split_off(updates.len() / 2);
+                        pending.extend([second, updates]);
+                    }
+                },
+            }
+        }
+        Ok(fetched)
+    }
+
+    /// Calls with a cookie; one that the server refuses is renewed once.
+    async fn authorized<Q: Message, A: Message>(
+        &self,
+        max: usize,
+        request: impl Fn(Option<Cookie>) -> Q,
+    ) -> Result<A, Error> {
+        let mut refused = None;
+        loop {
+            let cookie = self.cookie(refused.as_ref()).await?;
+            match self.call(&request(Some(cookie.clone())), max).await {
+                Err(error) if is_refusal(&error) && refused.is_none() => refused = Some(cookie),
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// A cookie other than the one refused, renewed before it expires.
+    async fn cookie(&self, refused: Option<&Cookie>) -> Result<Cookie, Error> {
+        let mut held = self.cookie.lock().await;
+        let usable = |held: &&Held| {
+            Some(&held.cookie) != refused && self.ambient.now_ms() < held.renew_at_ms
+        };
+        if let Some(held) = held.as_ref().filter(usable) {
+            return Ok(held.cookie.clone());
+        }
+        let old = held.take().map(|held| held.cookie);
+        let cookie = self.authorize(old).await?;
+        // By a clock that is ahead of ours it has expired already; then the server says when.
+        let lasts_ms = cookie.expires.as_millis() - self.ambient.now_ms();
+        let is_told = lasts_ms > limits::COOKIE_MARGIN_MS;
+        let margin = cookie.expires.as_millis() - limits::COOKIE_MARGIN_MS;
+        let renew_at_ms = if is_told { margin } else { i64::MAX };
+        *held = Some(Held { cookie: cookie.clone(), renew_at_ms });
+        Ok(cookie)
+    }
+
+    async fn authorize(&self, old_cookie: Option<Cookie>) -> Result<Cookie, Error> {
+        let config: AuthConfig = self.call(&GetAuthConfig, MAX).await?;
+        let plug_in = config.plug_ins.first().ok_or_else(|| Error::Answer {
+            url: self.web.url(GetAuthConfig::OPERATION.path()),
+            source: wsus_protocol::Error::FindElement { element: "AuthPlugInInfo" },
+        })?;
+        let path = format!("/{}", plug_in.service_url.trim_start_matches('/'));
+        let Account { name, id } = self.account.clone();
+        let request = GetAuthorizationCookie { account_name: name, account_guid: id.to_string() };
+        let authorization: AuthorizationCookie = self.call_at(&path, &request, MAX).await?;
+        let request = GetCookie {
+            authorization: vec![authorization],
+            old_cookie,
+            protocol_version: ProtocolVersion::CURRENT.to_string(),
+        };
+        self.call(&request, MAX).await
+    }
+
+    async fn call<Q: Message, A: Message>(&self, request: &Q, max: usize) -> Result<A, Error> {
+        self.call_at(Q::OPERATION.path(), request, max).await
+    }
+
+    async fn call_at<Q: Message, A: Message>(
+        &self,
+        path: &str,
+        request: &Q,
+        max: usize,
+    ) -> Result<A, Error> {
+        let body = Bytes::from(encode(request));
+        let mut backoff = Backoff::new(limits::RETRY_MIN, limits::RETRY_MAX, 50)?;
+        let mut attempt = 1;
+        loop {
+            match self.attempt::<A>(path, Q::OPERATION.soap_action(), body.clone(), max).await {
+                Err(error) if error.is_transient() && attempt < limits::ATTEMPTS_MAX => {
+                    tracing::info!(error = %error_chain(&error), attempt, "upstream failed once");
+                    tokio::time::sleep(backoff.wait(&self.ambient)).await;
+                    attempt += 1;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn attempt<A: Message>(
+        &self,
+        path: &str,
+        action: String,
+        body: Bytes,
+        max: usize,
+    ) -> Result<A, Error> {
+        let url = self.web.url(path);
+        let request = Request::post(path)
+            .header(header::CONTENT_TYPE, "text/xml; charset=utf-8")
+            .header("SOAPAction", action)
+            .body(body)
+            .map_err(|_| Error::Url { url: url.clone() })?;
+        let answer = self.web.send(request).await?;
+        let status = answer.status().as_u16();
+        if !matches!(status, 200 | 500) {
+            return Err(Error::HttpStatus { url, status });
+        }
+        let body = collect(answer.into_body(), &url, max).await?;
+        match decode(body.reader()) {
+            Ok(message) if status == 200 => Ok(message),
+            Err(source) if status == 200 || matches!(source, wsus_protocol::Error::Fault(_)) => {
+                Err(Error::Answer { url, source })
+            }
+            _ => Err(Error::HttpStatus { url, status }),
+        }
+    }
+}
+
+/// Bytes of any other answer.
+const MAX: usize = MESSAGE_BYTES_MAX as usize;
+
+fn is_refusal(error: &Error) -> bool {
+    let refusals = [ErrorCode::InvalidCookie, ErrorCode::InvalidAuthorizationCookie];
+    error.fault().is_some_and(|code| refusals.contains(code))
+}
+
+/// Failures that one update of a batch may be to blame for.
+fn is_of_one(error: &Error) -> bool {
+    matches!(error, Error::LargeAnswer { .. })
+        || error.fault() == Some(&ErrorCode::InternalServerError)
+}
+
+impl Fetched {
+    fn reject(&mut self, update: UpdateIdentity, reason: String) {
+        let UpdateIdentity { update_id, revision } = update;
+        self.rejected.push(format!("update {update_id} revision {revision}: {reason}"));
+    }
+
+    fn take(&mut self, asked: &[UpdateIdentity], data: UpdateData) {
+        let mut missing: Vec<UpdateIdentity> = asked.to_vec();
+        for record in data.updates {
+            let UpdateIdentity { update_id, revision } = record.identity;
+            let Some(place) = missing.iter().position(|m| *m == record.identity) else { continue };
+            missing.swap_remove(place);
+            let named = UpdateRef { id: UpdateId(update_id), revision };
+            match record.document.unpack().map_err(|error| error_chain(&error)) {
+                Ok(xml) => match Document::parse(xml.as_bytes()) {
+                    Ok(document) if document.update == named => self.documents.push(xml),
+                    Ok(_) => self.reject(record.identity, "its document is another's".to_owned()),
+                    Err(error) => self.reject(record.identity, error_chain(&error)),
+                },
+                Err(reason) => self.reject(record.identity, reason),
+            }
+        }
+        for update in missing {
+            self.reject(update, "the server gave no document".to_owned());
+        }
+        let public = data.file_urls.into_iter().filter(|file| !file.public_url.is_empty());
+        self.sources.extend(
+            public.map(|file| FileSource { sha1: model::Sha1(file.sha1), url: file.public_url }),
+        );
+    }
+}

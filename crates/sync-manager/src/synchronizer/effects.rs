@@ -1,0 +1,348 @@
+//! What each step does: orders to update points, and their answers into the site database.
+
+use std::collections::BTreeSet;
+
+use model::{CatalogVersion, Category, CategoryKind, Group, RoleRecord, UpdateId};
+use site_db::{Reader, SyncRun, SyncStep};
+use transport::Backoff;
+
+use super::Synchronizer;
+use crate::Error;
+use crate::items::{apply_page, sweep};
+use crate::limits::{
+    LOSSES_MAX, PATIENCE, PROGRESS_MESSAGE_MS, RETRY_JITTER_PERCENT, RETRY_MAX, RETRY_MIN,
+};
+use crate::machine::{Event, Place};
+use crate::messages::{Message, progress_line};
+use crate::session::{Answer, Answers, Order, Synchronized, Target};
+
+impl Synchronizer {
+    pub(super) async fn perform(&mut self, run: &mut SyncRun) -> Result<Event, Error> {
+        match run.step {
+            SyncStep::UpdatePoint => self.synchronize_first(run).await,
+            SyncStep::Database => self.take_changes(run).await,
+            SyncStep::Replicas => self.follow(run).await,
+            SyncStep::Succeeded | SyncStep::Failed | SyncStep::Cancelled => {
+                Err(Error::transition(run.step, &"going on"))
+            }
+        }
+    }
+
+    /// Names of the first update point and of its source, for messages.
+    pub(super) async fn names(&self) -> Result<(String, String), Error> {
+        let first = match self.first().await {
+            Ok(first) => first.name,
+            Err(Error::NoPoint { .. }) => String::new(),
+            Err(error) => return Err(error),
+        };
+        Ok(match self.source(false).await {
+            Ok(target) => (first, target.url),
+            Err(Error::NoSource { .. }) => (first, String::new()),
+            Err(error) => return Err(error),
+        })
+    }
+
+    async fn first(&self) -> Result<RoleRecord, Error> {
+        let site = self.db.identity().code();
+        let points = self.db.read(move |r| r.update_points(site)).await?;
+        points.into_iter().next().ok_or(Error::NoPoint { site })
+    }
+
+    /// What the first update point synchronizes with (SYNC-02, SYNC-14).
+    async fn source(&self, is_full: bool) -> Result<Target, Error> {
+        let parent = self.db.identity().parent;
+        let read = move |r: &Reader<'_>| {
+            let url = match parent {
+                None => r.sync_source()?,
+                Some(site) => {
+                    let first = r.update_points(site)?.into_iter().next();
+                    first.ok_or(Error::NoSource { site })?.url
+                }
+            };
+            let subscribed = r.list::<Category>()?.into_iter().map(|(_, c)| c);
+            let subscribed: Vec<_> = subscribed.filter(|c| c.subscribed).collect();
+            let chosen = |kinds: &[CategoryKind]| -> Vec<UpdateId> {
+                let of_kind = subscribed.iter().filter(|c| kinds.contains(&c.kind));
+                of_kind.map(|category| category.update.id).collect()
+            };
+            let products = chosen(&[CategoryKind::Product, CategoryKind::ProductFamily]);
+            let classifications = chosen(&[CategoryKind::Classification]);
+            Ok(Target { url, site: parent, is_full, products, classifications, wanted: None })
+        };
+        self.db.read(read).await
+    }
+
+    async fn ask(&mut self, point: &RoleRecord, order: Order) -> Result<Answers, Error> {
+        let number = self.db.write(|w| w.next("sync_order")).await?;
+        self.turn.order = Some((point.id, number));
+        self.sessions.send(point, number, order).await
+    }
+
+    async fn synchronize_first(&mut self, run: &mut SyncRun) -> Result<Event, Error> {
+        let first = self.first().await?;
+        let mut target = self.source(run.is_full).await?;
+        if self.place == Place::Top {
+            let done = self.synchronize(run, &first, target).await?;
+            self.turn.set = Some((done.set_digest, done.updates));
+            return Ok(Event::Synchronized);
+        }
+        let mut patience = Backoff::new(RETRY_MIN, RETRY_MAX, RETRY_JITTER_PERCENT)?;
+        for attempt in 1.. {
+            let wanted = self.replicated_catalog().await?;
+            target.wanted = Some((wanted.version, wanted.set_digest));
+            match self.synchronize(run, &first, target.clone()).await {
+                Ok(done) => {
+                    check_set(&done, &wanted)?;
+                    (run.version, run.updates_changed) = (wanted.version, done.revisions_new);
+                    break;
+                }
+                // The parent's update point may be on its way to the version.
+                Err(Error::PointFailed { reason, is_transient: true }) if attempt < PATIENCE => {
+                    tracing::info!(run = run.number, reason, "the update point tries again");
+                    tokio::time::sleep(patience.wait(self.db.ambient())).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Event::Complete)
+    }
+
+    /// The catalog version the parent asked for, or a later one, once all of it is here (R2).
+    async fn replicated_catalog(&self) -> Result<CatalogVersion, Error> {
+        let mut changes = self.db.watch(&[Group::Catalog]);
+        loop {
+            let wanted = *self.from_parent.borrow();
+            let read = |r: &Reader<'_>| {
+                let settled = r.is_settled(Group::Catalog)?;
+                Ok::<_, Error>(r.catalog_version()?.filter(|_| settled))
+            };
+            if let Some(catalog) = self.db.read(read).await?.filter(|c| c.version >= wanted) {
+                return Ok(catalog);
+            }
+            changes.changed().await;
+        }
+    }
+
+    async fn synchronize(
+        &mut self,
+        run: &mut SyncRun,
+        point: &RoleRecord,
+        target: Target,
+    ) -> Result<Synchronized, Error> {
+        let mut answers = self.ask(point, Order::Synchronize(target)).await?;
+        loop {
+            match answers.next().await? {
+                Answer::Progress { phase, done, total } => {
+                    self.progress(run, (&point.name, &phase), (done, total)).await?;
+                }
+                Answer::Synchronized(done) => return Ok(done),
+                _ => return Err(Error::Answer),
+            }
+        }
+    }
+
+    /// The update point's changes since the last time, page by page (SYNC-06).
+    async fn take_changes(&mut self, run: &mut SyncRun) -> Result<Event, Error> {
+        let first = self.first().await?;
+        let id = first.id;
+        let (mut point, last) = self
+            .db
+            .read(move |r| Ok::<_, Error>((r.sync_point(id)?, r.catalog_version()?)))
+            .await?;
+        let version = last.map_or(0, |last| last.version) + 1;
+        let anchor = if run.is_full { 0 } else { point.anchor };
+        let (extractor, mut named) = (point.extractor, BTreeSet::new());
+        let mut answers = self.ask(&first, Order::GetChanges { anchor, extractor }).await?;
+        loop {
+            let Answer::Changes(page) = answers.next().await? else { return Err(Error::Answer) };
+            named.extend(page.ids());
+            (point.anchor, point.extractor) = (page.anchor, page.extractor);
+            let (is_last, count) = (page.is_last, page.ids().count() as u64);
+            run.updates_changed += self.db.write(move |w| apply_page(w, page, version)).await?;
+            ambient::failpoint("sync.page");
+            let done = run.done + count;
+            self.progress(run, (&first.name, "updates"), (done, done)).await?;
+            if is_last {
+                break;
+            }
+        }
+        let finish = move |w: &site_db::Writer<'_>| {
+            let swept = if anchor == 0 { sweep(w, &named)? } else { 0 };
+            w.save_sync_point(id, &point)?;
+            Ok::<_, Error>(swept)
+        };
+        run.updates_changed += self.db.write(finish).await?;
+        Ok(Event::Complete)
+    }
+
+    /// After completion: the first update point may tell its clients, child sites are asked to
+    /// synchronize (SYNC-10), then the other update points have their turn (SYNC-11).
+    async fn follow(&mut self, run: &mut SyncRun) -> Result<Event, Error> {
+        let first = self.first().await?;
+        let catalog = self.db.read(|r| r.catalog_version()).await?;
+        let reached = catalog.filter(|catalog| catalog.version == run.version);
+        self.complete(&first, reached).await?;
+        self.tell_children(run.version);
+        let Some(replica) = self.turn.replica.clone() else {
+            return self.next_replica(run, first).await;
+        };
+        let name = replica.name.clone();
+        let target = Target {
+            url: first.url,
+            site: Some(first.site),
+            is_full: run.is_full,
+            wanted: reached.map(|catalog| (catalog.version, catalog.set_digest)),
+            ..Target::default()
+        };
+        let done = self.synchronize_replica(run, &replica, target, reached).await;
+        if matches!(done, Err(Error::PointLost)) && self.turn.losses < LOSSES_MAX {
+            return Err(Error::PointLost);
+        }
+        self.turn.replica = None;
+        self.turn.tried.insert(replica.id);
+        Ok(match done {
+            Ok(()) => Event::ReplicaDone { name },
+            Err(error) => {
+                self.turn.failures += 1;
+                Event::ReplicaFailed { name, cause: model::error_chain(&error) }
+            }
+        })
+    }
+
+    async fn next_replica(&mut self, run: &SyncRun, first: RoleRecord) -> Result<Event, Error> {
+        let (version, is_full, tried) = (run.version, run.is_full, self.turn.tried.clone());
+        let next = move |r: &Reader<'_>| {
+            for point in r.update_points(r.identity().code())?.into_iter().skip(1) {
+                let behind = is_full || r.sync_point(point.id)?.version < version;
+                if behind && !tried.contains(&point.id) {
+                    return Ok::<_, Error>(Some(point));
+                }
+            }
+            Ok(None)
+        };
+        self.turn.replica = self.db.read(next).await?;
+        Ok(match &self.turn.replica {
+            Some(next) => Event::Replica { name: next.name.clone(), source: first.url },
+            None => Event::Tried { failures: self.turn.failures },
+        })
+    }
+
+    async fn synchronize_replica(
+        &mut self,
+        run: &mut SyncRun,
+        replica: &RoleRecord,
+        target: Target,
+        reached: Option<CatalogVersion>,
+    ) -> Result<(), Error> {
+        let done = self.synchronize(run, replica, target).await?;
+        if let Some(reached) = &reached {
+            check_set(&done, reached)?;
+        }
+        self.complete(replica, reached).await
+    }
+
+    /// Tells an update point that it holds this version, unless it knows.
+    async fn complete(
+        &mut self,
+        point: &RoleRecord,
+        reached: Option<CatalogVersion>,
+    ) -> Result<(), Error> {
+        let Some(CatalogVersion { version, set_digest, .. }) = reached else { return Ok(()) };
+        let id = point.id;
+        let mut known = self.db.read(move |r| r.sync_point(id)).await?;
+        if known.version >= version {
+            return Ok(());
+        }
+        let mut answers = self.ask(point, Order::CompleteVersion { version, set_digest }).await?;
+        let Answer::Synchronized(_) = answers.next().await? else { return Err(Error::Answer) };
+        known.version = version;
+        Ok(self.db.write(move |w| w.save_sync_point(id, &known)).await?)
+    }
+
+    /// Where the run can be seen: its row at every percent, a status message once a minute.
+    async fn progress(
+        &mut self,
+        run: &mut SyncRun,
+        (point, phase): (&str, &str),
+        (done, total): (u64, u64),
+    ) -> Result<(), Error> {
+        let percent = |done: u64, total: u64| (done * 100).checked_div(total);
+        let same = run.phase == phase && percent(run.done, run.total) == percent(done, total);
+        (run.phase, run.done, run.total) = (phase.to_owned(), done, total);
+        if same && done != total {
+            return Ok(());
+        }
+        let now = self.now();
+        let line = progress_line(phase, done, total, now.0 - run.started_at.0);
+        tracing::info!(run = run.number, "{line}");
+        let id = match run.step {
+            SyncStep::UpdatePoint => Some(6704),
+            SyncStep::Database => Some(6705),
+            _ => None,
+        };
+        let due = self.turn.messaged_at.get_or_insert(run.started_at);
+        let id = id.filter(|_| now.0 - due.0 >= PROGRESS_MESSAGE_MS);
+        if id.is_some() {
+            *due = now;
+        }
+        let message = id.map(|id| Message::new(id, point, vec![line]));
+        let row = run.clone();
+        let save = move |w: &site_db::Writer<'_>| {
+            w.save_sync(&row)?;
+            message.map_or(Ok(()), |m| w.append_status(&m.at(w.identity().code(), w.now())))
+        };
+        Ok(self.db.write(save).await?)
+    }
+
+    /// The next synchronization takes the whole catalog of the first update point.
+    pub(super) async fn forget_anchor(&self) -> Result<(), Error> {
+        let RoleRecord { id, .. } = self.first().await?;
+        let forget = move |w: &site_db::Writer<'_>| {
+            let mut point = w.sync_point(id)?;
+            point.anchor = 0;
+            w.save_sync_point(id, &point)
+        };
+        Ok(self.db.write(forget).await?)
+    }
+
+    /// Hands one waiting catalog file to the first update point, if it is connected.
+    pub(super) async fn hand_over_import(&mut self) -> Result<bool, Error> {
+        let Some(import) = self.db.read(|r| r.pending_import()).await? else { return Ok(false) };
+        let first = match self.first().await {
+            Ok(first) if self.sessions.is_connected(first.id) => first,
+            Ok(_) | Err(Error::NoPoint { .. }) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        let (id, name) = (import.id, import.name);
+        let part = async |part: u32| {
+            let data = self.db.read(move |r| r.import_part(id, part)).await?;
+            let (name, is_last) = (name.clone(), part + 1 >= import.parts);
+            Ok::<_, Error>(Order::ImportPart { name, data, is_last })
+        };
+        let number = self.db.write(|w| w.next("sync_order")).await?;
+        let mut answers = self.sessions.send(&first, number, part(0).await?).await?;
+        for next in 1..import.parts {
+            self.sessions.send_more(first.id, number, part(next).await?).await?;
+        }
+        let report = loop {
+            match answers.next().await {
+                Ok(Answer::Imported(report)) => break report,
+                Ok(_) => {}
+                Err(Error::PointFailed { reason, .. }) => {
+                    break site_db::ImportReport { refused: reason, ..Default::default() };
+                }
+                Err(error) => return Err(error),
+            }
+        };
+        self.db.write(move |w| w.finish_import(id, &report)).await?;
+        Ok(true)
+    }
+}
+
+fn check_set(found: &Synchronized, wanted: &CatalogVersion) -> Result<(), Error> {
+    let CatalogVersion { version, items, set_digest } = *wanted;
+    if found.set_digest == set_digest {
+        return Ok(());
+    }
+    Err(Error::Sets { version, found: found.updates, wanted: items })
+}

@@ -1,0 +1,7 @@
+//! What tests share: fakes that speak real protocols over real sockets.
+//!
+//! Knows no role, so that every role's tests may use it. A fake does what a test told it to and
+//! remembers what it was asked; one that cannot do so panics, which fails the test.
+
+pub mod pki;
+pub mod upstream;

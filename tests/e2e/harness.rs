@@ -1,0 +1,239 @@
+//! Processes of one hierarchy in one directory, on a loopback address of their own.
+//!
+//! The address is drawn from the process id, so that tests run side by side with the documented
+//! ports and without asking the system for free ones.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+/// Nothing here takes this long unless it is broken.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A directory with everything of one hierarchy.
+pub struct Hierarchy {
+    pub dir: TempDir,
+    address: Ipv4Addr,
+}
+
+/// A running process; killed when dropped.
+pub struct Process {
+    child: Child,
+    lines: Receiver<String>,
+    seen: Vec<String>,
+    name: String,
+}
+
+fn binary(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("the test runs from a file");
+    let target = test.ancestors().nth(2).expect("tests are below target/<profile>/deps");
+    let path = target.join(name);
+    assert!(path.exists(), "{} is not built; run `cargo xtask test`", path.display());
+    path
+}
+
+impl Hierarchy {
+    pub fn new() -> Hierarchy {
+        let [_, a, b, c] = std::process::id().to_be_bytes();
+        Hierarchy {
+            dir: TempDir::new().expect("a temporary directory can be made"),
+            address: Ipv4Addr::new(127, a.max(1), b, c.clamp(1, 254)),
+        }
+    }
+
+    pub fn data(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub fn at(&self, port: u16) -> String {
+        format!("{}:{port}", self.address)
+    }
+
+    pub fn url(&self, port: u16) -> String {
+        format!("https://{}", self.at(port))
+    }
+
+    /// Writes the configuration of a site and answers with its path.
+    pub fn site_config(&self, code: &str, port: u16) -> PathBuf {
+        let data = self.data(code);
+        let text = format!(
+            "data = \"{}\"\nlisten = \"{}\"\n\n[site]\ncode = \"{code}\"\nname = \"site-{code}\"\n",
+            data.display(),
+            self.at(port)
+        );
+        self.config(code, &text)
+    }
+
+    pub fn config(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.dir.path().join(format!("{name}.toml"));
+        std::fs::write(&path, text).expect("a file can be written");
+        path
+    }
+
+    /// Starts a server and waits until it listens.
+    pub fn start(&self, program: &str, config: &Path) -> Process {
+        let mut process = self.spawn(program, config, &[]);
+        process.wait_for("listens");
+        process
+    }
+
+    /// Starts a server, with more environment.
+    pub fn spawn(&self, program: &str, config: &Path, environment: &[(&str, &str)]) -> Process {
+        let mut command = Command::new(binary(program));
+        command.arg("--config").arg(config).envs(environment.iter().copied());
+        command.env("RUST_LOG", "info").stderr(Stdio::piped()).stdout(Stdio::null());
+        let mut child = command.spawn().expect("the binary starts");
+        let stderr = child.stderr.take().expect("stderr is piped");
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        Process { child, lines, seen: Vec::new(), name: program.to_owned() }
+    }
+
+    /// Runs a program to its end.
+    pub fn run(&self, program: &str, arguments: &[&str]) -> Output {
+        Command::new(binary(program))
+            .args(arguments)
+            .env("XDG_CONFIG_HOME", self.dir.path().join("config"))
+            .output()
+            .expect("the binary starts")
+    }
+
+    /// Runs a command of an operator that has to succeed; answers with what it printed.
+    pub fn tierline(&self, arguments: &[&str]) -> String {
+        let output = self.run("tierline", arguments);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "tierline {arguments:?}: {error}");
+        String::from_utf8(output.stdout).expect("output is text")
+    }
+
+    /// A command that has to fail; answers with what it said.
+    pub fn refused(&self, program: &str, arguments: &[&str]) -> String {
+        let output = self.run(program, arguments);
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success(), "{program} {arguments:?} was not refused");
+        error
+    }
+
+    /// Logs the first administrator in at the top-level site.
+    pub fn login(&self, top: &str, port: u16) {
+        let token = self.data(top).join("pki/admin.token");
+        let token = token.to_str().expect("the path is text");
+        self.tierline(&["login", "--server", &self.url(port), "--token-file", token]);
+    }
+
+    /// A token for a site, made at the top.
+    pub fn site_token(&self, code: &str, kind: &str, parent: &str) -> String {
+        let mut arguments = vec!["site", "token", "--code", code, "--kind", kind, "-o", "json"];
+        if kind == "secondary" {
+            arguments.extend(["--parent", parent]);
+        }
+        field(&self.tierline(&arguments), "token")
+    }
+
+    pub fn join(&self, program: &str, config: &Path, token: &str) {
+        let config = config.to_str().expect("the path is text");
+        let output = self.run(program, &["--config", config, "join", token]);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{program} join: {error}");
+    }
+
+    /// Starts and joins CAS, PR1 below it and SE1 below that.
+    pub fn three_sites(&self) -> [Process; 3] {
+        let cas = self.start("tierline-central", &self.site_config("CAS", 7440));
+        self.login("CAS", 7440);
+        let config = self.site_config("PR1", 7540);
+        self.join("tierline-primary", &config, &self.site_token("PR1", "primary", "CAS"));
+        let pr1 = self.start("tierline-primary", &config);
+        self.wait_in_sync(7440);
+        let config = self.site_config("SE1", 7640);
+        self.join("tierline-secondary", &config, &self.site_token("SE1", "secondary", "PR1"));
+        let se1 = self.start("tierline-secondary", &config);
+        self.wait_in_sync(7540);
+        [cas, pr1, se1]
+    }
+
+    /// Waits until every link of a site is active and nothing is behind.
+    pub fn wait_in_sync(&self, port: u16) {
+        let url = self.url(port);
+        let timeout = PATIENCE.as_secs().to_string() + "s";
+        let wait = ["replication", "status", "--wait", "--timeout", &timeout, "--server", &url];
+        self.tierline(&wait);
+    }
+
+    /// Every stream of a site by name, with position and digest.
+    pub fn streams(&self, port: u16) -> Vec<serde_json::Value> {
+        let url = self.url(port);
+        let text = self.tierline(&["replication", "verify", "--server", &url, "-o", "json"]);
+        rows(&text)
+    }
+}
+
+impl Process {
+    /// Waits for a line of the log.
+    pub fn wait_for(&mut self, text: &str) -> String {
+        loop {
+            let Ok(line) = self.lines.recv_timeout(PATIENCE) else {
+                let log = self.seen.join("\n");
+                panic!("{} never said \"{text}\":\n{log}", self.name);
+            };
+            self.seen.push(line.clone());
+            if line.contains(text) {
+                return line;
+            }
+        }
+    }
+
+    /// Waits until the process has ended by itself.
+    pub fn wait_end(&mut self) {
+        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
+            self.seen.push(line);
+        }
+        self.child.wait().expect("the process was started here");
+    }
+
+    /// As abrupt as a power cut.
+    pub fn kill(mut self) {
+        self.child.kill().expect("the process was started here");
+        self.child.wait().expect("the process was started here");
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Already ended processes cannot be killed; that is as well.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub fn rows(json: &str) -> Vec<serde_json::Value> {
+    let value: serde_json::Value = serde_json::from_str(json).expect("output is JSON");
+    match value {
+        serde_json::Value::Array(rows) => rows,
+        serde_json::Value::Object(mut object) => match object.remove("rows") {
+            Some(serde_json::Value::Array(rows)) => rows,
+            _ => Vec::new(),
+        },
+        _ => Vec::new(),
+    }
+}
+
+pub fn field(json: &str, name: &str) -> String {
+    let value: serde_json::Value = serde_json::from_str(json).expect("output is JSON");
+    value[name].as_str().unwrap_or_else(|| panic!("no {name} in {json}")).to_owned()
+}

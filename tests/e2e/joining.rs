@@ -1,0 +1,143 @@
+//! Three sites join by token and converge; what must be refused is refused, and says why.
+
+use model::{Item, LocalizedText, Sha256, Timestamp, UpdateId, UpdateRef};
+use site_db::{Executor, Identity, Own, SiteDb};
+
+use crate::harness::{Hierarchy, field};
+
+/// Puts generated items into the stopped central site's database, as its owner.
+fn generate_items(hierarchy: &Hierarchy, count: u32) {
+    let data = hierarchy.data("CAS");
+    let pki = daemon::Pki::open(&data).expect("the site was founded");
+    let membership = pki.membership().expect("readable").expect("founded");
+    let owner = model::Owner {
+        code: membership.identity.site,
+        uuid: membership.site_uuid.expect("a site has one"),
+    };
+    let hierarchy = membership.identity.hierarchy;
+    let identity = Identity { hierarchy, owner, kind: model::SiteKind::Central, parent: None };
+    let ambient = ambient::Ambient::system();
+    let trust = (
+        pki.signing_key(&ambient).expect("readable"),
+        pki.anchor().expect("readable").expect("founded"),
+    );
+    let path = data.join("site.db");
+    let db = SiteDb::open(&path, Executor::Inline, identity, trust, ambient).expect("it opens");
+    db.write_blocking(move |w| {
+        let items: Vec<Own> = (1..=count).map(|number| Own::put(&item(number))).collect();
+        w.write_own(model::Group::Catalog, items)
+    })
+    .expect("items are written");
+}
+
+fn item(number: u32) -> Item {
+    let title = format!("Generated update {number} for convergence");
+    let id = UpdateId(uuid::Uuid::from_u128(u128::from(number)));
+    Item {
+        number,
+        update: UpdateRef { id, revision: 1 },
+        since: 1,
+        document: Sha256([7; 32]),
+        texts: vec![LocalizedText { language: "en".into(), title, description: "d".repeat(300) }],
+        classification: None,
+        products: vec![],
+        company: None,
+        severity: None,
+        kb_articles: vec![number.to_string()],
+        bulletins: vec![],
+        cves: vec![],
+        created_at: Timestamp(0),
+        expired: false,
+        hidden: false,
+        linux_only: false,
+        may_restart: false,
+        supersedes: vec![],
+        bundles: vec![],
+        files: vec![],
+    }
+}
+
+#[test]
+fn three_processes_converge_on_20_000_items() {
+    let hierarchy = Hierarchy::new();
+    let [cas, _pr1, _se1] = hierarchy.three_sites();
+    cas.kill();
+    generate_items(&hierarchy, 20_000);
+    let _cas = hierarchy.start("tierline-central", &hierarchy.site_config("CAS", 7440));
+    for port in [7440, 7540, 7640] {
+        hierarchy.wait_in_sync(port);
+    }
+    let top = hierarchy.streams(7440);
+    for port in [7540, 7640] {
+        let here = hierarchy.streams(port);
+        let catalog = |rows: &[serde_json::Value]| {
+            let row = rows.iter().find(|row| row["stream"] == "catalog/CAS").cloned();
+            row.unwrap_or_else(|| panic!("no catalog among {rows:?}"))
+        };
+        let (above, below) = (catalog(&top), catalog(&here));
+        assert_eq!(above["digest"], below["digest"], "{above} {below}");
+        assert_eq!(below["seq"], 20_000);
+        assert!(here.iter().all(|row| row["result"] == "ok"), "{here:?}");
+    }
+}
+
+#[test]
+fn what_must_not_join_is_refused_and_told_why() {
+    let hierarchy = Hierarchy::new();
+    let [_cas, _pr1, _se1] = hierarchy.three_sites();
+    let config = hierarchy.site_config("PR2", 7740);
+    let path = config.to_str().expect("the path is text");
+    let join = |token: &str| hierarchy.refused("tierline-primary", &["--config", path, "join", token]);
+
+    let token = hierarchy.site_token("PR2", "primary", "CAS");
+    let mangled = token.replace(&token[token.len() - 6..], "AAAAAA");
+    let said = join(&mangled);
+    assert!(said.contains("token"), "a wrong token: {said}");
+
+    hierarchy.join("tierline-primary", &config, &token);
+    let other = hierarchy.site_config("PR3", 7840);
+    let other_path = other.to_str().expect("the path is text");
+    let said = hierarchy.refused("tierline-primary", &["--config", other_path, "join", &token]);
+    assert!(said.contains("used"), "a used token: {said}");
+
+    let expired = hierarchy.tierline(&[
+        "site", "token", "--code", "PR4", "--kind", "primary", "--valid", "1s", "-o", "json",
+    ]);
+    let expires: model::Timestamp =
+        field(&expired, "expires_at").parse().expect("a time in RFC 3339");
+    while ambient::Ambient::system().now_ms() <= expires.0 {
+        std::thread::yield_now();
+    }
+    let config = hierarchy.site_config("PR4", 7940);
+    let config = config.to_str().expect("the path is text");
+    let token = field(&expired, "token");
+    let said = hierarchy.refused("tierline-primary", &["--config", config, "join", &token]);
+    assert!(said.contains("expired"), "an expired token: {said}");
+
+    let token = ["site", "token", "--kind", "primary", "--code"];
+    let refuse = |code| hierarchy.refused("tierline", &[&token[..], &[code]].concat());
+    assert!(refuse("PR1").contains("PR1"), "a duplicate code");
+    assert!(refuse("SMS").contains("reserved"), "a reserved code");
+    assert!(refuse("SE1").contains("SE1"), "the code of a secondary");
+}
+
+#[test]
+fn a_foreign_hierarchy_is_refused() {
+    let (ours, theirs) = (Hierarchy::new(), Hierarchy::new());
+    let _cas = ours.start("tierline-central", &ours.site_config("CAS", 7440));
+    ours.login("CAS", 7440);
+    let foreign = theirs.site_config("CAS", 8440);
+    let _foreign = theirs.start("tierline-central", &foreign);
+    // Our administrator's certificate at their server.
+    let url = theirs.url(8440);
+    let said = ours.refused("tierline", &["site", "list", "--server", &url]);
+    assert!(said.contains("hierarchy") || said.contains("certificate"), "{said}");
+    // Their site with a token of ours, after it belongs to another hierarchy.
+    let token = ours.site_token("PR9", "primary", "CAS");
+    let config = theirs.site_config("PR9", 8540);
+    theirs.login("CAS", 8440);
+    theirs.join("tierline-primary", &config, &theirs.site_token("PR9", "primary", "CAS"));
+    let config = config.to_str().expect("the path is text");
+    let said = theirs.refused("tierline-primary", &["--config", config, "join", &token]);
+    assert!(said.contains("hierarchy") || said.contains("joined"), "{said}");
+}

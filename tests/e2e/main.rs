@@ -1,0 +1,5 @@
+//! Built binaries, configured and operated as an operator would.
+
+mod harness;
+mod joining;
+mod recovery;
