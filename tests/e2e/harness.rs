@@ -13,16 +13,16 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// Nothing here takes this long unless it is broken.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A directory with everything of one hierarchy.
-pub struct Hierarchy {
-    pub dir: TempDir,
+pub(crate) struct Hierarchy {
+    pub(crate) dir: TempDir,
     address: Ipv4Addr,
 }
 
 /// A running process; killed when dropped.
-pub struct Process {
+pub(crate) struct Process {
     child: Child,
     lines: Receiver<String>,
     seen: Vec<String>,
@@ -38,7 +38,7 @@ fn binary(name: &str) -> PathBuf {
 }
 
 impl Hierarchy {
-    pub fn new() -> Hierarchy {
+    pub(crate) fn new() -> Hierarchy {
         let [_, a, b, c] = std::process::id().to_be_bytes();
         Hierarchy {
             dir: TempDir::new().expect("a temporary directory can be made"),
@@ -46,20 +46,20 @@ impl Hierarchy {
         }
     }
 
-    pub fn data(&self, name: &str) -> PathBuf {
+    pub(crate) fn data(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    pub fn at(&self, port: u16) -> String {
+    pub(crate) fn at(&self, port: u16) -> String {
         format!("{}:{port}", self.address)
     }
 
-    pub fn url(&self, port: u16) -> String {
+    pub(crate) fn url(&self, port: u16) -> String {
         format!("https://{}", self.at(port))
     }
 
     /// Writes the configuration of a site and answers with its path.
-    pub fn site_config(&self, code: &str, port: u16) -> PathBuf {
+    pub(crate) fn site_config(&self, code: &str, port: u16) -> PathBuf {
         let data = self.data(code);
         let text = format!(
             "data = \"{}\"\nlisten = \"{}\"\n\n[site]\ncode = \"{code}\"\nname = \"site-{code}\"\n",
@@ -69,21 +69,26 @@ impl Hierarchy {
         self.config(code, &text)
     }
 
-    pub fn config(&self, name: &str, text: &str) -> PathBuf {
+    pub(crate) fn config(&self, name: &str, text: &str) -> PathBuf {
         let path = self.dir.path().join(format!("{name}.toml"));
         std::fs::write(&path, text).expect("a file can be written");
         path
     }
 
     /// Starts a server and waits until it listens.
-    pub fn start(&self, program: &str, config: &Path) -> Process {
+    pub(crate) fn start(&self, program: &str, config: &Path) -> Process {
         let mut process = self.spawn(program, config, &[]);
         process.wait_for("listens");
         process
     }
 
     /// Starts a server, with more environment.
-    pub fn spawn(&self, program: &str, config: &Path, environment: &[(&str, &str)]) -> Process {
+    pub(crate) fn spawn(
+        &self,
+        program: &str,
+        config: &Path,
+        environment: &[(&str, &str)],
+    ) -> Process {
         let mut command = Command::new(binary(program));
         command.arg("--config").arg(config).envs(environment.iter().copied());
         command.env("RUST_LOG", "info").stderr(Stdio::piped()).stdout(Stdio::null());
@@ -101,7 +106,7 @@ impl Hierarchy {
     }
 
     /// Runs a program to its end.
-    pub fn run(&self, program: &str, arguments: &[&str]) -> Output {
+    pub(crate) fn run(&self, program: &str, arguments: &[&str]) -> Output {
         Command::new(binary(program))
             .args(arguments)
             .env("XDG_CONFIG_HOME", self.dir.path().join("config"))
@@ -110,7 +115,7 @@ impl Hierarchy {
     }
 
     /// Runs a command of an operator that has to succeed; answers with what it printed.
-    pub fn tierline(&self, arguments: &[&str]) -> String {
+    pub(crate) fn tierline(&self, arguments: &[&str]) -> String {
         let output = self.run("tierline", arguments);
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "tierline {arguments:?}: {error}");
@@ -118,7 +123,7 @@ impl Hierarchy {
     }
 
     /// A command that has to fail; answers with what it said.
-    pub fn refused(&self, program: &str, arguments: &[&str]) -> String {
+    pub(crate) fn refused(&self, program: &str, arguments: &[&str]) -> String {
         let output = self.run(program, arguments);
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success(), "{program} {arguments:?} was not refused");
@@ -126,22 +131,22 @@ impl Hierarchy {
     }
 
     /// Logs the first administrator in at the top-level site.
-    pub fn login(&self, top: &str, port: u16) {
+    pub(crate) fn login(&self, top: &str, port: u16) {
         let token = self.data(top).join("pki/admin.token");
         let token = token.to_str().expect("the path is text");
         self.tierline(&["login", "--server", &self.url(port), "--token-file", token]);
     }
 
     /// A token for a site, made at the top.
-    pub fn site_token(&self, code: &str, kind: &str, parent: &str) -> String {
-        let mut arguments = vec!["site", "token", "--code", code, "--kind", kind, "-o", "json"];
+    pub(crate) fn site_token(&self, code: &str, kind: &str, parent: &str) -> String {
+        let mut arguments = vec!["site", "token", code, "--kind", kind, "-o", "json"];
         if kind == "secondary" {
             arguments.extend(["--parent", parent]);
         }
         field(&self.tierline(&arguments), "token")
     }
 
-    pub fn join(&self, program: &str, config: &Path, token: &str) {
+    pub(crate) fn join(&self, program: &str, config: &Path, token: &str) {
         let config = config.to_str().expect("the path is text");
         let output = self.run(program, &["--config", config, "join", token]);
         let error = String::from_utf8_lossy(&output.stderr);
@@ -149,7 +154,7 @@ impl Hierarchy {
     }
 
     /// Starts and joins CAS, PR1 below it and SE1 below that.
-    pub fn three_sites(&self) -> [Process; 3] {
+    pub(crate) fn three_sites(&self) -> [Process; 3] {
         let cas = self.start("tierline-central", &self.site_config("CAS", 7440));
         self.login("CAS", 7440);
         let config = self.site_config("PR1", 7540);
@@ -164,7 +169,7 @@ impl Hierarchy {
     }
 
     /// Waits until every link of a site is active and nothing is behind.
-    pub fn wait_in_sync(&self, port: u16) {
+    pub(crate) fn wait_in_sync(&self, port: u16) {
         let url = self.url(port);
         let timeout = PATIENCE.as_secs().to_string() + "s";
         let wait = ["replication", "status", "--wait", "--timeout", &timeout, "--server", &url];
@@ -172,7 +177,7 @@ impl Hierarchy {
     }
 
     /// Every stream of a site by name, with position and digest.
-    pub fn streams(&self, port: u16) -> Vec<serde_json::Value> {
+    pub(crate) fn streams(&self, port: u16) -> Vec<serde_json::Value> {
         let url = self.url(port);
         let text = self.tierline(&["replication", "verify", "--server", &url, "-o", "json"]);
         rows(&text)
@@ -181,7 +186,7 @@ impl Hierarchy {
 
 impl Process {
     /// Waits for a line of the log.
-    pub fn wait_for(&mut self, text: &str) -> String {
+    pub(crate) fn wait_for(&mut self, text: &str) -> String {
         loop {
             let Ok(line) = self.lines.recv_timeout(PATIENCE) else {
                 let log = self.seen.join("\n");
@@ -195,7 +200,7 @@ impl Process {
     }
 
     /// Waits until the process has ended by itself.
-    pub fn wait_end(&mut self) {
+    pub(crate) fn wait_end(&mut self) {
         while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
             self.seen.push(line);
         }
@@ -203,13 +208,9 @@ impl Process {
     }
 
     /// As abrupt as a power cut.
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().expect("the process was started here");
         self.child.wait().expect("the process was started here");
-    }
-
-    pub fn id(&self) -> u32 {
-        self.child.id()
     }
 }
 
@@ -221,7 +222,7 @@ impl Drop for Process {
     }
 }
 
-pub fn rows(json: &str) -> Vec<serde_json::Value> {
+pub(crate) fn rows(json: &str) -> Vec<serde_json::Value> {
     let value: serde_json::Value = serde_json::from_str(json).expect("output is JSON");
     match value {
         serde_json::Value::Array(rows) => rows,
@@ -233,7 +234,7 @@ pub fn rows(json: &str) -> Vec<serde_json::Value> {
     }
 }
 
-pub fn field(json: &str, name: &str) -> String {
+pub(crate) fn field(json: &str, name: &str) -> String {
     let value: serde_json::Value = serde_json::from_str(json).expect("output is JSON");
     value[name].as_str().unwrap_or_else(|| panic!("no {name} in {json}")).to_owned()
 }

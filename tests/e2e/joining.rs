@@ -87,7 +87,8 @@ fn what_must_not_join_is_refused_and_told_why() {
     let [_cas, _pr1, _se1] = hierarchy.three_sites();
     let config = hierarchy.site_config("PR2", 7740);
     let path = config.to_str().expect("the path is text");
-    let join = |token: &str| hierarchy.refused("tierline-primary", &["--config", path, "join", token]);
+    let join =
+        |token: &str| hierarchy.refused("tierline-primary", &["--config", path, "join", token]);
 
     let token = hierarchy.site_token("PR2", "primary", "CAS");
     let mangled = token.replace(&token[token.len() - 6..], "AAAAAA");
@@ -100,9 +101,7 @@ fn what_must_not_join_is_refused_and_told_why() {
     let said = hierarchy.refused("tierline-primary", &["--config", other_path, "join", &token]);
     assert!(said.contains("used"), "a used token: {said}");
 
-    let expired = hierarchy.tierline(&[
-        "site", "token", "--code", "PR4", "--kind", "primary", "--valid", "1s", "-o", "json",
-    ]);
+    let expired = hierarchy.tierline(&["site", "token", "PR4", "--valid", "1s", "-o", "json"]);
     let expires: model::Timestamp =
         field(&expired, "expires_at").parse().expect("a time in RFC 3339");
     while ambient::Ambient::system().now_ms() <= expires.0 {
@@ -114,7 +113,7 @@ fn what_must_not_join_is_refused_and_told_why() {
     let said = hierarchy.refused("tierline-primary", &["--config", config, "join", &token]);
     assert!(said.contains("expired"), "an expired token: {said}");
 
-    let token = ["site", "token", "--kind", "primary", "--code"];
+    let token = ["site", "token"];
     let refuse = |code| hierarchy.refused("tierline", &[&token[..], &[code]].concat());
     assert!(refuse("PR1").contains("PR1"), "a duplicate code");
     assert!(refuse("SMS").contains("reserved"), "a reserved code");

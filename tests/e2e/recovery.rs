@@ -16,10 +16,10 @@ fn crash_at(failpoint: &str, victim: &str) {
     let busy = if victim == "CAS" { "listens" } else { "listens" };
     doomed.wait_for(busy);
     if victim == "CAS" {
-        let output = hierarchy.run("tierline", &["site", "token", "--code", "PR7", "--kind", "primary"]);
+        let output = hierarchy.run("tierline", &["site", "token", "PR7"]);
         drop(output);
     } else {
-        hierarchy.tierline(&["site", "token", "--code", "PR7", "--kind", "primary"]);
+        hierarchy.tierline(&["site", "token", "PR7"]);
     }
     doomed.wait_end();
     let _back = hierarchy.start(program, &config);

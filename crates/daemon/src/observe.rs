@@ -4,6 +4,7 @@
 //! whether they are ready.
 
 use std::collections::BTreeMap;
+use std::io::IsTerminal as _;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -58,6 +59,7 @@ impl Log {
         let filter = EnvFilter::try_new(wanted).map_err(Error::Log)?;
         let builder =
             tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+        let builder = builder.with_ansi(std::io::stderr().is_terminal());
         // A second start in one process (several commands in a test) keeps the first.
         let _ = if self.json { builder.json().try_init() } else { builder.try_init() };
         Ok(())

@@ -134,7 +134,7 @@ async fn run(settings: Settings, process: Process) -> Outcome {
     let server =
         SiteServer::open(settings.site, Deps { ambient, pki, health, metrics, connect }).await?;
     let listener = TcpListen::bind(&settings.listen.to_string()).await?;
-    tracing::info!(address = %listener.local_address(), "the site listens");
+    tracing::info!(address = %listener.local_address(), "the address is bound");
     Ok(server.run(Box::new(listener), shutdown).await?)
 }
 

@@ -128,10 +128,11 @@ impl SiteServer {
         components.add_services(&mut grpc, (&tasks, &shutdown));
         self.add_services(&mut grpc, &link, (authority, home), (&tasks, &shutdown));
         let operations = daemon::routes(self.deps.health.clone(), self.deps.metrics.clone());
-        let router = grpc.routes().into_axum_router().merge(operations);
+        let router = grpc.routes().into_axum_router().merge(operations.reset_fallback());
         self.spawn_background(&link, (&tasks, &shutdown));
         components.spawn((&tasks, &shutdown));
         self.deps.health.ready("site");
+        tracing::info!(site.code = %self.config.code, "the site listens");
         let server = Server {
             router,
             credentials: Some(self.credentials.clone()),

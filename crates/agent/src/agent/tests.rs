@@ -1,0 +1,315 @@
+//! A real agent between fake servers that speak the real protocols.
+
+use std::fmt::Write as _;
+use std::io;
+use std::sync::Arc;
+
+use expect_test::expect;
+use model::ReportOutcome;
+use rpc::pb::client::StateReport;
+use rpc::pb::management::WakeUp;
+use tokio::sync::Notify;
+use transport::BoxFuture;
+use update_metadata::{Facts, FileFact};
+
+use super::*;
+use crate::world::{HOUR_MS, NOW, SCRIPT, World, software};
+use crate::{Job, LinuxMachine, PretendedMachine, Summary, Wanted};
+
+impl Agent {
+    pub(crate) fn incarnation(&self) -> u64 {
+        self.record.incarnation
+    }
+
+    /// A pass after a wake-up of each kind.
+    async fn woken(&mut self) -> Step {
+        self.wakes.want_policy();
+        self.wakes.want_scan();
+        self.due.fetch = Instant::now();
+        let step = self.step().await.expect("a pass");
+        assert!(step.next > Duration::ZERO, "nothing is left to be done at once: {step:?}");
+        step
+    }
+}
+
+impl World {
+    fn machine(&self) -> LinuxMachine {
+        LinuxMachine::new(&self.directory.path().join("data"))
+    }
+
+    /// What the management point was told, a line per report.
+    fn told(&self) -> String {
+        let mut told = String::new();
+        for report in &self.mp.lock().reports {
+            let StateReport { serial_from, serial_to, covered, full, scan_error, .. } = report;
+            let _ = write!(told, "{serial_from}-{serial_to} v{covered} full={full}");
+            for change in &report.changes {
+                let number = u128::from_be_bytes(change.id[..].try_into().expect("an id"));
+                let (state, enforcement) = (change.state, change.enforcement);
+                let _ = write!(told, " {number}:{state}/{enforcement}({})", change.code);
+            }
+            if let Some(error) = scan_error {
+                let _ = write!(told, " {error}");
+            }
+            told.push('\n');
+        }
+        let urls = self.servers.iter().map(|server| server.url.clone());
+        for (number, url) in urls.chain(self.mp.lock().points.clone()).enumerate() {
+            told = told.replace(&url, &format!("SERVER{number}"));
+        }
+        told
+    }
+}
+
+#[tokio::test]
+async fn a_deployment_is_fetched_at_once_installed_at_its_deadline_and_reported() {
+    let mut world = World::new().await;
+    let documents = [world.script_update(1), software(2)];
+    world.add_sup(&documents).await;
+    let (broken, whole) = (world.add_dp().await, world.add_dp().await);
+    broken.put(SCRIPT, SCRIPT);
+    broken.state.lock().expect("whole").cut_at = Some(20);
+    whole.put(SCRIPT, SCRIPT);
+    let mut agent = world.agent(world.machine()).await;
+    world.assign(1, &documents[..1], NOW.plus_ms(HOUR_MS));
+
+    let step = agent.step().await.expect("a pass");
+    assert_eq!((step.policy, step.scanned, step.fetched, step.installed), (true, true, 1, 0));
+    assert_eq!(whole.state.lock().expect("whole").ranges, ["bytes=20-"]);
+    world.clock.advance_ms(HOUR_MS);
+    let step = agent.step().await.expect("a pass");
+    assert_eq!((step.fetched, step.installed), (0, 1));
+    assert_eq!(std::fs::read_to_string(world.target()).expect("written"), "installed");
+    let step = agent.woken().await;
+    assert_eq!((step.installed, world.script_runs()), (0, 1));
+    expect![[r#"
+        1-2 v1 full=true 1:2/12(0) 2:2/0(0)
+        3-3 v1 full=false 1:2/13(0)
+        4-4 v1 full=false 1:2/8(0)
+        5-5 v1 full=false 1:3/0(0)
+        6-6 v1 full=false
+    "#]]
+    .assert_eq(&world.told());
+    let Summary { required, installed, not_required, unknown, unsent, runs, serial, .. } =
+        agent.summary().await.expect("one");
+    assert_eq!((required, installed, not_required, unknown, unsent), (1, 1, 0, 0, 0));
+    assert_eq!((runs.into_values().collect::<Vec<_>>(), serial), (vec![1], 6));
+}
+
+#[tokio::test]
+async fn what_is_not_required_any_more_is_not_installed() {
+    let mut world = World::new().await;
+    let documents = [world.script_update(1)];
+    world.add_sup(&documents).await;
+    world.add_dp().await.put(SCRIPT, SCRIPT);
+    let mut agent = world.agent(world.machine()).await;
+    world.assign(1, &documents, NOW.plus_ms(HOUR_MS));
+    assert_eq!(agent.step().await.expect("a pass").fetched, 1);
+    std::fs::write(world.target(), "installed").expect("somebody else installs it");
+    world.clock.advance_ms(HOUR_MS);
+    assert_eq!(agent.step().await.expect("a pass").installed, 0);
+    assert_eq!((world.script_runs(), agent.runs.len()), (0, 1));
+}
+
+#[tokio::test]
+async fn a_pretended_computer_downloads_for_real_and_says_installed() {
+    let mut world = World::new().await;
+    let documents = [world.script_update(1)];
+    world.add_sup(&documents).await;
+    world.add_dp().await.put(SCRIPT, SCRIPT);
+    let facts = PretendedMachine::read("id = \"debian\"\narchitecture = \"amd64\"");
+    let mut agent = world.agent(facts.expect("facts")).await;
+    world.assign(1, &documents, NOW);
+    let step = agent.step().await.expect("a pass");
+    assert_eq!((step.fetched, step.installed, world.script_runs()), (1, 1, 0));
+    assert_eq!(agent.summary().await.expect("one").installed, 1);
+}
+
+#[tokio::test]
+async fn an_older_head_is_refused_and_changes_nothing() {
+    let mut world = World::new().await;
+    let documents = [world.script_update(1)];
+    world.add_sup(&documents).await;
+    let mut agent = world.agent(world.machine()).await;
+    world.assign(2, &documents, NOW.plus_ms(HOUR_MS));
+    agent.step().await.expect("a pass");
+    // What was withdrawn: the same deployment, but due.
+    world.assign(1, &documents, NOW);
+    let step = agent.woken().await;
+    assert_eq!((step.policy, step.installed), (false, 0));
+    let refusals = agent.summary().await.expect("one").refusals;
+    let [refusal] = &refusals[..] else { panic!("{refusals:?}") };
+    assert_eq!(refusal.url, world.servers[0].url);
+    expect!["it is version 1; version 2 is in effect already"].assert_eq(&refusal.reason);
+    assert_eq!(agent.policy.version, 2);
+}
+
+#[tokio::test]
+async fn an_altered_document_is_refused_and_another_update_point_asked() {
+    let mut world = World::new().await;
+    let documents = [world.script_update(1)];
+    let mut evil = documents[0].clone();
+    if let Some(update_metadata::Installer::CommandLine(command)) = &mut evil.installer {
+        command.program = "/bin/sh".to_owned();
+    }
+    world.add_sup(&[evil]).await;
+    world.add_dp().await.put(SCRIPT, SCRIPT);
+    let mut agent = world.agent(world.machine()).await;
+    world.assign(1, &documents, NOW);
+    let step = agent.step().await.expect("a pass");
+    assert_eq!((step.fetched, step.installed), (0, 0));
+    let summary = agent.summary().await.expect("one");
+    assert_eq!(summary.refusals[0].url, world.servers[1].url);
+    expect![[r#"
+        1-1 v0 full=true SERVER1 is refused: its document of update 00000000-0000-0000-0000-000000000001 revision 1 is not policy's
+    "#]].assert_eq(&world.told());
+
+    world.add_sup(&documents).await;
+    world.assign(2, &documents, NOW);
+    assert_eq!(agent.woken().await.installed, 1);
+    assert_eq!(agent.summary().await.expect("one").scan_error, None);
+}
+
+#[tokio::test]
+async fn altered_content_is_refused_and_nothing_is_executed() {
+    let mut world = World::new().await;
+    let documents = [world.script_update(1)];
+    world.add_sup(&documents).await;
+    let evil = world.add_dp().await;
+    evil.put(SCRIPT, &SCRIPT.replace("installed", "poisoned!"));
+    let mut agent = world.agent(world.machine()).await;
+    world.assign(1, &documents, NOW);
+    let step = agent.step().await.expect("a pass");
+    assert_eq!((step.fetched, step.installed, world.script_runs()), (0, 0, 0));
+    let refusals = agent.summary().await.expect("one").refusals;
+    assert_eq!(refusals[0].url, world.mp.lock().points[0]);
+    expect![[r#"
+        1-1 v1 full=true 1:2/12(0)
+        2-2 v1 full=false 1:2/14(-2146889721)
+    "#]]
+    .assert_eq(&world.told());
+
+    world.add_dp().await.put(SCRIPT, SCRIPT);
+    assert_eq!(agent.woken().await.installed, 1);
+    assert_eq!(world.script_runs(), 1);
+}
+
+/// Lets an installer run and then never comes back, as if the power had gone.
+#[derive(Debug)]
+struct Crashing(LinuxMachine, Arc<Notify>);
+
+impl Machine for Crashing {
+    fn facts(&self) -> io::Result<Facts> {
+        self.0.facts()
+    }
+
+    fn file(&self, path: &str, digest: Wanted) -> io::Result<Option<FileFact>> {
+        self.0.file(path, digest)
+    }
+
+    fn boot(&self) -> io::Result<String> {
+        self.0.boot()
+    }
+
+    fn install<'a>(&'a self, job: &'a Job<'a>) -> BoxFuture<'a, io::Result<i32>> {
+        Box::pin(async {
+            self.0.install(job).await?;
+            self.1.notify_one();
+            std::future::pending().await
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_crash_between_installation_and_report_runs_nothing_twice() {
+    let mut world = World::new().await;
+    let documents = [world.script_update(1)];
+    world.add_sup(&documents).await;
+    world.add_dp().await.put(SCRIPT, SCRIPT);
+    let gone = Arc::new(Notify::new());
+    let mut agent = world.agent(Crashing(world.machine(), gone.clone())).await;
+    world.assign(1, &documents, NOW);
+    tokio::select! {
+        biased;
+        step = agent.step() => panic!("{step:?}"),
+        () = gone.notified() => {}
+    }
+    drop(agent);
+    let mut agent = world.agent(world.machine()).await;
+    assert_eq!(agent.woken().await.installed, 0);
+    let summary = agent.summary().await.expect("one");
+    assert_eq!((summary.installed, world.script_runs()), (1, 1));
+    assert_eq!(summary.runs.into_values().collect::<Vec<_>>(), [1]);
+    // The same before any rescan: the journal says that it started, detection that it is done.
+    agent.scan = None;
+    assert_eq!(agent.step().await.expect("a pass").installed, 0);
+}
+
+#[tokio::test]
+async fn unsent_reports_survive_a_restart_and_everything_is_sent_when_asked_for() {
+    let mut world = World::new().await;
+    let documents = [world.script_update(1), software(2)];
+    world.add_sup(&documents).await;
+    let mut agent = world.agent(world.machine()).await;
+    world.mp.lock().is_deaf = true;
+    world.assign(1, &documents, NOW.plus_ms(HOUR_MS));
+    agent.step().await.expect("a pass");
+    let unsent = agent.summary().await.expect("one").unsent;
+    assert!(unsent > 0);
+    drop(agent);
+
+    let mut agent = world.agent(world.machine()).await;
+    assert_eq!(agent.summary().await.expect("one").unsent, unsent);
+    {
+        let mut mp = world.mp.lock();
+        mp.is_deaf = false;
+        mp.outcomes = vec![ReportOutcome::Applied, ReportOutcome::SendFull, ReportOutcome::Applied];
+    }
+    agent.step().await.expect("a pass");
+    assert_eq!(agent.summary().await.expect("one").unsent, 0);
+    expect![[r#"
+        1-2 v1 full=true 1:2/12(0) 2:2/13(0)
+        3-3 v1 full=false 1:2/2(0)
+        6-7 v1 full=true 1:2/2(0) 2:2/13(0)
+    "#]]
+    .assert_eq(&world.told());
+}
+
+#[tokio::test]
+async fn no_scan_counts_against_a_catalog_that_is_too_old() {
+    let mut world = World::new().await;
+    let documents = [software(1)];
+    let sup = world.add_sup(&documents).await;
+    world.settings.catalog_version = 2;
+    let mut agent = world.agent(world.machine()).await;
+    world.assign(1, &[], NOW);
+    assert!(!agent.step().await.expect("a pass").scanned);
+    sup.set(2, &documents);
+    assert!(agent.woken().await.scanned);
+    expect![[r#"
+        1-1 v0 full=true waiting for catalog 2: SERVER1 has 1
+        2-2 v2 full=false 1:2/0(0)
+    "#]]
+    .assert_eq(&world.told());
+}
+
+#[tokio::test]
+async fn wake_ups_reach_a_running_agent_and_it_stops_when_told() {
+    let mut world = World::new().await;
+    let documents = [software(1)];
+    let sup = world.add_sup(&documents).await;
+    let agent = world.agent(world.machine()).await;
+    world.assign(1, &[], NOW);
+    let (view, shutdown) = (agent.view(), CancellationToken::new());
+    let mut tasks = JoinSet::new();
+    tasks.spawn(agent.run(shutdown.clone()));
+    world.mp.listening.notified().await;
+    world.mp.reported.notified().await;
+    sup.set(2, &documents);
+    world.mp.wake(WakeUp::Scan);
+    while view.summary().await.expect("a summary").covered < 2 {
+        world.mp.reported.notified().await;
+    }
+    shutdown.cancel();
+    tasks.join_next().await.expect("a task").expect("no panic").expect("ends well");
+}

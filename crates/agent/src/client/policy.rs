@@ -1,0 +1,162 @@
+//! Which policy is believed.
+//!
+//! A head is signed by the client's own site, whose key is stated under the hierarchy's root, and
+//! names this client in this incarnation. Its version only rises, so that nobody on the way can
+//! bring back what was withdrawn. Parts are named by digest. Who carried it plays no part.
+
+use std::collections::BTreeMap;
+
+use model::{
+    Assignment, ClientId, ClientSettings, ErrorClass, HierarchyId, Invalid, KeyStatement,
+    PolicyHead, ServerRef, Sha256, SiteCode, Timestamp,
+};
+use rpc::convert::{Part, decode_head, decode_part};
+use rpc::object::ObjectBody as _;
+use trust::{Anchor, Purpose, verify_signature, verify_statement};
+
+use crate::digest::sha256;
+use crate::limits;
+
+/// What a management point answers.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Offer {
+    pub(crate) head: Vec<u8>,
+    pub(crate) signature: Vec<u8>,
+    pub(crate) statement: Vec<u8>,
+    pub(crate) parts: Vec<Vec<u8>>,
+}
+
+/// What a head must name, and what it must not fall behind.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Standing<'a> {
+    pub(crate) anchor: &'a Anchor,
+    pub(crate) site: SiteCode,
+    pub(crate) client: ClientId,
+    pub(crate) incarnation: u64,
+    /// Of the policy in effect; zero: none yet.
+    pub(crate) version: u64,
+    pub(crate) key_epoch: u32,
+}
+
+/// Why policy is not believed.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    #[error("it cannot be read")]
+    Decode(#[source] Invalid),
+    #[error("its signing key is not believed")]
+    Statement(#[source] trust::Refused),
+    #[error("its signature is not believed")]
+    Signature(#[source] trust::Refused),
+    #[error("it is signed with key {found} of the site; key {known} is known already")]
+    OlderKey { found: u32, known: u32 },
+    #[error("it is for {found}, this client is {own}")]
+    Foreign { found: String, own: String },
+    #[error("it is version {found}; version {held} is in effect already")]
+    Older { found: u64, held: u64 },
+    #[error("it expired at {at}")]
+    Expired { at: Timestamp },
+    #[error("part {sha256} is missing or altered")]
+    Part { sha256: Sha256 },
+}
+
+impl Refused {
+    #[must_use]
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Refused::Decode(_) => ErrorClass::Invalid,
+            Refused::Statement(error) | Refused::Signature(error) => error.class(),
+            Refused::OlderKey { .. }
+            | Refused::Foreign { .. }
+            | Refused::Older { .. }
+            | Refused::Expired { .. } => ErrorClass::Denied,
+            Refused::Part { .. } => ErrorClass::Corrupt,
+        }
+    }
+}
+
+pub(crate) type Parts = BTreeMap<Sha256, Vec<u8>>;
+
+/// Policy that may be stored and then obeyed.
+#[derive(Clone, Debug)]
+pub(crate) struct Accepted {
+    pub(crate) head: PolicyHead,
+    pub(crate) key_epoch: u32,
+    /// All that the head names.
+    pub(crate) parts: Parts,
+}
+
+/// `held` are parts that are here already.
+pub(crate) fn accept(
+    offer: &Offer,
+    held: &Parts,
+    standing: &Standing<'_>,
+    now: Timestamp,
+) -> Result<Accepted, Refused> {
+    let statement = KeyStatement::decode(&offer.statement).map_err(Refused::Decode)?;
+    verify_statement(&statement, standing.anchor, now).map_err(Refused::Statement)?;
+    verify_signature(Purpose::PolicyHead, &statement.key, &offer.head, &offer.signature)
+        .map_err(Refused::Signature)?;
+    let head = decode_head(&offer.head).map_err(Refused::Decode)?;
+    let Standing { site, client, incarnation, version, key_epoch, anchor } = *standing;
+    let own = name(anchor.hierarchy(), site, client, incarnation);
+    let found = name(head.hierarchy, head.site, head.client, head.incarnation);
+    if found != own || statement.site != site {
+        return Err(Refused::Foreign { found, own });
+    }
+    if statement.epoch < key_epoch {
+        return Err(Refused::OlderKey { found: statement.epoch, known: key_epoch });
+    }
+    if head.version <= version {
+        return Err(Refused::Older { found: head.version, held: version });
+    }
+    if head.expires <= now {
+        return Err(Refused::Expired { at: head.expires });
+    }
+    let offered: Parts = offer.parts.iter().map(|part| (sha256(part), part.clone())).collect();
+    let take = |sha256: &Sha256| {
+        let part = offered.get(sha256).or_else(|| held.get(sha256));
+        part.map(|part| (*sha256, part.clone())).ok_or(Refused::Part { sha256: *sha256 })
+    };
+    let parts = head.parts.iter().map(take).collect::<Result<_, _>>()?;
+    Ok(Accepted { head, key_epoch: statement.epoch, parts })
+}
+
+fn name(hierarchy: HierarchyId, site: SiteCode, client: ClientId, incarnation: u64) -> String {
+    format!("{hierarchy}/{site}/{client} incarnation {incarnation}")
+}
+
+/// What accepted policy says.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Policy {
+    pub(crate) version: u64,
+    pub(crate) expires: Timestamp,
+    pub(crate) settings: Option<ClientSettings>,
+    pub(crate) servers: Vec<ServerRef>,
+    pub(crate) assignments: Vec<Assignment>,
+    /// Parts in words that this release does not know; the others hold without them.
+    pub(crate) unread: Vec<(Sha256, Invalid)>,
+}
+
+impl Policy {
+    pub(crate) fn read(head: &PolicyHead, parts: &Parts) -> Policy {
+        let (version, expires) = (head.version, head.expires);
+        let mut policy = Policy { version, expires, ..Policy::default() };
+        for sha256 in &head.parts {
+            let Some(bytes) = parts.get(sha256) else { continue };
+            match decode_part(bytes) {
+                Ok(Part::Assignment(assignment)) => policy.assignments.push(assignment),
+                Ok(Part::Settings(settings)) => policy.settings = Some(settings),
+                Ok(Part::Servers(list)) => policy.servers.extend(list.servers),
+                Err(invalid) => policy.unread.push((*sha256, invalid)),
+            }
+        }
+        policy
+    }
+
+    pub(crate) fn settings(&self) -> ClientSettings {
+        self.settings.unwrap_or(limits::SETTINGS)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,38 @@
+//! The client agent: it scans its computer against signed policy, installs what is due and says
+//! how it stands.
+//!
+//! `client` decides without touching anything; the agent around it asks servers, keeps what it
+//! must remember in `<data>/agent.db`, documents in `<data>/catalog`, files in `<data>/content`,
+//! and works on a [`Machine`], a real one or a pretended one.
+//!
+//! Nobody on the way is trusted with anything that runs here: policy is believed by the signature
+//! of the client's own site and only ever replaced by newer policy; documents and files are
+//! believed by the digests that policy names. Whoever serves something else is refused, named in
+//! the log and in the [`Summary`], and nothing is executed. Refuses to know how a site plans.
+//!
+//! Servers that cannot be reached are tried again; what was accepted goes on without them. Only a
+//! failing database ends the agent.
+
+mod agent;
+mod cache;
+mod calls;
+mod client;
+pub mod config;
+mod digest;
+mod download;
+mod error;
+mod limits;
+mod machine;
+mod servers;
+mod store;
+mod summary;
+mod wake;
+#[cfg(test)]
+mod world;
+
+pub use agent::{Agent, Config, Deps, Step, check};
+pub use client::policy::Refused;
+pub use error::Error;
+pub use machine::{Job, LinuxMachine, Machine, PretendedMachine, Wanted};
+pub use servers::expected;
+pub use summary::{Refusal, Summary, View};

@@ -1,0 +1,280 @@
+//! Everything around one client, for tests: a site's keys, and a management point, software
+//! update points and distribution points that speak the real protocols on loopback.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ambient::{Ambient, ManualClock, SystemEntropy};
+use axum::Router;
+use model::{
+    AssignedFile, AssignedUpdate, Assignment, ClientId, ClientKind, ClientSettings, DeploymentId,
+    HierarchyId, Intent, ItemFile, KeyStatement, PeerIdentity, PeerKind, PolicyHead, RoleKind,
+    ServerList, ServerRef, Sha1, SiteCode, Timestamp, UpdateId, UpdateRef,
+};
+use rpc::convert::{Part, encode_head, encode_part};
+use rpc::object::ObjectBody as _;
+use sqlite_engine::Executor;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use transport::{Credentials, Limits, Server, TcpConnect, TcpListen};
+use trust::{CertificateDer, Intermediate, KeyPair, Purpose, Root, SigningKey, sign_statement};
+use update_metadata::{CommandLine, Document, Installer, Outcome, Rule, UpdateKind, linux};
+use uuid::Uuid;
+
+use crate::client::policy::Offer;
+use crate::digest::sha256;
+use crate::{Agent, Config, Deps, Machine};
+
+mod servers;
+
+pub(crate) use servers::{FakeDp, FakeMp, FakeSup};
+
+pub(crate) const NOW: Timestamp = Timestamp(1_795_168_800_000);
+pub(crate) const HOUR_MS: i64 = 3_600_000;
+
+/// Writes `installed` where its argument says, and leaves a line per run beside it.
+pub(crate) const SCRIPT: &str = "#!/bin/sh\necho run >> \"$1.runs\"\nprintf installed > \"$1\"\n";
+
+pub(crate) struct World {
+    pub(crate) directory: TempDir,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) ambient: Ambient,
+    pub(crate) client: ClientId,
+    pub(crate) root: Root,
+    issuer: Intermediate,
+    key: SigningKey,
+    statement: KeyStatement,
+    pub(crate) mp: Arc<FakeMp>,
+    pub(crate) servers: Vec<ServerRef>,
+    pub(crate) settings: ClientSettings,
+    shutdown: CancellationToken,
+    tasks: TaskTracker,
+}
+
+pub(crate) fn pr1() -> SiteCode {
+    SiteCode::new("PR1").expect("a good code")
+}
+
+pub(crate) fn update_id(number: u128) -> UpdateId {
+    UpdateId(Uuid::from_u128(number))
+}
+
+/// A visible update that may be installed anywhere.
+pub(crate) fn software(number: u128) -> Document {
+    let update = UpdateRef { id: update_id(number), revision: 1 };
+    let mut document = Document::new(update, UpdateKind::Software, &format!("update {number}"));
+    document.properties.is_explicitly_deployable = true;
+    document.rules.is_installable = Some(Rule::True);
+    document
+}
+
+impl World {
+    pub(crate) async fn new() -> World {
+        let clock = Arc::new(ManualClock::at(NOW.0));
+        let ambient = Ambient::new(clock.clone(), Arc::new(SystemEntropy));
+        let hierarchy = HierarchyId::from_slice(&[1; 16]).expect("sixteen bytes");
+        let root = Root::create(&ambient, hierarchy).expect("a root");
+        let authority = KeyPair::generate().expect("a key");
+        let issued = root.issue_intermediate(&ambient, pr1(), &authority.public_key());
+        let issuer = Intermediate::load(issued.expect("issued"), authority).expect("its key");
+        let key = SigningKey::from_seed([9; 32]);
+        let holder = KeyPair::generate().expect("a key");
+        let chain = chain(&ambient, &issuer, &root, PeerKind::Site, "PR1", &holder);
+        let statement = sign_statement((pr1(), 2, key.public_key()), &holder, &chain);
+        let mut world = World {
+            directory: TempDir::new().expect("a directory"),
+            clock,
+            ambient,
+            client: ClientId(Uuid::from_u128(0xc)),
+            root,
+            issuer,
+            key,
+            statement: statement.expect("stated"),
+            mp: Arc::default(),
+            servers: Vec::new(),
+            settings: ClientSettings {
+                policy_poll_ms: 3_600_000,
+                state_batch_ms: 0,
+                scan_interval_ms: 86_400_000,
+                catalog_version: 1,
+            },
+            shutdown: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        };
+        let router = world.mp.clone().router();
+        world.serve(RoleKind::ManagementPoint, router).await;
+        world
+    }
+
+    pub(crate) fn credentials(&self, kind: PeerKind, id: &str) -> Credentials {
+        let key = KeyPair::generate().expect("a key");
+        let chain = chain(&self.ambient, &self.issuer, &self.root, kind, id, &key);
+        let anchor = self.root.anchor().clone();
+        Credentials::new(self.ambient.clone(), anchor, &chain, &key).expect("its own certificate")
+    }
+
+    async fn serve(&mut self, kind: RoleKind, router: Router) -> String {
+        let listener = TcpListen::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_address();
+        let is_plain = kind == RoleKind::DistributionPoint;
+        let own = (!is_plain).then(|| self.credentials(PeerKind::Role(kind), "role"));
+        let (limits, revoked) = (Limits::default(), Arc::new(|_: &PeerIdentity| false));
+        let server = Server { router, credentials: own, limits, revoked };
+        let shutdown = self.shutdown.clone();
+        self.tasks.spawn(async move {
+            server.run(Box::new(listener), shutdown).await.expect("runs");
+        });
+        let url = format!("{}://{address}", if is_plain { "http" } else { "https" });
+        if !is_plain {
+            let (site, http_url) = (pr1(), String::new());
+            self.servers.push(ServerRef { kind, site, url: url.clone(), http_url });
+        }
+        url
+    }
+
+    /// One more software update point that has these documents.
+    pub(crate) async fn add_sup(&mut self, documents: &[Document]) -> Arc<FakeSup> {
+        let sup = Arc::new(FakeSup::new(self.servers.len() as u128, documents));
+        self.serve(RoleKind::SoftwareUpdatePoint, sup.clone().router()).await;
+        sup
+    }
+
+    /// One more distribution point; locations name it after the others.
+    pub(crate) async fn add_dp(&mut self) -> Arc<FakeDp> {
+        let dp = Arc::new(FakeDp::default());
+        let url = self.serve(RoleKind::DistributionPoint, dp.clone().router()).await;
+        self.mp.lock().points.push(url);
+        dp
+    }
+
+    pub(crate) fn target(&self) -> PathBuf {
+        self.directory.path().join("target")
+    }
+
+    /// How often the script has run.
+    pub(crate) fn script_runs(&self) -> usize {
+        let runs = std::fs::read_to_string(self.directory.path().join("target.runs"));
+        runs.map_or(0, |runs| runs.lines().count())
+    }
+
+    /// An update whose installer is [`SCRIPT`], detected by what it writes.
+    pub(crate) fn script_update(&self, number: u128) -> Document {
+        let target = self.target();
+        let target = target.to_str().expect("a plain path");
+        let mut document = software(number);
+        document.rules.is_installed = Some(linux::file_exists(target, Some(sha256(b"installed"))));
+        document.files = vec![ItemFile {
+            name: "install.sh".to_owned(),
+            size: SCRIPT.len() as u64,
+            sha1: Sha1([0; 20]),
+            sha256: Some(sha256(SCRIPT.as_bytes())),
+        }];
+        document.installer = Some(Installer::CommandLine(CommandLine {
+            program: "install.sh".to_owned(),
+            arguments: format!("\"{target}\""),
+            return_codes: [(3, Outcome::FAILED)].into(),
+            default_outcome: Outcome::FAILED,
+        }));
+        document
+    }
+
+    /// Publishes policy with one required deployment.
+    pub(crate) fn assign(&self, version: u64, documents: &[Document], deadline: Timestamp) {
+        let parts = vec![
+            Part::Settings(self.settings),
+            Part::Servers(ServerList { servers: self.servers.clone() }),
+            Part::Assignment(assignment(documents, deadline)),
+        ];
+        let incarnation = self.mp.lock().incarnation;
+        let head = self.head(incarnation, version, &parts);
+        self.mp.lock().offer = Some(self.sign(&head, &parts));
+    }
+
+    pub(crate) fn head(&self, incarnation: u64, version: u64, parts: &[Part]) -> PolicyHead {
+        PolicyHead {
+            hierarchy: self.root.anchor().hierarchy(),
+            site: pr1(),
+            client: self.client,
+            incarnation,
+            version,
+            signed_at: NOW,
+            expires: NOW.plus_ms(30 * 24 * HOUR_MS),
+            parts: parts.iter().map(|part| sha256(&encode_part(part))).collect(),
+        }
+    }
+
+    pub(crate) fn sign(&self, head: &PolicyHead, parts: &[Part]) -> Offer {
+        let head = encode_head(head);
+        Offer {
+            signature: self.key.sign(Purpose::PolicyHead, &head),
+            head,
+            statement: self.statement.encode(),
+            parts: parts.iter().map(encode_part).collect(),
+        }
+    }
+
+    pub(crate) async fn agent(&self, machine: impl Machine + 'static) -> Agent {
+        let config = Config {
+            data: self.directory.path().join("data"),
+            kind: ClientKind::Agent,
+            name: "host".to_owned(),
+            management_point: self.servers[0].clone(),
+            scan_spread: Duration::ZERO,
+            executor: Executor::Inline,
+        };
+        let deps = Deps {
+            ambient: self.ambient.clone(),
+            connect: Arc::new(TcpConnect),
+            credentials: self.credentials(PeerKind::Client, &self.client.to_string()),
+            machine: Arc::new(machine),
+        };
+        let agent = Agent::new(config, deps).await.expect("starts");
+        self.mp.lock().incarnation = agent.incarnation();
+        agent
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+    }
+}
+
+pub(crate) fn assignment(documents: &[Document], deadline: Timestamp) -> Assignment {
+    let updates = documents.iter().map(|document| AssignedUpdate {
+        update: document.update,
+        document: sha256(document.to_xml().as_bytes()),
+        files: document
+            .files
+            .iter()
+            .filter_map(|file| {
+                let ItemFile { name, size, sha256, .. } = file;
+                Some(AssignedFile { name: name.clone(), size: *size, sha256: (*sha256)? })
+            })
+            .collect(),
+    });
+    Assignment {
+        deployment: DeploymentId(Uuid::from_u128(0xd)),
+        name: "November".to_owned(),
+        intent: Intent::Required,
+        available_at: NOW.plus_ms(-HOUR_MS),
+        deadline: Some(deadline),
+        updates: updates.collect(),
+    }
+}
+
+fn chain(
+    ambient: &Ambient,
+    issuer: &Intermediate,
+    root: &Root,
+    kind: PeerKind,
+    id: &str,
+    key: &KeyPair,
+) -> [CertificateDer<'static>; 2] {
+    let hierarchy = root.anchor().hierarchy();
+    let identity = PeerIdentity { hierarchy, site: pr1(), kind, id: id.to_owned() };
+    let leaf = issuer.issue(ambient, &key.public_key(), &identity, &[]).expect("issued");
+    [leaf, issuer.certificate().clone()]
+}

@@ -1,0 +1,251 @@
+//! The fakes. They do what they are told, also what no honest server does.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, Response, StatusCode, header};
+use axum::routing::get;
+use model::{ErrorClass, ReportOutcome};
+use rpc::pb::client::client_service_server::{ClientService, ClientServiceServer};
+use rpc::pb::client::{
+    GetLocationsRequest, GetLocationsResponse, GetPolicyRequest, GetPolicyResponse,
+    RegisterRequest, RegisterResponse, SendStateRequest, SendStateResponse, StateReport,
+    WakeRequest, WakeResponse,
+};
+use rpc::pb::management::{FileLocations, Outcome, Point, SignedHead, WakeUp};
+use rpc::pb::metadata::metadata_service_server::{MetadataService, MetadataServiceServer};
+use rpc::pb::metadata::{
+    Document as WireDocument, FollowDocumentsRequest, FollowDocumentsResponse,
+};
+use rpc::status::refuse;
+use tokio::sync::{Notify, mpsc};
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_stream::{Stream, iter};
+use tonic::{Request, Response as Answer, Status};
+use update_metadata::Document;
+
+use crate::client::policy::Offer;
+
+#[derive(Default)]
+pub(crate) struct FakeMp {
+    state: Mutex<MpState>,
+    pub(crate) reported: Notify,
+    pub(crate) listening: Notify,
+}
+
+#[derive(Default)]
+pub(crate) struct MpState {
+    pub(crate) incarnation: u64,
+    pub(crate) offer: Option<Offer>,
+    pub(crate) points: Vec<String>,
+    pub(crate) is_deaf: bool,
+    pub(crate) reports: Vec<StateReport>,
+    /// Answers to the next reports; none: not answered by the site yet.
+    pub(crate) outcomes: Vec<ReportOutcome>,
+    wakes: Option<mpsc::Sender<Result<WakeResponse, Status>>>,
+}
+
+impl FakeMp {
+    pub(crate) fn router(self: Arc<Self>) -> Router {
+        tonic::service::Routes::new(ClientServiceServer::from_arc(self)).into_axum_router()
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, MpState> {
+        self.state.lock().expect("whole")
+    }
+
+    pub(crate) fn wake(&self, wake_up: WakeUp) {
+        let sender = self.lock().wakes.clone().expect("a client listens");
+        sender.try_send(Ok(WakeResponse { wake_up: wake_up.into() })).expect("there is room");
+    }
+}
+
+type Streamed<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl ClientService for FakeMp {
+    type WakeStream = Streamed<WakeResponse>;
+
+    async fn register(
+        &self,
+        _: Request<RegisterRequest>,
+    ) -> Result<Answer<RegisterResponse>, Status> {
+        Ok(Answer::new(RegisterResponse {}))
+    }
+
+    async fn get_policy(
+        &self,
+        request: Request<GetPolicyRequest>,
+    ) -> Result<Answer<GetPolicyResponse>, Status> {
+        let GetPolicyRequest { have_parts, .. } = request.into_inner();
+        let Some(offer) = self.lock().offer.clone() else {
+            return Ok(Answer::new(GetPolicyResponse::default()));
+        };
+        let Offer { head, signature, statement: key_statement, mut parts } = offer;
+        parts.retain(|part| !have_parts.contains(&crate::digest::sha256(part).0.to_vec()));
+        let head = Some(SignedHead { head, signature, key_statement });
+        Ok(Answer::new(GetPolicyResponse { head, parts }))
+    }
+
+    async fn send_state(
+        &self,
+        request: Request<SendStateRequest>,
+    ) -> Result<Answer<SendStateResponse>, Status> {
+        let report = request.into_inner().report.expect("a report");
+        let mut state = self.lock();
+        if state.is_deaf {
+            return Err(refuse(ErrorClass::Unavailable, "not now"));
+        }
+        state.reports.push(report);
+        let outcome = match state.outcomes.is_empty() {
+            true => Outcome::Unspecified,
+            false => match state.outcomes.remove(0) {
+                ReportOutcome::Applied => Outcome::Applied,
+                ReportOutcome::Known => Outcome::Known,
+                ReportOutcome::SendFull => Outcome::SendFull,
+            },
+        };
+        self.reported.notify_one();
+        Ok(Answer::new(SendStateResponse { outcome: outcome.into() }))
+    }
+
+    async fn wake(&self, _: Request<WakeRequest>) -> Result<Answer<Self::WakeStream>, Status> {
+        let (sender, receiver) = mpsc::channel(4);
+        self.lock().wakes = Some(sender);
+        self.listening.notify_one();
+        Ok(Answer::new(Box::pin(ReceiverStream::new(receiver))))
+    }
+
+    async fn get_locations(
+        &self,
+        request: Request<GetLocationsRequest>,
+    ) -> Result<Answer<GetLocationsResponse>, Status> {
+        let points = self.lock().points.clone().into_iter().map(|http_url| Point {
+            url: String::new(),
+            http_url,
+            site: "PR1".to_owned(),
+        });
+        let points: Vec<Point> = points.collect();
+        let files = request.into_inner().sha256.into_iter();
+        let files = files.map(|sha256| FileLocations { sha256, points: points.clone() }).collect();
+        Ok(Answer::new(GetLocationsResponse { files }))
+    }
+}
+
+pub(crate) struct FakeSup {
+    server_id: u128,
+    pub(crate) catalog: Mutex<(u64, Vec<WireDocument>)>,
+}
+
+impl FakeSup {
+    pub(crate) fn new(server_id: u128, documents: &[Document]) -> FakeSup {
+        let sup = FakeSup { server_id, catalog: Mutex::default() };
+        sup.set(1, documents);
+        sup
+    }
+
+    pub(crate) fn set(&self, version: u64, documents: &[Document]) {
+        let documents = documents.iter().map(|document| WireDocument {
+            id: document.update.id.as_bytes().to_vec(),
+            revision: document.update.revision,
+            xml: document.to_xml(),
+        });
+        *self.catalog.lock().expect("whole") = (version, documents.collect());
+    }
+
+    pub(crate) fn router(self: Arc<Self>) -> Router {
+        tonic::service::Routes::new(MetadataServiceServer::from_arc(self)).into_axum_router()
+    }
+}
+
+#[tonic::async_trait]
+impl MetadataService for FakeSup {
+    type FollowDocumentsStream = Streamed<FollowDocumentsResponse>;
+
+    async fn follow_documents(
+        &self,
+        request: Request<FollowDocumentsRequest>,
+    ) -> Result<Answer<Self::FollowDocumentsStream>, Status> {
+        let FollowDocumentsRequest { server_id, anchor } = request.into_inner();
+        let own = self.server_id.to_be_bytes().to_vec();
+        let (version, documents) = self.catalog.lock().expect("whole").clone();
+        let known = if server_id == own { usize::try_from(anchor).expect("small") } else { 0 };
+        let page = |(number, document): (usize, WireDocument)| FollowDocumentsResponse {
+            server_id: own.clone(),
+            documents: vec![document],
+            anchor: number as u64 + 1,
+            ..FollowDocumentsResponse::default()
+        };
+        let mut pages: Vec<_> = documents.into_iter().enumerate().skip(known).map(page).collect();
+        let anchor = pages.last().map_or(anchor, |page| page.anchor);
+        let (removed, documents) = Default::default();
+        pages.push(FollowDocumentsResponse {
+            server_id: own,
+            documents,
+            removed,
+            anchor,
+            done: true,
+            version,
+        });
+        Ok(Answer::new(Box::pin(iter(pages.into_iter().map(Ok)))))
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct FakeDp {
+    pub(crate) state: Mutex<DpState>,
+}
+
+#[derive(Default)]
+pub(crate) struct DpState {
+    pub(crate) files: BTreeMap<String, Bytes>,
+    /// Answers end after so many bytes.
+    pub(crate) cut_at: Option<usize>,
+    /// The range asked for by each request.
+    pub(crate) ranges: Vec<String>,
+}
+
+impl FakeDp {
+    pub(crate) fn router(self: Arc<Self>) -> Router {
+        Router::new().route("/content/sha256/{name}", get(serve)).with_state(self)
+    }
+
+    /// Serves `bytes` as what `named` has the digest of.
+    pub(crate) fn put(&self, named: &str, bytes: &str) {
+        let name = crate::digest::sha256(named.as_bytes()).to_string();
+        let bytes = Bytes::copy_from_slice(bytes.as_bytes());
+        self.state.lock().expect("whole").files.insert(name, bytes);
+    }
+}
+
+async fn serve(
+    State(dp): State<Arc<FakeDp>>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Response<Body> {
+    let mut state = dp.state.lock().expect("whole");
+    let range = headers.get(header::RANGE).map_or("", |range| range.to_str().expect("text"));
+    state.ranges.push(range.to_owned());
+    let Some(bytes) = state.files.get(&name).cloned() else {
+        return Response::builder()
+            .status(StatusCode::NOT_FOUND)
+            .body(Body::empty())
+            .expect("good");
+    };
+    let start = range.trim_start_matches("bytes=").trim_end_matches('-').parse().unwrap_or(0);
+    let end = state.cut_at.unwrap_or(bytes.len());
+    let (piece, total) = (bytes.slice(start..end.max(start)), bytes.len());
+    // Without its length said, as a proxy does that gives up in between.
+    let body = Body::from_stream(iter([Ok::<_, std::io::Error>(piece)]));
+    let response = match range {
+        "" => Response::builder().status(StatusCode::OK),
+        _ => Response::builder()
+            .status(StatusCode::PARTIAL_CONTENT)
+            .header(header::CONTENT_RANGE, format!("bytes {start}-{}/{total}", total - 1)),
+    };
+    response.body(body).expect("good")
+}
