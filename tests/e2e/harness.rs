@@ -1,19 +1,22 @@
 //! Processes of one hierarchy in one directory, on a loopback address of their own.
 //!
-//! The address is drawn from the process id, so that tests run side by side with the documented
+//! The address is drawn from the process id and a counter, so that tests run side by side with the documented
 //! ports and without asking the system for free ones.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
+use model::SiteKind;
+use site_db::{Executor, Identity, SiteDb};
 use tempfile::TempDir;
 
 /// Nothing here takes this long unless it is broken.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A directory with everything of one hierarchy.
 pub(crate) struct Hierarchy {
@@ -39,10 +42,11 @@ fn binary(name: &str) -> PathBuf {
 
 impl Hierarchy {
     pub(crate) fn new() -> Hierarchy {
-        let [_, a, b, c] = std::process::id().to_be_bytes();
+        static MADE: AtomicU8 = AtomicU8::new(1);
+        let [_, _, a, b] = std::process::id().to_be_bytes();
         Hierarchy {
             dir: TempDir::new().expect("a temporary directory can be made"),
-            address: Ipv4Addr::new(127, a.max(1), b, c.clamp(1, 254)),
+            address: Ipv4Addr::new(127, a | 128, b, MADE.fetch_add(1, Ordering::Relaxed)),
         }
     }
 
@@ -200,11 +204,18 @@ impl Process {
     }
 
     /// Waits until the process has ended by itself.
-    pub(crate) fn wait_end(&mut self) {
-        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
-            self.seen.push(line);
+    pub(crate) fn wait_end(&mut self) -> std::process::ExitStatus {
+        loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => self.seen.push(line),
+                // The log is closed: the process has ended.
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!("{} did not end:\n{}", self.name, self.seen.join("\n"))
+                }
+            }
         }
-        self.child.wait().expect("the process was started here");
+        self.child.wait().expect("the process was started here")
     }
 
     /// As abrupt as a power cut.
@@ -237,4 +248,23 @@ pub(crate) fn rows(json: &str) -> Vec<serde_json::Value> {
 pub(crate) fn field(json: &str, name: &str) -> String {
     let value: serde_json::Value = serde_json::from_str(json).expect("output is JSON");
     value[name].as_str().unwrap_or_else(|| panic!("no {name} in {json}")).to_owned()
+}
+
+/// The database of a stopped site, opened as the site would.
+pub(crate) fn offline(hierarchy: &Hierarchy, code: &str) -> SiteDb {
+    let data = hierarchy.data(code);
+    let pki = daemon::Pki::open(&data).expect("the site has joined");
+    let membership = pki.membership().expect("readable").expect("the site has joined");
+    let owner = model::Owner {
+        code: membership.identity.site,
+        uuid: membership.site_uuid.expect("a site has one"),
+    };
+    let parent = membership.parent.as_ref().map(|parent| parent.site);
+    let kind = if parent.is_none() { SiteKind::Central } else { SiteKind::Primary };
+    let identity = Identity { hierarchy: membership.identity.hierarchy, owner, kind, parent };
+    let ambient = ambient::Ambient::system();
+    let signer = pki.signing_key(&ambient).expect("readable");
+    let anchor = pki.anchor().expect("readable").expect("the site has joined");
+    let path = data.join("site.db");
+    SiteDb::open(&path, Executor::Inline, identity, (signer, anchor), ambient).expect("it opens")
 }

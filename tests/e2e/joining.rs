@@ -1,41 +1,34 @@
 //! Three sites join by token and converge; what must be refused is refused, and says why.
 
 use model::{Item, LocalizedText, Sha256, Timestamp, UpdateId, UpdateRef};
-use site_db::{Executor, Identity, Own, SiteDb};
+use site_db::Own;
 
-use crate::harness::{Hierarchy, field};
+use crate::harness::{Hierarchy, field, offline};
 
 /// Puts generated items into the stopped central site's database, as its owner.
-fn generate_items(hierarchy: &Hierarchy, count: u32) {
-    let data = hierarchy.data("CAS");
-    let pki = daemon::Pki::open(&data).expect("the site was founded");
-    let membership = pki.membership().expect("readable").expect("founded");
-    let owner = model::Owner {
-        code: membership.identity.site,
-        uuid: membership.site_uuid.expect("a site has one"),
-    };
-    let hierarchy = membership.identity.hierarchy;
-    let identity = Identity { hierarchy, owner, kind: model::SiteKind::Central, parent: None };
-    let ambient = ambient::Ambient::system();
-    let trust = (
-        pki.signing_key(&ambient).expect("readable"),
-        pki.anchor().expect("readable").expect("founded"),
-    );
-    let path = data.join("site.db");
-    let db = SiteDb::open(&path, Executor::Inline, identity, trust, ambient).expect("it opens");
+pub(crate) fn generate_items(hierarchy: &Hierarchy, count: u32) {
+    write_items(hierarchy, (1..=count).map(|number| item(number, 1)).collect());
+}
+
+/// Gives every generated item another revision.
+pub(crate) fn revise_items(hierarchy: &Hierarchy, count: u32) {
+    write_items(hierarchy, (1..=count).map(|number| item(number, 2)).collect());
+}
+
+fn write_items(hierarchy: &Hierarchy, items: Vec<Item>) {
+    let db = offline(hierarchy, "CAS");
     db.write_blocking(move |w| {
-        let items: Vec<Own> = (1..=count).map(|number| Own::put(&item(number))).collect();
-        w.write_own(model::Group::Catalog, items)
+        w.write_own(model::Group::Catalog, items.iter().map(Own::put).collect())
     })
     .expect("items are written");
 }
 
-fn item(number: u32) -> Item {
+fn item(number: u32, revision: u32) -> Item {
     let title = format!("Generated update {number} for convergence");
     let id = UpdateId(uuid::Uuid::from_u128(u128::from(number)));
     Item {
         number,
-        update: UpdateRef { id, revision: 1 },
+        update: UpdateRef { id, revision },
         since: 1,
         document: Sha256([7; 32]),
         texts: vec![LocalizedText { language: "en".into(), title, description: "d".repeat(300) }],

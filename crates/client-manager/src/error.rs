@@ -20,6 +20,8 @@ impl Error {
     #[must_use]
     pub fn class(&self) -> ErrorClass {
         match self {
+            // The caller keeps what he has and asks again; a conflict he would give up.
+            Error::Database(site_db::Error::NotWritable { .. }) => ErrorClass::Unavailable,
             Error::Database(error) => error.class(),
             Error::Invalid(_) | Error::TooMany { .. } => ErrorClass::Invalid,
             Error::ForeignClient { .. } | Error::RemovedClient { .. } => ErrorClass::Conflict,

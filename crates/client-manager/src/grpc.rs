@@ -1,16 +1,12 @@
 //! The service `management`: decode, ask, encode.
 
-use std::collections::BTreeSet;
 use std::pin::Pin;
 
-use model::{
-    ClientId, ClientRecord, ErrorClass, ReportOutcome, RoleRecord, Sha256, SiteCode, error_chain,
-};
+use model::{ClientId, ClientRecord, ErrorClass, ReportOutcome, Sha256, SiteCode, error_chain};
 use rpc::limits::REPORTS_MAX;
 use rpc::object::ObjectBody as _;
 use rpc::pb::management as pb;
 use rpc::pb::management::management_service_server::ManagementService;
-use site_db::Reader;
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::{Stream, StreamExt as _};
 use tokio_util::sync::CancellationToken;
@@ -73,7 +69,7 @@ impl ManagementService for Management {
         request: Request<pb::GetPartsRequest>,
     ) -> Result<Response<pb::GetPartsResponse>, Status> {
         let digests = sha256_list("digests", PARTS_MAX, &request.into_inner().digests)?;
-        let parts = self.manager.deps.db.read(move |r| read_parts(r, &digests)).await;
+        let parts = self.manager.deps.db.read(move |r| r.policy_parts(&digests, PARTS_BYTES)).await;
         Ok(Response::new(pb::GetPartsResponse { parts: parts.map_err(refuse)? }))
     }
 
@@ -129,45 +125,11 @@ impl ManagementService for Management {
         let caller = transport::peer(&request)?.site;
         // Every client of the point gets the same answer; boundaries may change that.
         let pb::GetLocationsRequest { client: _, sha256 } = request.into_inner();
-        let files = sha256_list("files", FILES_MAX, &sha256)?.into_iter().collect();
-        let db = &self.manager.deps.db;
-        let files = db.read(move |r| locations(r, caller, &files)).await.map_err(refuse)?;
+        let wanted = sha256_list("files", FILES_MAX, &sha256)?.into_iter().collect();
+        let found = self.manager.deps.db.read(move |r| r.nearest_points(caller, &wanted)).await;
+        let files = found.map_err(refuse)?.into_iter().map(Into::into).collect();
         Ok(Response::new(pb::GetLocationsResponse { files }))
     }
-}
-
-fn read_parts(r: &Reader<'_>, digests: &[Sha256]) -> Result<Vec<Vec<u8>>, Error> {
-    let (mut parts, mut bytes) = (Vec::new(), 0);
-    for digest in digests {
-        let Some(part) = r.policy_part(digest)? else { continue };
-        bytes += part.len();
-        if bytes > PARTS_BYTES && !parts.is_empty() {
-            break;
-        }
-        parts.push(part);
-    }
-    Ok(parts)
-}
-
-/// The points that hold each file: those of the caller's site first, then this site's.
-fn locations(
-    r: &Reader<'_>,
-    caller: SiteCode,
-    files: &BTreeSet<Sha256>,
-) -> Result<Vec<pb::FileLocations>, Error> {
-    let own = r.identity().code();
-    let mut found = r.content_locations(files)?;
-    let point = |role: RoleRecord| {
-        let RoleRecord { site, url, http_url, .. } = role;
-        pb::Point { url, http_url, site: site.to_string() }
-    };
-    let file = |sha256: &Sha256| {
-        let mut roles = found.remove(sha256).unwrap_or_default();
-        roles.sort_by_key(|role| (role.site != caller, role.site != own, role.joined_at, role.id));
-        let points = roles.into_iter().map(point).collect();
-        pb::FileLocations { sha256: sha256.0.to_vec(), points }
-    };
-    Ok(files.iter().map(file).collect())
 }
 
 fn outcome(taken: Taken) -> pb::Outcome {

@@ -14,7 +14,7 @@ use model::{
 use rpc::object::ObjectBody as _;
 use rpc::pb::management as pb;
 use rpc::pb::management::management_service_server::ManagementService as _;
-use site_db::{Batch, BatchLimits, BatchRead, Executor, Identity, Own};
+use site_db::{Batch, BatchLimits, BatchRead, Executor, Identity, Own, Recovering};
 use testkit::pki::Pki;
 use tokio_stream::StreamExt as _;
 use tonic::{Code, Request};
@@ -317,6 +317,10 @@ async fn only_ones_own_clients_are_heard() {
     let rejected = pb::Outcome::Rejected;
     assert_eq!(pr1.submit(reports).await, [rejected, rejected, pb::Outcome::Applied]);
     assert_eq!(pr1.vector(5), None);
+    // Who calls a recovering site keeps what he has.
+    let recovering = Recovering::Yes(site_db::Losses::Refused);
+    pr1.db.write_blocking(move |w| w.set_recovering(recovering)).expect("written");
+    assert_eq!(pr1.register(4, "PR1").await, Err(Code::Unavailable));
     let count = pr1.db.read_blocking(|r| r.counter("state_reports_rejected"));
     assert_eq!(count.expect("read"), 2);
 }
@@ -392,11 +396,9 @@ async fn clients_are_sent_to_the_nearest_points() {
         let urls = |file: pb::FileLocations| file.points.into_iter().map(|p| p.http_url).collect();
         answer.files.into_iter().map(urls).collect::<Vec<Vec<String>>>()
     };
-    assert_eq!(
-        locate("SE1").await,
-        [vec![], vec!["http://SE1".to_owned(), "http://PR1".to_owned()]]
-    );
-    assert_eq!(locate("PR1").await[1], ["http://PR1", "http://SE1"]);
+    // Nothing is said of a file that is nowhere yet.
+    assert_eq!(locate("SE1").await, [["http://SE1", "http://PR1"]]);
+    assert_eq!(locate("PR1").await, [["http://PR1", "http://SE1"]]);
 }
 
 #[tokio::test]

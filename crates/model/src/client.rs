@@ -96,6 +96,20 @@ impl EnforcementState {
     }
 
     #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            EnforcementState::WaitingForContent => "waiting_for_content",
+            EnforcementState::Installing => "installing",
+            EnforcementState::PendingRestart => "pending_restart",
+            EnforcementState::Installed => "installed",
+            EnforcementState::Failed => "failed",
+            EnforcementState::Downloading => "downloading",
+            EnforcementState::Downloaded => "downloaded",
+            EnforcementState::DownloadFailed => "download_failed",
+        }
+    }
+
+    #[must_use]
     pub fn is_failure(self) -> bool {
         matches!(self, EnforcementState::Failed | EnforcementState::DownloadFailed)
     }

@@ -1,6 +1,6 @@
 //! Content: files, where they shall be and where they are.
 
-use crate::{ObjectCode, RoleId, Sha256, SiteCode, Timestamp};
+use crate::{Invalid, ObjectCode, RoleId, Sha256, SiteCode, Timestamp};
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ContentFile {
@@ -38,6 +38,13 @@ impl ContentState {
             ContentState::Installed => "installed",
             ContentState::Failed => "failed",
         }
+    }
+
+    pub fn from_name(name: &str) -> Result<ContentState, Invalid> {
+        use ContentState::{Failed, Installed, Pending, Transferring};
+        let mut all = [Pending, Transferring, Installed, Failed].into_iter();
+        let found = all.find(|state| state.as_str() == name);
+        found.ok_or_else(|| Invalid::new("content state", format!("there is no state \"{name}\"")))
     }
 }
 

@@ -1,15 +1,18 @@
 //! What those between a client and its site keep in a spool until the site has it: registrations
 //! and reports in one order, so that a client is known before it is heard.
 //!
-//! Owns the bytes of an entry and how entries become requests. Refuses to know spools and
-//! connections. An entry that cannot be read is named, so that it blocks nobody.
+//! Owns the bytes of an entry, how entries become requests, and what an answer means for them.
+//! Refuses to know spools and connections. An entry that the site refuses, or that cannot be read,
+//! is named, so that it blocks nobody; without an answer, everything stays.
 
-use model::Invalid;
+use model::{ClientId, ErrorClass, Invalid};
 use prost::Message as _;
+use tonic::Status;
 
 use crate::limits::{MESSAGE_BYTES_MAX, REPORTS_MAX};
 use crate::pb::client::StateReport;
-use crate::pb::management::{RegisterClientRequest, SubmitStatesRequest};
+use crate::pb::management::{Outcome, RegisterClientRequest, SubmitStatesRequest};
+use crate::status;
 
 const REGISTRATION: u8 = 1;
 const REPORT: u8 = 2;
@@ -35,28 +38,41 @@ pub enum Next {
     },
 }
 
+/// What an answer means for the spool.
+#[derive(Debug)]
+pub enum Verdict {
+    /// The site has everything up to this entry.
+    Acknowledge(u64),
+    /// The entry will never be taken, for this reason.
+    SetAside(u64, String),
+    /// The client shall send everything.
+    SendFull(ClientId),
+    /// One of the entries is refused: send each alone to learn which.
+    OneByOne,
+    Later(Status),
+}
+
 #[must_use]
 pub fn registration(request: &RegisterClientRequest) -> Vec<u8> {
-    tagged(REGISTRATION, &request.encode_to_vec())
+    [&[REGISTRATION], &request.encode_to_vec()[..]].concat()
 }
 
-/// An encoded `client.v1.StateReport`, read or not.
+/// Of an encoded `client.v1.StateReport`, readable or not.
 #[must_use]
 pub fn report(report: &[u8]) -> Vec<u8> {
-    tagged(REPORT, report)
+    [&[REPORT], report].concat()
 }
 
-/// The report of a message, in the form a spool and a submission take.
+/// A report as a client sent it, encoded.
 #[must_use]
 pub fn encode_report(report: &StateReport) -> Vec<u8> {
     report.encode_to_vec()
 }
 
-/// The client a report names, if it can be read.
-pub fn reporter(report: &[u8]) -> Result<model::ClientId, Invalid> {
-    let message =
-        StateReport::decode(report).map_err(|e| Invalid::new("state report", e.to_string()))?;
-    model::ClientId::from_slice(&message.client)
+/// Whom a report is of, if that can be read.
+#[must_use]
+pub fn reporter(report: &[u8]) -> Option<ClientId> {
+    ClientId::from_slice(&StateReport::decode(report).ok()?.client).ok()
 }
 
 /// Makes a request of entries, oldest first: one registration, or as many reports as fit.
@@ -91,8 +107,52 @@ fn first(id: u64, body: &[u8]) -> Next {
     }
 }
 
-fn tagged(tag: u8, bytes: &[u8]) -> Vec<u8> {
-    [&[tag], bytes].concat()
+impl Next {
+    /// What the site's answer means, in the order to act on it. Of a registration the answer holds
+    /// nothing, of a submission one outcome per report.
+    #[must_use]
+    pub fn settle(&self, answer: Result<Vec<i32>, Status>) -> Vec<Verdict> {
+        let refused = |status: &Status| {
+            matches!(status::class(status), ErrorClass::Invalid | ErrorClass::Conflict)
+        };
+        match (self, answer) {
+            (Next::Unreadable { id, reason }, _) => {
+                vec![Verdict::SetAside(*id, reason.to_string())]
+            }
+            (Next::Submit { ids, .. }, Err(status)) if refused(&status) && ids.len() > 1 => {
+                vec![Verdict::OneByOne]
+            }
+            (Next::Register { id, .. }, Err(status)) if refused(&status) => {
+                vec![Verdict::SetAside(*id, status.message().to_owned())]
+            }
+            (Next::Submit { ids, .. }, Err(status)) if refused(&status) => {
+                vec![Verdict::SetAside(ids[0], status.message().to_owned())]
+            }
+            (_, Err(status)) => vec![Verdict::Later(status)],
+            (Next::Register { id, .. }, Ok(_)) => vec![Verdict::Acknowledge(*id)],
+            (Next::Submit { ids, request }, Ok(outcomes)) => submitted(ids, request, &outcomes),
+        }
+    }
+}
+
+fn submitted(ids: &[u64], request: &SubmitStatesRequest, outcomes: &[i32]) -> Vec<Verdict> {
+    if ids.len() != outcomes.len() {
+        let text = format!("{} outcomes for {} reports", outcomes.len(), ids.len());
+        return vec![Verdict::Later(status::refuse(ErrorClass::Internal, text))];
+    }
+    let mut verdicts = Vec::new();
+    for ((id, report), outcome) in ids.iter().zip(&request.reports).zip(outcomes) {
+        match Outcome::try_from(*outcome) {
+            Ok(Outcome::Rejected) => {
+                let reason = "the site cannot read it, or the client is not registered there";
+                verdicts.push(Verdict::SetAside(*id, reason.to_owned()));
+            }
+            Ok(Outcome::SendFull) => verdicts.extend(reporter(report).map(Verdict::SendFull)),
+            Ok(Outcome::Unspecified | Outcome::Applied | Outcome::Known) | Err(_) => {}
+        }
+    }
+    verdicts.extend(ids.last().copied().map(Verdict::Acknowledge));
+    verdicts
 }
 
 #[cfg(test)]

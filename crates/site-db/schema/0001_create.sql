@@ -80,6 +80,14 @@ CREATE TABLE event_gap (
   at INTEGER NOT NULL
 ) STRICT;
 
+-- Local: where streams stood at which time, so that logs can be kept for a number of days.
+CREATE TABLE log_mark (
+  grp INTEGER NOT NULL,
+  owner BLOB NOT NULL,
+  seq INTEGER NOT NULL,
+  at INTEGER NOT NULL
+) STRICT;
+
 -- Verified key statements, by the site whose key they state.
 CREATE TABLE owner_key (
   code TEXT NOT NULL PRIMARY KEY,

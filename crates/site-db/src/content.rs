@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
-    ContentFile, ContentManifest, ContentState, DistributionState, Invalid, Item, ItemFile, Kind,
+    ContentFile, ContentManifest, ContentState, DistributionState, Item, ItemFile, Kind,
     ObjectCode, Package, PackageFile, RoleId, RoleKind, RoleRecord, Sha1, Sha256, SiteCode,
     Timestamp, UpdateGroup, UpdateId,
 };
@@ -68,19 +68,12 @@ fn content_state(row: &Row<'_>) -> RowResult<DistributionState> {
         point: parse_column(row, 1, |bytes: Vec<u8>| RoleId::from_slice(&bytes))?,
         site: parse_column(row, 2, |code: String| SiteCode::new(&code))?,
         version: row.get(3)?,
-        state: parse_column(row, 4, |name: String| state_from_name(&name))?,
+        state: parse_column(row, 4, |name: String| ContentState::from_name(&name))?,
         files: row.get(5)?,
         bytes: row.get(6)?,
         reason: row.get(7)?,
         at: Timestamp(row.get(8)?),
     })
-}
-
-fn state_from_name(name: &str) -> Result<ContentState, Invalid> {
-    use ContentState::{Failed, Installed, Pending, Transferring};
-    let mut all = [Pending, Transferring, Installed, Failed].into_iter();
-    let found = all.find(|state| state.as_str() == name);
-    found.ok_or_else(|| Invalid::new("content state", format!("there is no state \"{name}\"")))
 }
 
 /// The files of a package version: each content once, each name once.
@@ -161,6 +154,20 @@ impl Reader<'_> {
             locations.insert(sha256, records.into_iter().flatten().collect());
         }
         Ok(locations)
+    }
+
+    /// As [`Reader::content_locations`]: the points of `near` first, then those of this site.
+    pub fn nearest_points(
+        &self,
+        near: SiteCode,
+        files: &BTreeSet<Sha256>,
+    ) -> Result<BTreeMap<Sha256, Vec<RoleRecord>>, Error> {
+        let (own, mut found) = (self.identity().code(), self.content_locations(files)?);
+        for points in found.values_mut() {
+            points
+                .sort_by_key(|role| (role.site != near, role.site != own, role.joined_at, role.id));
+        }
+        Ok(found)
     }
 
     /// The files of the updates of a group and of the updates they bundle, each once.

@@ -36,7 +36,7 @@ pub use follow::{BatchLimits, BatchRead};
 pub use identity::{Identity, Recovering};
 pub use imports::{ImportReport, PendingImport};
 pub use items::NumberedItem;
-pub use maintain::{StreamCheck, check_all};
+pub use maintain::{StreamCheck, age_logs, check_all, verify_all};
 pub use own::Own;
 pub use policies::{HeadPart, StoredHead};
 pub use reconcile::Walk;

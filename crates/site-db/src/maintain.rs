@@ -34,6 +34,25 @@ pub async fn check_all(db: &SiteDb) -> Result<Vec<StreamCheck>, Error> {
     .await
 }
 
+/// [`check_all`]; copies that are damaged are marked, so that they are taken again.
+pub async fn verify_all(db: &SiteDb) -> Result<Vec<StreamCheck>, Error> {
+    let checks = check_all(db).await?;
+    let damaged: Vec<StreamId> =
+        checks.iter().filter(|check| !check.is_sound()).map(|check| check.stream).collect();
+    if !damaged.is_empty() {
+        db.write(move |w| {
+            damaged.into_iter().try_for_each(|id| w.set_state(id, StreamState::Damaged))
+        })
+        .await?;
+    }
+    Ok(checks)
+}
+
+/// Notes where every stream stands now and forgets log entries older than `keep_ms`.
+pub async fn age_logs(db: &SiteDb, keep_ms: i64) -> Result<(), Error> {
+    db.write(move |w| w.age_logs(keep_ms)).await
+}
+
 impl Reader<'_> {
     /// Recomputes a stream from its bodies. Of events only what the log still holds is checked.
     pub fn check_stream(&self, stream: &Stream) -> Result<StreamCheck, Error> {
@@ -104,6 +123,49 @@ impl Writer<'_> {
             params![id.group as u8, id.owner.to_bytes(), floor],
         )?;
         self.save_stream(&stream)
+    }
+
+    fn age_logs(&self, keep_ms: i64) -> Result<(), Error> {
+        let now = self.now().0;
+        for (id, stream) in self.streams()? {
+            let key = params![id.group as u8, id.owner.to_bytes(), now - keep_ms];
+            let sql = "SELECT max(seq) FROM log_mark WHERE grp = ?1 AND owner = ?2 AND at <= ?3";
+            let old: Option<u64> = self.tx.query_row(sql, key, |row| row.get(0))?;
+            if let Some(seq) = old {
+                self.trim(id, seq)?;
+                let sql = "DELETE FROM log_mark WHERE grp = ?1 AND owner = ?2 AND at <= ?3";
+                self.write.execute(sql, key)?;
+            }
+            let sql = "INSERT INTO log_mark VALUES (?1, ?2, ?3, ?4)";
+            let seq = stream.local.position.seq;
+            self.write.execute(sql, params![id.group as u8, id.owner.to_bytes(), seq, now])?;
+        }
+        Ok(())
+    }
+
+    /// Brings stored hashes to what the bodies are now, so that a reconcile finds what differs.
+    pub(crate) fn rehash(&self, id: StreamId) -> Result<(), Error> {
+        let sql = "SELECT e.lsn, e.kind, e.id, e.seq, e.body, e.hash
+                   FROM live l JOIN entry e ON e.lsn = l.lsn WHERE l.grp = ?1 AND l.owner = ?2";
+        let key = params![id.group as u8, id.owner.to_bytes()];
+        let mut wrong: Vec<(i64, StreamDigest)> = Vec::new();
+        let map = |row: &Row<'_>| {
+            let (kind, object, body): (u32, Vec<u8>, Option<Vec<u8>>) =
+                (row.get(1)?, row.get(2)?, row.get(4)?);
+            let hash = object_hash(kind, &object, row.get(3)?, body.as_deref());
+            Ok((row.get::<_, i64>(0)?, hash, digest_column(row, 5)?))
+        };
+        self.tx.for_each::<_, Error>(sql, key, map, |(lsn, hash, stored)| {
+            if hash != stored {
+                wrong.push((lsn, hash));
+            }
+            Ok(())
+        })?;
+        for (lsn, hash) in wrong {
+            self.write
+                .execute("UPDATE entry SET hash = ?2 WHERE lsn = ?1", params![lsn, hash.0])?;
+        }
+        Ok(())
     }
 
     /// Begins a new history of a stream of one's own, above everything anybody has seen of it.

@@ -83,6 +83,24 @@ impl Reader<'_> {
         Ok(self.tx.query_optional(sql, [sha256.0], |row| row.get(0))?)
     }
 
+    /// Those of the parts that are here, as far as they fit into `bytes_max`; one always does.
+    pub fn policy_parts(
+        &self,
+        digests: &[Sha256],
+        bytes_max: usize,
+    ) -> Result<Vec<Vec<u8>>, Error> {
+        let (mut parts, mut bytes) = (Vec::new(), 0);
+        for digest in digests {
+            let Some(part) = self.policy_part(digest)? else { continue };
+            bytes += part.len();
+            if bytes > bytes_max && !parts.is_empty() {
+                break;
+            }
+            parts.push(part);
+        }
+        Ok(parts)
+    }
+
     /// The verified statement of a site's signing key, encoded.
     pub fn key_statement(&self, site: SiteCode) -> Result<Option<Vec<u8>>, Error> {
         let sql = "SELECT statement FROM owner_key WHERE code = ?1";

@@ -227,6 +227,9 @@ impl Writer<'_> {
 
     pub fn set_state(&self, id: StreamId, state: StreamState) -> Result<(), Error> {
         let Some(mut stream) = self.stream(id)? else { return Ok(()) };
+        if state == StreamState::Damaged {
+            self.rehash(id)?;
+        }
         if stream.local.state != state {
             stream.local.state = state;
             self.save_stream(&stream)?;

@@ -32,7 +32,8 @@ const FAILED_ATTEMPTS: u32 = 24;
 /// One link as people see it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LinkView {
-    pub connected: bool,
+    /// Sessions that are open; a new one may begin before the old one's end is noticed.
+    pub sessions: u32,
     pub failed_attempts: u32,
     pub last_contact: Option<Timestamp>,
     pub lag_changes: u64,
@@ -46,7 +47,7 @@ impl LinkView {
         match self.failed_attempts {
             FAILED_ATTEMPTS.. => LinkState::Failed,
             DEGRADED_ATTEMPTS.. => LinkState::Degraded,
-            _ if self.connected => LinkState::Active,
+            _ if self.sessions > 0 => LinkState::Active,
             _ => LinkState::Degraded,
         }
     }

@@ -96,7 +96,7 @@ impl ReplicationService for LinkServer {
 impl Link {
     fn exchange(&self, neighbor: Neighbor) -> Exchange {
         self.board.update(neighbor.code, |view| {
-            view.connected = true;
+            view.sessions += 1;
             view.failed_attempts = 0;
         });
         let (board, hints) = (Arc::clone(&self.board), self.hints.clone());
@@ -141,7 +141,6 @@ fn note_failure(link: &Link, parent: SiteCode, error: &Error) {
     let problem = error_chain(error);
     tracing::warn!(peer.site = %parent, error = %problem, "the parent site was not reached");
     link.board.update(parent, |view| {
-        view.connected = false;
         view.failed_attempts += 1;
         view.problem = problem;
     });

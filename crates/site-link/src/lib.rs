@@ -11,6 +11,7 @@ mod exchange;
 mod grpc;
 mod link;
 mod recovery;
+mod relay;
 mod wire;
 
 pub use board::{LinkBoard, LinkState, LinkView};
@@ -19,3 +20,4 @@ pub use exchange::{Exchange, Hints};
 pub use grpc::{LinkServer, dial};
 pub use link::Link;
 pub use recovery::recover_alone;
+pub use relay::{ManagementRelay, RelayService};

@@ -46,7 +46,7 @@ impl Link {
         let text = error_chain(&error);
         tracing::info!(peer.site = %neighbor, error = %text, "the link's session ended");
         self.board.update(neighbor, |view| {
-            view.connected = false;
+            view.sessions = view.sessions.saturating_sub(1);
             view.problem = text;
         });
         error

@@ -1,42 +1,81 @@
 //! The components of a site: made, joined to the listener, run.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use client_manager::{ClientManager, Heads, Reason, WakeUps};
+use content_library::ContentLibrary;
 use deployment_manager::{DeploymentManager, Wake};
+use distribution_manager::DistributionManager;
 use model::{SiteKind, error_chain};
-use site_db::SiteDb;
-use site_link::Hints;
+use site_db::{Executor, SiteDb};
+use site_link::{Hints, ManagementRelay};
+use sqlite_engine::spool::{Limits, Spool};
 use sync_manager::SyncManager;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::service::RoutesBuilder;
+use transport::Connection;
+
+use crate::Error;
+
+/// State of clients that waits for the primary: weeks of a secondary's largest site.
+const RELAY_SPOOL: Limits = Limits { entries_max: 1_000_000, bytes_max: 4 * 1024 * 1024 * 1024 };
+
+/// The site's side of clients: here, or passed on to the primary.
+#[derive(Debug)]
+enum Clients {
+    Here { manager: ClientManager, deployments: DeploymentManager, wake_ups: WakeUps },
+    Relayed(ManagementRelay),
+}
 
 /// What runs at a site besides its links and its front door.
 #[derive(Debug)]
 pub(crate) struct Components {
     sync: SyncManager,
-    /// Not at a secondary: it relays to its primary.
-    clients: Option<(ClientManager, DeploymentManager)>,
+    content: DistributionManager,
+    clients: Clients,
 }
 
 impl Components {
-    pub(crate) fn new(
+    pub(crate) async fn open(
         db: &SiteDb,
         hints: &Hints,
-        inbox: PathBuf,
-        policy: deployment_manager::Config,
-    ) -> Components {
+        (data, policy): (&Path, deployment_manager::Config),
+        parent: Option<&Connection>,
+    ) -> Result<Components, Error> {
         let sync = SyncManager::new(sync_manager::Deps {
             db: db.clone(),
             from_parent: hints.from_parent.subscribe(),
             to_children: hints.to_children.clone(),
-            inbox: Some(inbox),
+            inbox: Some(data.join("inbox")),
         });
-        let has_clients = db.identity().kind != SiteKind::Secondary;
-        let clients = has_clients.then(|| client_components(db, policy));
-        Components { sync, clients }
+        let ambient = db.ambient().clone();
+        let library = ContentLibrary::open(ambient, &data.join("content"), Executor::Thread)?;
+        let deps = distribution_manager::Deps { db: db.clone(), library, parent: parent.cloned() };
+        let content = DistributionManager::new(deps);
+        let clients = match (db.identity().kind, parent) {
+            (SiteKind::Secondary, Some(primary)) => {
+                let path = data.join("spool").join("management.db");
+                let spool = Spool::open(&path, Executor::Thread, RELAY_SPOOL)?;
+                Clients::Relayed(ManagementRelay::new(db.clone(), spool, primary))
+            }
+            _ => client_components(db, policy),
+        };
+        Ok(Components { sync, content, clients })
+    }
+
+    /// For administration: the board and the way to wake clients, where clients are managed.
+    pub(crate) fn for_administration(&self) -> Option<administration::Clients> {
+        match &self.clients {
+            Clients::Here { manager, wake_ups, .. } => {
+                let wake_ups = wake_ups.clone();
+                let scan: administration::Scan =
+                    Arc::new(move |clients| wake_ups.wake(clients, Reason::Scan));
+                Some(administration::Clients { board: manager.board(), scan })
+            }
+            Clients::Relayed(_) => None,
+        }
     }
 
     pub(crate) fn add_services(
@@ -45,30 +84,44 @@ impl Components {
         (tasks, shutdown): (&TaskTracker, &CancellationToken),
     ) {
         grpc.add_service(self.sync.service(tasks.clone(), shutdown.clone()));
-        if let Some((clients, _)) = &self.clients {
-            grpc.add_service(clients.service(shutdown.clone()));
+        grpc.add_service(self.content.service(shutdown.clone()));
+        match &self.clients {
+            Clients::Here { manager, .. } => {
+                grpc.add_service(manager.service(shutdown.clone()));
+            }
+            Clients::Relayed(relay) => {
+                grpc.add_service(relay.service(shutdown.clone()));
+            }
         }
     }
 
     pub(crate) fn spawn(self, (tasks, shutdown): (&TaskTracker, &CancellationToken)) {
-        let Components { sync, clients } = self;
-        let running = sync.run(shutdown.clone());
-        tasks.spawn(async move {
-            if let Err(error) = running.await {
-                tracing::error!(error = %error_chain(&error), "synchronization was given up");
+        let Components { sync, content, clients } = self;
+        spawn(tasks, "synchronization", sync.run(shutdown.clone()));
+        spawn(tasks, "distribution", content.run(shutdown.clone()));
+        match clients {
+            Clients::Here { manager, deployments, .. } => {
+                tasks.spawn(manager.run(shutdown.clone()));
+                tasks.spawn(deployments.run(shutdown.clone()));
             }
-        });
-        if let Some((clients, deployments)) = clients {
-            tasks.spawn(clients.run(shutdown.clone()));
-            tasks.spawn(deployments.run(shutdown.clone()));
+            Clients::Relayed(relay) => spawn(tasks, "the relay", relay.run(shutdown.clone())),
         }
     }
 }
 
-fn client_components(
-    db: &SiteDb,
-    policy: deployment_manager::Config,
-) -> (ClientManager, DeploymentManager) {
+fn spawn<E: std::error::Error + Send + Sync + 'static>(
+    tasks: &TaskTracker,
+    what: &'static str,
+    running: impl Future<Output = Result<(), E>> + Send + 'static,
+) {
+    tasks.spawn(async move {
+        if let Err(error) = running.await {
+            tracing::error!(error = %error_chain(&error), "{what} was given up");
+        }
+    });
+}
+
+fn client_components(db: &SiteDb, policy: deployment_manager::Config) -> Clients {
     let wake_ups = WakeUps::default();
     let waker = wake_ups.clone();
     let wake: Wake = Arc::new(move |clients| waker.wake(clients, Reason::Policy));
@@ -79,6 +132,6 @@ fn client_components(
         let planner = planner.clone();
         Box::pin(async move { planner.head(client, incarnation).await })
     });
-    let deps = client_manager::Deps { db: db.clone(), heads, wake_ups };
-    (ClientManager::new(deps), deployments)
+    let deps = client_manager::Deps { db: db.clone(), heads, wake_ups: wake_ups.clone() };
+    Clients::Here { manager: ClientManager::new(deps), deployments, wake_ups }
 }

@@ -32,6 +32,8 @@ pub enum Error {
     Link(#[from] site_link::Error),
     #[error("the listener failed")]
     Transport(#[from] transport::Error),
+    #[error("the content library failed")]
+    Content(#[from] content_library::Error),
     #[error("administration failed")]
     Administration(#[from] administration::Error),
     #[error("the database is not sound: {}", problems.join("; "))]

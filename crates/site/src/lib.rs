@@ -11,6 +11,7 @@ mod error;
 mod identity;
 mod revocations;
 mod server;
+mod upkeep;
 
 pub use config::{Central, Primary, Secondary};
 pub use error::Error;

@@ -122,11 +122,13 @@ impl SiteServer {
         let link = self.link();
         self.expect_neighbors().await?;
         site_link::recover_alone(&self.db, Arc::clone(&self.board)).await?;
-        let inbox = self.config.data.join("inbox");
-        let components = Components::new(&self.db, &self.hints, inbox, self.config.policy);
+        let own = (self.config.data.as_path(), self.config.policy);
+        let parent = self.parent.as_ref().map(|(_, connection)| connection);
+        let components = Components::open(&self.db, &self.hints, own, parent).await?;
         let mut grpc = tonic::service::Routes::builder();
         components.add_services(&mut grpc, (&tasks, &shutdown));
-        self.add_services(&mut grpc, &link, (authority, home), (&tasks, &shutdown));
+        let clients = components.for_administration();
+        self.add_services(&mut grpc, &link, (authority, home, clients), (&tasks, &shutdown));
         let operations = daemon::routes(self.deps.health.clone(), self.deps.metrics.clone());
         let router = grpc.routes().into_axum_router().merge(operations.reset_fallback());
         self.spawn_background(&link, (&tasks, &shutdown));
@@ -181,7 +183,11 @@ impl SiteServer {
         &self,
         grpc: &mut RoutesBuilder,
         link: &Link,
-        (authority, home): (Arc<administration::Authority>, Home),
+        (authority, home, clients): (
+            Arc<administration::Authority>,
+            Home,
+            Option<administration::Clients>,
+        ),
         (tasks, shutdown): (&TaskTracker, &CancellationToken),
     ) {
         let parent = self.parent.as_ref().map(|(_, connection)| connection.channel());
@@ -193,6 +199,10 @@ impl SiteServer {
             home.clone(),
             link_report(Arc::clone(&self.board)),
         );
+        let admin = match clients {
+            Some(clients) => admin.with_clients(clients),
+            None => admin,
+        };
         grpc.add_service(AdminServiceServer::new(admin));
         match (self.config.kind, parent) {
             (SiteKind::Secondary, Some(parent)) => {
@@ -206,6 +216,7 @@ impl SiteServer {
     }
 
     fn spawn_background(&self, link: &Link, (tasks, shutdown): (&TaskTracker, &CancellationToken)) {
+        tasks.spawn(crate::upkeep::run(self.db.clone(), shutdown.clone()));
         tasks.spawn(self.revocations.clone().follow(self.db.clone(), shutdown.clone()));
         if let Some((parent, connection)) = &self.parent {
             let (link, connection, shutdown) = (link.clone(), connection.clone(), shutdown.clone());

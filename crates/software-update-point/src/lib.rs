@@ -30,7 +30,7 @@ mod upstream;
 mod web;
 
 pub use error::Error;
-pub use point::{Config, Deps, PlainHttp, Ports, Site, SoftwareUpdatePoint};
+pub use point::{Config, Deps, Holding, PlainHttp, Ports, Site, SoftwareUpdatePoint};
 
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@
 //! is a stand-alone upstream that imports what lands in its inbox. Fails at start if its stores
 //! cannot be opened; later failures of one task end the role.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::path::PathBuf;
@@ -15,7 +16,7 @@ use axum::body::Body;
 use axum::extract::State;
 use content_library::ContentLibrary;
 use http::{Request, Response, StatusCode};
-use model::{Sha256, SiteCode, set_digest};
+use model::{Sha256, SiteCode, UpdateRef, set_digest};
 use rpc::pb::metadata::metadata_service_server::MetadataServiceServer;
 use sqlite_engine::spool::Spool;
 use sqlite_engine::{Durability, Executor, Options};
@@ -24,6 +25,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use transport::{Connect, Connection, Credentials, Limits, Listen, Revoked, Server};
 use update_catalog::{Catalog, RevisionFilter};
+use update_metadata::Document;
 use uuid::Uuid;
 use wsus_protocol::{CookieKey, normalize_path};
 
@@ -78,8 +80,8 @@ pub struct Ports {
     pub revoked: Revoked,
 }
 
-/// A software update point.
-#[derive(Debug)]
+/// A software update point; clones share it.
+#[derive(Clone, Debug)]
 pub struct SoftwareUpdatePoint {
     pub(crate) point: Arc<Point>,
     pub(crate) site: Option<Site>,
@@ -99,6 +101,15 @@ pub(crate) struct Point {
     pub(crate) cookie_key: CookieKey,
     pub(crate) statuses: Statuses,
     source: Mutex<Option<Source>>,
+}
+
+/// What a catalog holds, for whoever compares two of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Holding {
+    /// The digest of every document's bytes.
+    pub documents: BTreeMap<UpdateRef, Sha256>,
+    /// Documents that are updates of their own, rather than categories or members of bundles.
+    pub updates: u64,
 }
 
 /// The software and driver updates of the catalog as it stands.
@@ -222,6 +233,27 @@ impl SoftwareUpdatePoint {
             let server = Server { router, credentials, limits, revoked };
             let stop = stop.clone();
             tasks.spawn(async move { Ok(server.run(listener, stop).await?) });
+        }
+    }
+
+    pub async fn holding(&self) -> Result<Holding, Error> {
+        let (mut holding, mut since) = (Holding::default(), 0);
+        loop {
+            let page = self.point.catalog.changed_documents(since).await?;
+            for change in page.changes {
+                since = change.number;
+                let Some(stored) = change.content else { continue };
+                // The catalog takes only documents that can be read.
+                let document = Document::parse(stored.xml.as_bytes());
+                let is_own =
+                    |d: &Document| d.is_item() && d.properties.is_explicitly_deployable;
+                holding.updates += u64::from(document.as_ref().is_ok_and(is_own));
+                holding.documents.insert(stored.update, stored.sha256);
+            }
+            if page.is_last {
+                return Ok(holding);
+            }
+            tokio::task::yield_now().await;
         }
     }
 

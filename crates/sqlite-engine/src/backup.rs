@@ -41,6 +41,15 @@ fn copy_pages(source: &Connection, target: &Path) -> RowResult<()> {
 
 fn place(partial: &Path, path: &Path) -> std::io::Result<()> {
     File::open(partial)?.sync_all()?;
+    // What a killed process left beside the file that is replaced would be read into the new one.
+    for left in ["-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(left);
+        match fs::remove_file(PathBuf::from(name)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
     fs::rename(partial, path)?;
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     File::open(directory.unwrap_or(Path::new(".")))?.sync_all()

@@ -15,9 +15,10 @@ use crate::transaction::{ReadTx, RowResult, WriteTx};
 use crate::{backup, limits, schema};
 
 /// Where closures run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Executor {
     /// One writer thread with group commit and a pool of snapshot readers.
+    #[default]
     Thread,
     /// The caller's thread, one closure at a time: for simulation, where a thread of our own
     /// would stop simulated time. A closure must not use the same database again.
@@ -49,6 +50,10 @@ pub struct Database {
 impl Database {
     /// Opens the file at `path`, makes it if there is none, and migrates it to `schema`.
     pub fn open(path: &Path, schema: Schema, options: Options) -> Result<Database, Error> {
+        if let Some(directory) = path.parent().filter(|d| !d.as_os_str().is_empty()) {
+            let made = std::fs::create_dir_all(directory);
+            made.map_err(|source| Error::MakeDirectory { path: directory.to_owned(), source })?;
+        }
         let open = || {
             let connection = Connection::open(path)?;
             configure(&connection, options.durability)?;

@@ -8,6 +8,8 @@ use rusqlite::ErrorCode;
 /// A failed operation of the engine.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    #[error("cannot make the directory {}", path.display())]
+    MakeDirectory { path: PathBuf, source: std::io::Error },
     #[error(
         "cannot open the {schema} database {}: check that its directory exists and is writable",
         path.display()
@@ -81,7 +83,9 @@ impl Error {
             Error::Commit { source } => sqlite_fault(source),
             Error::ForeignDatabase { .. } | Error::NewerDatabase { .. } => Fault::Invalid,
             Error::LooseTable { .. } | Error::Panicked { .. } => Fault::Internal,
-            Error::StartThread { .. } | Error::SpoolFull { .. } => Fault::Exhausted,
+            Error::StartThread { .. } | Error::MakeDirectory { .. } | Error::SpoolFull { .. } => {
+                Fault::Exhausted
+            }
             Error::PlaceBackup { .. } | Error::Closed => Fault::Unavailable,
         }
     }

@@ -3,13 +3,13 @@
 
 use model::{
     AssignedFile, AssignedUpdate, Assignment, ClientId, ClientSettings, DeploymentId, HierarchyId,
-    Intent, Invalid, PolicyHead, ServerList, ServerRef, Sha256, SiteCode, Timestamp, UpdateId,
-    UpdateRef,
+    Intent, Invalid, PolicyHead, RoleRecord, ServerList, ServerRef, Sha256, SiteCode, Timestamp,
+    UpdateId, UpdateRef,
 };
 use prost::Message as _;
 
 use super::required;
-use crate::pb::client as pb;
+use crate::pb::{client as pb, management};
 
 /// One immutable part of a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -184,5 +184,17 @@ impl TryFrom<pb::AssignedUpdate> for AssignedUpdate {
             document: Sha256::from_slice(&document)?,
             files: files.collect::<Result<_, Invalid>>()?,
         })
+    }
+}
+
+/// Where a file is, best first.
+impl From<(Sha256, Vec<RoleRecord>)> for management::FileLocations {
+    fn from((sha256, points): (Sha256, Vec<RoleRecord>)) -> management::FileLocations {
+        let point = |role: RoleRecord| {
+            let RoleRecord { site, url, http_url, id: _, kind: _, name: _, joined_at: _ } = role;
+            management::Point { url, http_url, site: site.to_string() }
+        };
+        let points = points.into_iter().map(point).collect();
+        management::FileLocations { sha256: sha256.0.to_vec(), points }
     }
 }

@@ -33,3 +33,32 @@ fn a_submission_fits_a_message() {
     };
     assert_eq!(ids.len(), REPORTS_MAX);
 }
+
+#[test]
+fn answers_say_what_to_keep() {
+    let client = ClientId::from_slice(&[1; 16]).expect("sixteen bytes");
+    let said = encode_report(&StateReport { client: vec![1; 16], ..StateReport::default() });
+    let submit = |count| next((1..=count).map(|id| (id, report(&said))).collect()).expect("one");
+    let register = next(vec![(7, registration(&RegisterClientRequest::default()))]).expect("one");
+    let outcomes = |outcomes: &[Outcome]| Ok(outcomes.iter().map(|o| (*o).into()).collect());
+    let fail = |class| Err(status::refuse(class, "no"));
+    let show = |next: &Next, answer| {
+        let show = |verdict| match verdict {
+            Verdict::Acknowledge(id) => format!("acknowledge {id}"),
+            Verdict::SetAside(id, _) => format!("set aside {id}"),
+            Verdict::SendFull(who) => format!("send full {}", who == client),
+            Verdict::OneByOne => "one by one".to_owned(),
+            Verdict::Later(status) => format!("later: {:?}", status.code()),
+        };
+        next.settle(answer).into_iter().map(show).collect::<Vec<_>>().join(", ")
+    };
+    let three = [Outcome::Rejected, Outcome::SendFull, Outcome::Known];
+    assert_eq!(show(&submit(3), outcomes(&three)), "set aside 1, send full true, acknowledge 3");
+    assert_eq!(show(&submit(2), outcomes(&three)), "later: Internal");
+    assert_eq!(show(&submit(2), fail(ErrorClass::Invalid)), "one by one");
+    assert_eq!(show(&submit(1), fail(ErrorClass::Conflict)), "set aside 1");
+    assert_eq!(show(&submit(1), fail(ErrorClass::Internal)), "later: Internal");
+    assert_eq!(show(&register, Ok(Vec::new())), "acknowledge 7");
+    assert_eq!(show(&register, fail(ErrorClass::Conflict)), "set aside 7");
+    assert_eq!(show(&register, fail(ErrorClass::Denied)), "later: PermissionDenied");
+}

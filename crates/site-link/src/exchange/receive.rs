@@ -62,6 +62,14 @@ impl Exchange {
         }
         let own = w.identity().owner;
         let streams = w.streams()?;
+        let spoiled = |(id, intake): (&StreamId, &Intake)| {
+            let state = streams.get(id).map(|stream| stream.local.state);
+            matches!(intake, Intake::Following) && state == Some(StreamState::Damaged)
+        };
+        // Batches may be under way to the damaged copy; a new session asks for what it needs.
+        if self.intake.iter().any(spoiled) {
+            return Err(Error::Renew { what: "a damaged stream" });
+        }
         let heads: Vec<Head> = self.heads.values().cloned().collect();
         for head in heads {
             let id = head.stream;
@@ -292,6 +300,7 @@ impl Exchange {
             self.start_walk(id, ReconcileReason::Resume, out);
             return Ok(());
         }
+        tracing::info!(peer.site = %self.expected.code, stream = %id, "the reconcile ended");
         if self.recovering {
             return Ok(());
         }

@@ -1,0 +1,116 @@
+//! Why something was refused or failed. Each refusal names its remedy.
+
+use std::path::PathBuf;
+
+use model::{
+    DeploymentId, ErrorClass, Invalid, ObjectCode, PeerIdentity, PeerKind, SiteCode, SiteKind,
+    StreamId, Timestamp,
+};
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Database(#[from] site_db::Error),
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    #[error("a certificate cannot be read or issued")]
+    Certificate(#[from] trust::Error),
+    #[error(
+        "the join token is unknown at site {here}: another site gave it, or it is long past; make \
+         a new one here with `tierline … token`"
+    )]
+    UnknownToken { here: SiteCode },
+    #[error("the join token is for a {given}, not for a {asked}; make one of the right kind")]
+    WrongKind { given: String, asked: String },
+    #[error("the join token is for site {given}, not for {asked}; make one for {asked}")]
+    WrongSite { given: SiteCode, asked: SiteCode },
+    #[error("the join token lets {site} join below {given}, not below {asked}")]
+    WrongParent { site: SiteCode, given: SiteCode, asked: SiteCode },
+    #[error("the join token expired at {at}; make a new one")]
+    Expired { at: Timestamp },
+    #[error("the join token was used by another key at {at}; a token is good once, make a new one")]
+    UsedByOther { at: Timestamp },
+    #[error("only the top-level site {top} can do this; call it there with --server")]
+    OnlyTop { top: String },
+    #[error("site {here} issues nothing for site {site}; ask the primary site of {site}")]
+    NotIssuer { here: SiteCode, site: SiteCode },
+    #[error("a {} site joins no {} site: primaries join a central site, secondaries a primary",
+        kind.as_str(), parent.as_str())]
+    MayNotJoin { kind: SiteKind, parent: SiteKind },
+    #[error("a {} site has no {what}; name another site", kind.as_str())]
+    NoPlace { what: &'static str, kind: SiteKind },
+    #[error("{caller} cannot have the certificate of {identity} renewed")]
+    NoRelay { caller: PeerIdentity, identity: PeerIdentity },
+    #[error("the certificate of {identity} was revoked; the machine must join again")]
+    Revoked { identity: PeerIdentity },
+    #[error("the intermediate of site {site} cannot be kept")]
+    Keep {
+        site: SiteCode,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    #[error("the parent site answers: {message}")]
+    Parent { class: ErrorClass, message: String },
+    #[error("there is no link between {here} and {asked}; see `tierline replication status`")]
+    NoLink { here: SiteCode, asked: SiteCode },
+    #[error("there is no {what} {name}; see `{see}`")]
+    Unknown { what: &'static str, name: String, see: &'static str },
+    #[error("{stream} is not forked; there is nothing to resolve")]
+    NotForked { stream: StreamId },
+    #[error(
+        "{what} belongs to site {owner}, and only its owner changes it; call {owner} with --server"
+    )]
+    ForeignOwner { what: String, owner: SiteCode },
+    #[error("update group {group} is deployed by {deployment}; delete that deployment first")]
+    Deployed { group: ObjectCode, deployment: DeploymentId },
+    #[error("compliance is being read since the server started; ask again in a moment")]
+    Warming,
+    #[error("{} is not an absolute path on the server's machine", path.display())]
+    RelativePath { path: PathBuf },
+}
+
+impl Error {
+    #[must_use]
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Error::Database(error) => error.class(),
+            Error::Certificate(error) => error.class(),
+            Error::Parent { class, .. } => *class,
+            Error::Invalid(_)
+            | Error::MayNotJoin { .. }
+            | Error::NoPlace { .. }
+            | Error::RelativePath { .. } => ErrorClass::Invalid,
+            Error::UnknownToken { .. }
+            | Error::WrongKind { .. }
+            | Error::WrongSite { .. }
+            | Error::WrongParent { .. }
+            | Error::Expired { .. }
+            | Error::UsedByOther { .. }
+            | Error::OnlyTop { .. }
+            | Error::NotIssuer { .. }
+            | Error::NoRelay { .. }
+            | Error::Revoked { .. }
+            | Error::ForeignOwner { .. } => ErrorClass::Denied,
+            Error::NoLink { .. } | Error::Unknown { .. } => ErrorClass::NotFound,
+            Error::NotForked { .. } | Error::Deployed { .. } => ErrorClass::Conflict,
+            Error::Keep { .. } | Error::Warming => ErrorClass::Unavailable,
+        }
+    }
+
+    pub(crate) fn wrong_kind(
+        given: (PeerKind, Option<SiteKind>),
+        asked: (PeerKind, Option<SiteKind>),
+    ) -> Error {
+        let text = |(kind, site): (PeerKind, Option<SiteKind>)| match site {
+            Some(site) => format!("{} site", site.as_str()),
+            None => kind.as_str().to_owned(),
+        };
+        Error::WrongKind { given: text(given), asked: text(asked) }
+    }
+}
+
+impl From<site_db::EngineError> for Error {
+    fn from(error: site_db::EngineError) -> Error {
+        Error::Database(error.into())
+    }
+}

@@ -1,0 +1,186 @@
+//! Software updates, as configuration items know them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::stream::iter;
+use model::{Category, Item, MsrcSeverity, Package, UpdateId};
+use rpc::convert::wire_time;
+use rpc::object::ObjectBody as _;
+use rpc::pb::admin as pb;
+use site_db::Reader;
+
+use super::Answers;
+use super::category::{categories, is_called};
+use crate::admin::Call;
+use crate::{Admin, Error};
+
+/// Rows in one message: far below the largest message.
+const ROWS: usize = 1_000;
+
+const LANGUAGE: &str = "en";
+
+/// What the whole catalog says of one update.
+struct Catalog {
+    items: BTreeMap<UpdateId, Item>,
+    categories: BTreeMap<UpdateId, Category>,
+    /// Updates and those that supersede, or bundle, them.
+    superseded_by: BTreeMap<UpdateId, Vec<UpdateId>>,
+    part_of: BTreeMap<UpdateId, Vec<UpdateId>>,
+}
+
+impl Catalog {
+    fn read(r: &Reader<'_>) -> Result<Catalog, Error> {
+        let mut items = BTreeMap::new();
+        let (mut superseded_by, mut part_of) = (BTreeMap::new(), BTreeMap::new());
+        r.visit(Item::KIND, |_, body| {
+            let item = Item::decode(&body)?;
+            let id = item.update.id;
+            let note =
+                |map: &mut BTreeMap<_, Vec<_>>, other| map.entry(other).or_default().push(id);
+            item.supersedes.iter().for_each(|other| note(&mut superseded_by, *other));
+            item.bundles.iter().for_each(|other| note(&mut part_of, other.id));
+            items.insert(id, item);
+            Ok(())
+        })?;
+        Ok(Catalog { items, categories: categories(r)?, superseded_by, part_of })
+    }
+
+    fn title(&self, id: UpdateId) -> String {
+        self.items.get(&id).map_or_else(String::new, |item| item.title(LANGUAGE))
+    }
+
+    /// Of the update itself, else of a bundle that contains it.
+    fn classification(&self, item: &Item) -> Option<&Category> {
+        let bundles = self.part_of.get(&item.update.id).into_iter().flatten();
+        let bundles = bundles.filter_map(|bundle| self.items.get(bundle)?.classification);
+        let mut ids = item.classification.into_iter().chain(bundles);
+        ids.find_map(|id| self.categories.get(&id))
+    }
+
+    fn row(&self, item: &Item) -> pb::Update {
+        let id = item.update.id;
+        let classification = match self.classification(item) {
+            Some(category) => category.title().to_owned(),
+            None if self.part_of.contains_key(&id) => "none (part of a bundle)".to_owned(),
+            None => "none".to_owned(),
+        };
+        pb::Update {
+            id: id.to_string(),
+            revision: item.update.revision,
+            title: item.title(LANGUAGE),
+            kb: item.kb_articles.join(", "),
+            severity: item.severity.map_or("", MsrcSeverity::as_str).to_owned(),
+            classification,
+            superseded: self.superseded_by.contains_key(&id),
+            expired: item.expired,
+            since: item.since,
+            created_at: Some(wire_time(item.created_at)),
+            size_bytes: item.files.iter().map(|file| file.size).sum(),
+        }
+    }
+
+    fn matches(&self, item: &Item, filter: &pb::ListUpdatesRequest) -> bool {
+        let pb::ListUpdatesRequest { title, kb, classification, product, severity, .. } = filter;
+        let has = |texts: &[String], text: &str| texts.iter().any(|t| t.eq_ignore_ascii_case(text));
+        let kb = kb.strip_prefix("KB").or_else(|| kb.strip_prefix("kb")).unwrap_or(kb);
+        let called = |id: &UpdateId, name: &str| {
+            self.categories.get(id).is_some_and(|category| is_called(category, name))
+        };
+        let is_superseded = self.superseded_by.contains_key(&item.update.id);
+        !item.hidden
+            && item.title(LANGUAGE).to_lowercase().contains(&title.to_lowercase())
+            && (kb.is_empty() || has(&item.kb_articles, kb))
+            && (classification.is_empty()
+                || self.classification(item).is_some_and(|c| is_called(c, classification)))
+            && (product.is_empty() || item.products.iter().any(|id| called(id, product)))
+            && (severity.is_empty() || item.severity == MsrcSeverity::from_name(severity))
+            && filter.superseded.is_none_or(|wanted| wanted == is_superseded)
+            && filter.expired.is_none_or(|wanted| wanted == item.expired)
+    }
+}
+
+pub(super) async fn list(
+    admin: &Admin,
+    call: Call<pb::ListUpdatesRequest>,
+) -> Result<Answers<pb::ListUpdatesResponse>, Error> {
+    let filter = call.message;
+    if !filter.severity.is_empty() && MsrcSeverity::from_name(&filter.severity).is_none() {
+        let reason = format!("there is no severity \"{}\"", filter.severity);
+        return Err(model::Invalid::new("severity", reason).into());
+    }
+    let read = move |r: &Reader<'_>| {
+        let catalog = Catalog::read(r)?;
+        let chosen = catalog.items.values().filter(|item| catalog.matches(item, &filter));
+        Ok::<_, Error>(chosen.map(|item| catalog.row(item)).collect::<Vec<_>>())
+    };
+    let rows = admin.db.read(read).await?;
+    let pages = rows.chunks(ROWS).map(|rows| Ok(pb::ListUpdatesResponse { rows: rows.to_vec() }));
+    Ok(Box::pin(iter(pages.collect::<Vec<_>>())))
+}
+
+pub(super) async fn show(
+    admin: &Admin,
+    call: Call<pb::GetUpdateRequest>,
+) -> Result<pb::GetUpdateResponse, Error> {
+    let id: UpdateId = call.message.id.parse()?;
+    admin.db.read(move |r| detail(r, id)).await
+}
+
+fn detail(r: &Reader<'_>, id: UpdateId) -> Result<pb::GetUpdateResponse, Error> {
+    let catalog = Catalog::read(r)?;
+    let see = "tierline update list";
+    let unknown = || Error::Unknown { what: "update", name: id.to_string(), see };
+    let item = catalog.items.get(&id).ok_or_else(unknown)?;
+    let text = item.texts.iter().find(|t| t.language == LANGUAGE).or(item.texts.first());
+    let category =
+        |id: &UpdateId| catalog.categories.get(id).map_or("", Category::title).to_owned();
+    Ok(pb::GetUpdateResponse {
+        row: Some(catalog.row(item)),
+        description: text.map_or_else(String::new, |text| text.description.clone()),
+        products: item.products.iter().map(category).collect(),
+        company: item.company.as_ref().map_or_else(String::new, category),
+        bulletins: item.bulletins.clone(),
+        cves: item.cves.clone(),
+        document: item.document.to_string(),
+        files: files(r, item)?,
+        related: related(&catalog, item),
+    })
+}
+
+fn files(r: &Reader<'_>, item: &Item) -> Result<Vec<pb::UpdateFile>, Error> {
+    let packages: Vec<(_, Package)> = r.list()?;
+    let row = |file: &model::ItemFile| {
+        let holds = |package: &Package| package.files.iter().any(|held| held.sha1 == file.sha1);
+        let holders = packages.iter().filter(|(_, package)| holds(package));
+        pb::UpdateFile {
+            name: file.name.clone(),
+            size_bytes: file.size,
+            sha1: file.sha1.to_string(),
+            sha256: file.sha256.map_or_else(String::new, |sha256| sha256.to_string()),
+            packages: holders.map(|(_, package)| package.code.to_string()).collect(),
+        }
+    };
+    Ok(item.files.iter().map(row).collect())
+}
+
+fn related(catalog: &Catalog, item: &Item) -> Vec<pb::RelatedUpdate> {
+    let id = item.update.id;
+    let listed =
+        |map: &BTreeMap<UpdateId, Vec<UpdateId>>| map.get(&id).cloned().unwrap_or_default();
+    let bundles: BTreeSet<UpdateId> = item.bundles.iter().map(|bundled| bundled.id).collect();
+    let relations = [
+        ("supersedes", item.supersedes.clone()),
+        ("superseded by", listed(&catalog.superseded_by)),
+        ("bundles", bundles.into_iter().collect()),
+        ("part of", listed(&catalog.part_of)),
+    ];
+    let rows = relations.into_iter().flat_map(|(relation, ids)| {
+        let row = move |id: UpdateId| pb::RelatedUpdate {
+            relation: relation.to_owned(),
+            id: id.to_string(),
+            title: catalog.title(id),
+        };
+        ids.into_iter().map(row)
+    });
+    rows.collect()
+}

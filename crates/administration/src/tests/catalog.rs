@@ -1,0 +1,308 @@
+//! Synchronization, updates and packages, as administrators see them.
+
+use expect_test::expect;
+use model::{
+    Category, CategoryKind, ContentState, DistributionState, Item, ItemFile, LocalizedText,
+    MsrcSeverity, RoleId, RoleKind, RoleRecord, Severity, Sha1, Sha256, StatusMessage, UpdateId,
+    UpdateRef,
+};
+use rpc::pb::admin as pb;
+use site_db::{Found, ImportReport, SyncRequest, SyncStep};
+
+use super::*;
+
+fn id(number: u128) -> UpdateId {
+    UpdateId(uuid::Uuid::from_u128(number))
+}
+
+fn texts(title: &str) -> Vec<LocalizedText> {
+    let (language, title) = ("en".to_owned(), title.to_owned());
+    vec![LocalizedText { language, title, description: "Repairs it.".to_owned() }]
+}
+
+fn category(number: u128, kind: CategoryKind, title: &str) -> Category {
+    let update = UpdateRef { id: id(number), revision: 1 };
+    Category { update, kind, parent: None, texts: texts(title), subscribed: false }
+}
+
+fn item(number: u8, title: &str) -> Item {
+    Item {
+        number: u32::from(number),
+        update: UpdateRef { id: id(u128::from(number)), revision: 100 },
+        since: 1,
+        document: Sha256([number; 32]),
+        texts: texts(title),
+        classification: None,
+        products: vec![id(101)],
+        company: None,
+        severity: None,
+        kb_articles: Vec::new(),
+        bulletins: Vec::new(),
+        cves: Vec::new(),
+        created_at: Timestamp(NOW_MS),
+        expired: false,
+        hidden: false,
+        linux_only: false,
+        may_restart: false,
+        supersedes: Vec::new(),
+        bundles: Vec::new(),
+        files: vec![ItemFile {
+            name: format!("setup{number}.exe"),
+            size: 10,
+            sha1: Sha1([number; 20]),
+            sha256: None,
+        }],
+    }
+}
+
+/// A bundle of two hidden updates, one of which nothing classifies, and an older update.
+async fn with_catalog(top: &Site) {
+    let part = UpdateRef { id: id(2), revision: 100 };
+    let bundle = Item {
+        classification: Some(id(102)),
+        severity: Some(MsrcSeverity::Critical),
+        kb_articles: vec!["9000001".to_owned()],
+        supersedes: vec![id(3), id(99)],
+        bundles: vec![part],
+        files: Vec::new(),
+        ..item(1, "Cumulative update")
+    };
+    let child = Item { hidden: true, ..item(2, "Part of it") };
+    let lone =
+        Item { bundles: vec![UpdateRef { id: id(5), revision: 100 }], ..item(4, "Driver pack") };
+    let fifth = Item { hidden: true, ..item(5, "A driver") };
+    let write = move |w: &site_db::Writer<'_>| {
+        w.put_own(&category(101, CategoryKind::Product, "Windows 11"))?;
+        w.put_own(&category(102, CategoryKind::Classification, "Updates"))?;
+        for item in [bundle, child, item(3, "Old update"), lone, fifth] {
+            w.put_own(&item)?;
+        }
+        Ok::<_, site_db::Error>(())
+    };
+    top.db.write(write).await.expect("written");
+}
+
+async fn listed(top: &Site, filter: pb::ListUpdatesRequest) -> Vec<String> {
+    let mut answers = top.admin().list_updates(filter).await.expect("read").into_inner();
+    let mut rows = Vec::new();
+    while let Some(answer) = answers.message().await.expect("whole") {
+        rows.extend(answer.rows);
+    }
+    rows.iter().map(|r| format!("{} | {} | {}", r.title, r.classification, r.superseded)).collect()
+}
+
+#[test]
+fn updates_are_filtered_and_shown_with_files_and_classification() {
+    run(async {
+        let top = Site::top("CAS", SiteKind::Central).await;
+        with_catalog(&top).await;
+        let all = pb::ListUpdatesRequest::default;
+        expect![[r#"
+            [
+                "Cumulative update | Updates | false",
+                "Old update | none | true",
+                "Driver pack | none | false",
+            ]
+        "#]].assert_debug_eq(&listed(&top, all()).await);
+        let filters = [
+            pb::ListUpdatesRequest { title: "CUMUL".to_owned(), ..all() },
+            pb::ListUpdatesRequest { kb: "KB9000001".to_owned(), ..all() },
+            pb::ListUpdatesRequest { classification: "updates".to_owned(), ..all() },
+            pb::ListUpdatesRequest { severity: "critical".to_owned(), ..all() },
+        ];
+        for filter in filters {
+            assert_eq!(listed(&top, filter).await, ["Cumulative update | Updates | false"]);
+        }
+        let product = pb::ListUpdatesRequest {
+            product: "Windows 11".to_owned(),
+            superseded: Some(true),
+            ..all()
+        };
+        assert_eq!(listed(&top, product).await, ["Old update | none | true"]);
+        let severity = pb::ListUpdatesRequest { severity: "grave".to_owned(), ..all() };
+        assert!(top.admin().list_updates(severity).await.is_err());
+
+        let show = async |number| {
+            let request = pb::GetUpdateRequest { id: id(number).to_string() };
+            top.admin().get_update(request).await.expect("read").into_inner()
+        };
+        assert_eq!(show(2).await.row.expect("a row").classification, "Updates");
+        assert_eq!(show(5).await.row.expect("a row").classification, "none (part of a bundle)");
+        let shown = show(2).await;
+        assert_eq!((shown.files[0].name.as_str(), shown.files[0].size_bytes), ("setup2.exe", 10));
+        assert_eq!(shown.files[0].sha1, "02".repeat(20));
+        let related: Vec<_> = show(1).await.related;
+        let related = related.iter().map(|r| format!("{} {}", r.relation, r.title));
+        assert_eq!(
+            related.collect::<Vec<_>>(),
+            ["supersedes Old update", "supersedes ", "bundles Part of it"]
+        );
+    });
+}
+
+#[test]
+fn products_are_subscribed_by_title_at_the_top() {
+    run(async {
+        let top = Site::top("CAS", SiteKind::Central).await;
+        with_catalog(&top).await;
+        let subscribe = async |name: &str| {
+            let categories = vec![name.to_owned()];
+            top.admin()
+                .set_subscription(pb::SetSubscriptionRequest { categories, subscribed: true })
+                .await
+        };
+        assert!(subscribe("windows 11").await.expect("changed").into_inner().rows[0].subscribed);
+        expect!["there is no category Windows 12; see `tierline category list`"]
+            .assert_eq(subscribe("Windows 12").await.expect_err("unknown").message());
+        let request = pb::ListCategoriesRequest { r#type: "product".to_owned() };
+        let rows = top.admin().list_categories(request).await.expect("read").into_inner().rows;
+        assert_eq!((rows.len(), rows[0].subscribed), (1, true));
+    });
+}
+
+#[test]
+fn synchronization_is_asked_for_and_seen() {
+    run(async {
+        let top = Site::top("CAS", SiteKind::Central).await;
+        let mut client = top.admin();
+        let started = client.start_sync(pb::StartSyncRequest { full: true }).await.expect("asked");
+        assert_eq!(started.into_inner().after, 0);
+        let wanted = SyncRequest { is_full: true, reason: "ada".to_owned() };
+        assert_eq!(top.db.read(|r| r.sync_request()).await.expect("read"), Some(wanted.clone()));
+        let play = move |w: &site_db::Writer<'_>| {
+            let mut run = w.begin_sync(&wanted)?;
+            (run.step, run.ended_at, run.version) = (SyncStep::Succeeded, Some(at(5)), 34);
+            w.save_sync(&run)?;
+            let site = w.identity().code();
+            w.put_own(&RoleRecord {
+                id: RoleId(uuid::Uuid::from_u128(9)),
+                site,
+                kind: RoleKind::SoftwareUpdatePoint,
+                name: "SUP1".to_owned(),
+                url: String::new(),
+                http_url: String::new(),
+                joined_at: at(0),
+            })?;
+            let said =
+                [(6701, "ada|full|http://up"), (6702, "34|5|0d00h00m01s"), (6703, "no route")];
+            for (id, strings) in said {
+                w.append_status(&StatusMessage {
+                    id,
+                    severity: Severity::Information,
+                    component: "SMS_WSUS_SYNC_MANAGER".to_owned(),
+                    site,
+                    machine: "SUP1".to_owned(),
+                    at: at(i64::from(id)),
+                    strings: strings.split('|').map(str::to_owned).collect(),
+                })?;
+            }
+            Ok::<_, site_db::Error>(())
+        };
+        top.db.write(play).await.expect("written");
+        let status = client.get_sync_status(pb::GetSyncStatusRequest {}).await.expect("read");
+        let status = status.into_inner();
+        let row = status.row.expect("a run");
+        assert_eq!((row.step.as_str(), row.catalog_version), ("succeeded", 34));
+        let point = &status.update_points[0];
+        assert_eq!((point.last_state, point.catalog_version), (6703, 34));
+        assert_eq!((point.source.as_str(), point.last_error.as_str()), ("http://up", "no route"));
+        let nothing = client.cancel_sync(pb::CancelSyncRequest {}).await.expect_err("ended");
+        expect!["there is no synchronization under way"].assert_eq(nothing.message());
+        let every_seconds = 3_600;
+        let request = pb::SetSyncScheduleRequest { start: None, every_seconds };
+        let set = client.set_sync_schedule(request).await.expect("set").into_inner();
+        assert_eq!(set.row.expect("a row").every_seconds, 3_600);
+        let url = "ftp://up".to_owned();
+        let refused = client.set_sync_source(pb::SetSyncSourceRequest { url }).await;
+        expect![[r#"source: "ftp://up" is not of the form http://host:8530; none: """#]]
+            .assert_eq(refused.expect_err("no URL").message());
+    });
+}
+
+#[test]
+fn a_catalog_file_comes_in_parts() {
+    run(async {
+        let top = Site::top("CAS", SiteKind::Central).await;
+        let mut client = top.admin();
+        let name = "vendor.cab".to_owned();
+        let first = pb::ImportCatalogRequest { name, data: vec![1; 9], ..Default::default() };
+        let id = client.import_catalog(first.clone()).await.expect("kept").into_inner().id;
+        let last = pb::ImportCatalogRequest { id, part: 1, last: true, ..first };
+        client.import_catalog(last).await.expect("kept");
+        let pending = top.db.read(|r| r.pending_import()).await.expect("read").expect("whole");
+        assert_eq!((pending.id, pending.parts), (id, 2));
+        let report = ImportReport {
+            imported: 7,
+            rejected: vec!["bad.sdp".to_owned()],
+            ..Default::default()
+        };
+        top.db.write(move |w| w.finish_import(id, &report)).await.expect("written");
+        let request = pb::GetCatalogImportRequest { id };
+        let report = client.get_catalog_import(request).await.expect("read").into_inner();
+        assert_eq!((report.done, report.imported, report.rejected.len()), (true, 7, 1));
+    });
+}
+
+#[test]
+fn packages_want_the_files_of_bundled_updates_and_go_to_points() {
+    run(async {
+        let top = Site::top("PR1", SiteKind::Primary).await;
+        with_catalog(&top).await;
+        let mut client = top.admin();
+        let name = "Patches".to_owned();
+        let made = client.create_package(pb::CreatePackageRequest { name }).await.expect("made");
+        let code = made.into_inner().row.expect("a row").code;
+        assert_eq!(code, "PR100001");
+        let updates = vec![id(1).to_string()];
+        let request =
+            pb::DownloadPackageRequest { code: code.clone(), updates, ..Default::default() };
+        assert_eq!(client.download_package(request).await.expect("asked").into_inner().wanted, 1);
+        let show = || pb::GetPackageRequest { code: code.clone() };
+        let shown = client.get_package(show()).await.expect("read").into_inner();
+        assert_eq!(shown.missing_files[0].name, "setup2.exe");
+        let (stored, point) = (shown.row.expect("a row").code, RoleId(uuid::Uuid::from_u128(9)));
+        let play = move |w: &site_db::Writer<'_>| {
+            let found = Found::Stored { sha256: Sha256([7; 32]), is_weak: true };
+            w.note_found(&item(2, "").files[0], found)?;
+            let package = model::ObjectCode::new(&stored)?;
+            w.finish_download(&package)?;
+            let site = w.identity().code();
+            w.put_own(&RoleRecord {
+                id: point,
+                site,
+                kind: RoleKind::DistributionPoint,
+                name: "PR1-DP".to_owned(),
+                url: String::new(),
+                http_url: String::new(),
+                joined_at: at(0),
+            })?;
+            w.save_content_states(&[DistributionState {
+                package,
+                version: 2,
+                point,
+                site,
+                state: ContentState::Installed,
+                files: 1,
+                bytes: 10,
+                reason: String::new(),
+                at: at(1),
+            }])
+        };
+        top.db.write(play).await.expect("written");
+        let points = vec!["PR1-DP".to_owned()];
+        let request = pb::DistributePackageRequest { code: code.clone(), points };
+        let rows = client.distribute_package(request).await.expect("sent").into_inner().rows;
+        let row = &rows[0];
+        assert_eq!((row.dp.as_str(), row.version, row.verified), ("PR1-DP", 2, true));
+        let points = vec!["PR2-DP".to_owned()];
+        let request = pb::DistributePackageRequest { code: code.clone(), points };
+        expect!["there is no distribution point PR2-DP; see `tierline dp list`"]
+            .assert_eq(client.distribute_package(request).await.expect_err("unknown").message());
+        let shown = client.get_package(show()).await.expect("read").into_inner();
+        assert_eq!((shown.row.expect("a row").version, shown.files[0].weak), (2, true));
+        let dp = pb::GetDistributionPointRequest { point: "PR1-DP".to_owned() };
+        let dp = client.get_distribution_point(dp).await.expect("read").into_inner();
+        let row = dp.row.expect("a row");
+        assert_eq!((row.packages, row.installed, dp.packages.len()), (1, 1, 1));
+    });
+}

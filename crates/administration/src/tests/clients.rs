@@ -1,0 +1,268 @@
+//! Groups, collections, deployments and what clients say of them.
+
+use compliance::Board;
+use expect_test::expect;
+use model::{
+    ClientKind, ClientRecord, Detail, EnforcementState, Group, Item, Sha256, UpdateId, UpdateRef,
+    Vector,
+};
+use rpc::pb::admin as pb;
+use site_db::Own;
+use tonic::Code;
+
+use super::*;
+
+fn update(number: u128) -> String {
+    UpdateId(uuid::Uuid::from_u128(number)).to_string()
+}
+
+fn client(number: u128) -> ClientId {
+    ClientId(uuid::Uuid::from_u128(number))
+}
+
+fn item(number: u32) -> Item {
+    Item {
+        number,
+        update: UpdateRef { id: UpdateId(uuid::Uuid::from_u128(number.into())), revision: 2 },
+        since: 1,
+        document: Sha256([0; 32]),
+        texts: Vec::new(),
+        classification: None,
+        products: Vec::new(),
+        company: None,
+        severity: None,
+        kb_articles: Vec::new(),
+        bulletins: Vec::new(),
+        cves: Vec::new(),
+        created_at: at(0),
+        expired: number == 3,
+        hidden: false,
+        linux_only: false,
+        may_restart: false,
+        supersedes: Vec::new(),
+        bundles: Vec::new(),
+        files: Vec::new(),
+    }
+}
+
+fn record(number: u128) -> ClientRecord {
+    ClientRecord {
+        id: client(number),
+        kind: ClientKind::Agent,
+        name: format!("client {number}"),
+        site: code("PR1"),
+        os: String::new(),
+        architecture: String::new(),
+        agent_version: String::new(),
+        seen_on: at(0),
+    }
+}
+
+/// Client 8 failed to install update 1 and has update 2.
+fn vector() -> Vector {
+    Vector {
+        client: client(8),
+        incarnation: 1,
+        serial: 1,
+        covered: 1,
+        scanned_at: at(0),
+        scan_error: None,
+        gap: false,
+        required: vec![1],
+        installed: vec![2],
+        detail: vec![Detail { item: 1, state: EnforcementState::Failed, code: 5, at: at(0) }],
+    }
+}
+
+/// A stand-alone primary with updates 1, 2 and the expired 3, and clients 8 and 9.
+async fn site() -> Site {
+    let site = Site::top("PR1", SiteKind::Primary).await;
+    let written = site.db.write(|w| {
+        w.write_own(Group::Catalog, [1, 2, 3].map(|number| Own::put(&item(number))).to_vec())?;
+        w.write_own(Group::Clients, [8, 9].map(|number| Own::put(&record(number))).to_vec())?;
+        let parked = Vec::new();
+        w.write_holding(&compliance::Holding { vector: vector(), parked })
+    });
+    written.await.expect("written");
+    site
+}
+
+impl Site {
+    async fn group(&self, updates: &[u128]) -> Result<String, Status> {
+        let (name, updates) = ("Monthly".to_owned(), updates.iter().map(|n| update(*n)).collect());
+        let answer = self.admin().create_group(pb::CreateGroupRequest { name, updates }).await?;
+        Ok(answer.into_inner().code)
+    }
+
+    async fn deploy(&self, request: pb::CreateDeploymentRequest) -> Result<String, Status> {
+        Ok(self.admin().create_deployment(request).await?.into_inner().id)
+    }
+}
+
+fn monthly(group: &str) -> pb::CreateDeploymentRequest {
+    let (name, intent) = ("Monthly".to_owned(), "required".to_owned());
+    pb::CreateDeploymentRequest { name, group: group.to_owned(), intent, ..Default::default() }
+}
+
+#[test]
+fn groups_are_changed_by_their_owner_until_they_are_deployed() {
+    run(async {
+        let site = site().await;
+        let refused = site.group(&[1, 7]).await.expect_err("there is no update 7");
+        assert_eq!(refused.code(), Code::NotFound);
+        let code = site.group(&[1, 1]).await.expect("made");
+        let (add, remove) = (vec![update(2), update(3)], vec![update(1)]);
+        let request = pb::ChangeGroupRequest { code: code.clone(), add, remove };
+        site.admin().change_group(request).await.expect("changed");
+        let request = pb::GetGroupRequest { code: code.clone() };
+        let shown = site.admin().get_group(request).await.expect("read").into_inner();
+        let members =
+            shown.members.iter().map(|m| format!("{}/{} {}", m.id, m.revision, m.expired));
+        let shown = format!("{:?} {:#?}", shown.row, members.collect::<Vec<_>>());
+        expect![[r#"
+            Some(Group { code: "PR100001", name: "Monthly", owner: "PR1", updates: 2 }) [
+                "00000000-0000-0000-0000-000000000002/2 false",
+                "00000000-0000-0000-0000-000000000003/2 true",
+            ]"#]]
+        .assert_eq(&shown);
+        let id = site.deploy(monthly(&code)).await.expect("deployed");
+        let delete = pb::DeleteGroupRequest { code: code.clone() };
+        let refused = site.admin().delete_group(delete.clone()).await.expect_err("deployed");
+        assert_eq!(refused.code(), Code::AlreadyExists);
+        site.admin().delete_deployment(pb::DeleteDeploymentRequest { id }).await.expect("deleted");
+        site.admin().delete_group(delete).await.expect("deleted");
+        // A code is never given again.
+        assert_eq!(site.group(&[]).await.expect("made"), "PR100002");
+    });
+}
+
+#[test]
+fn a_deployment_is_read_as_it_was_meant() {
+    run(async {
+        let site = site().await;
+        let group = site.group(&[1]).await.expect("made");
+        let late = rpc::convert::wire_time(at(-1));
+        let available =
+            pb::CreateDeploymentRequest { intent: "available".to_owned(), ..monthly(&group) };
+        for request in [
+            monthly("PR100009"),
+            pb::CreateDeploymentRequest { collection: "PR100009".to_owned(), ..monthly(&group) },
+            pb::CreateDeploymentRequest { deadline: Some(late), ..monthly(&group) },
+            pb::CreateDeploymentRequest { deadline: Some(late), ..available.clone() },
+            pb::CreateDeploymentRequest { intent: String::new(), ..available },
+        ] {
+            site.deploy(request).await.expect_err("it is a mistake");
+        }
+        let id = site.deploy(monthly(&group)).await.expect("deployed");
+        let disable = pb::SetDeploymentEnabledRequest { id: id.clone(), enabled: false };
+        site.admin().set_deployment_enabled(disable).await.expect("changed");
+        let shown = site.admin().list_deployments(pb::ListDeploymentsRequest {}).await;
+        let rows = shown.expect("read").into_inner().rows;
+        assert_eq!((rows.len(), &rows[0].id), (1, &id));
+        let pb::Deployment { collection, intent, available_at, deadline, enabled, outcome, .. } =
+            &rows[0];
+        assert_eq!(
+            (collection.as_str(), intent.as_str(), *enabled),
+            ("SMS00001", "required", false)
+        );
+        assert_eq!(outcome, "not planned here yet");
+        assert_eq!((*available_at, available_at), (Some(rpc::convert::wire_time(at(0))), deadline));
+    });
+}
+
+#[test]
+fn compliance_is_told_from_the_board_and_the_vectors() {
+    run(async {
+        let site = site().await;
+        let group = site.group(&[1, 2, 3]).await.expect("made");
+        let clients = vec![client(9).to_string()];
+        let request = pb::CreateCollectionRequest { name: "Pilots".to_owned(), clients };
+        let pilots = site.admin().create_collection(request).await.expect("made").into_inner().code;
+        let all = site.deploy(monthly(&group)).await.expect("deployed");
+        let request = pb::CreateDeploymentRequest { collection: pilots.clone(), ..monthly(&group) };
+        site.deploy(request).await.expect("deployed");
+        let ask = pb::GetDeploymentComplianceRequest { id: all };
+        let warming = site.admin().get_deployment_compliance(ask.clone()).await;
+        assert_eq!(warming.expect_err("no board yet").code(), Code::Unavailable);
+        site.board.replace(Board::rebuild([client(8), client(9)], [vector()]));
+
+        let told = site.admin().get_deployment_compliance(ask).await.expect("read").into_inner();
+        let row = told.row.expect("a row");
+        let counts = |row: &pb::DeploymentCompliance| {
+            [row.targeted, row.compliant, row.in_progress, row.failed, row.unknown]
+        };
+        assert_eq!((counts(&row), told.updates.len()), ([2, 0, 0, 1, 1], 2));
+        let of_pilots = pb::GetCollectionComplianceRequest { code: pilots.clone() };
+        let rows = site.admin().get_collection_compliance(of_pilots).await.expect("read");
+        assert_eq!(counts(&rows.into_inner().rows[0]), [1, 0, 0, 0, 1]);
+        let summary = site.admin().get_compliance_summary(pb::GetComplianceSummaryRequest {}).await;
+        let summary = summary.expect("read").into_inner();
+        assert_eq!((summary.clients, summary.updates, summary.updates_required), (2, 3, 1));
+        assert_eq!(summary.deployments.len(), 2);
+        let rows =
+            site.admin().get_group_compliance(pb::GetGroupComplianceRequest { code: group }).await;
+        assert_eq!(rows.expect("read").into_inner().rows[1].installed, 1);
+        let one = |id| pb::GetUpdateComplianceRequest { id };
+        site.admin().get_update_compliance(one(update(3))).await.expect_err("it is expired");
+        let row = site.admin().get_update_compliance(one(update(1))).await.expect("read");
+        assert_eq!(row.into_inner().row.expect("a row").required, 1);
+
+        let of = async |number| {
+            let request = pb::GetClientComplianceRequest { id: client(number).to_string() };
+            let told =
+                site.admin().get_client_compliance(request).await.expect("read").into_inner();
+            let row = told.row.expect("a row");
+            let states =
+                told.states.iter().map(|s| format!("{} {} {}", s.state, s.progress, s.code));
+            let counts = [row.required, row.installed, row.not_required, row.unknown];
+            (counts, row.reason, states.collect::<Vec<_>>().join(", "))
+        };
+        assert_eq!(
+            of(8).await,
+            ([1, 1, 1, 0], String::new(), "required failed 5, installed  0".to_owned())
+        );
+        assert_eq!(of(9).await, ([0, 0, 0, 3], "no report received".to_owned(), String::new()));
+
+        let rows =
+            site.admin().list_collections(pb::ListCollectionsRequest {}).await.expect("read");
+        let rows = rows.into_inner().rows.into_iter().map(|row| (row.code, row.members));
+        assert_eq!(rows.collect::<Vec<_>>(), [("SMS00001".to_owned(), 2), (pilots.clone(), 1)]);
+        let members = site
+            .admin()
+            .list_collection_members(pb::ListCollectionMembersRequest { code: pilots })
+            .await;
+        let page =
+            members.expect("read").into_inner().message().await.expect("read").expect("a page");
+        assert_eq!(page.rows[0].name, "client 9");
+    });
+}
+
+#[test]
+fn clients_are_woken_and_removed() {
+    run(async {
+        let site = site().await;
+        let scan = async |ids: &[u128]| {
+            let ids = ids.iter().map(|number| client(*number).to_string()).collect();
+            site.admin().scan_clients(pb::ScanClientsRequest { ids }).await
+        };
+        assert_eq!(scan(&[9]).await.expect("woken").into_inner().clients, 1);
+        assert_eq!(scan(&[]).await.expect("woken").into_inner().clients, 2);
+        assert_eq!(scan(&[7]).await.expect_err("unknown").code(), Code::NotFound);
+        assert_eq!(*site.scanned.lock().expect("whole"), [client(9), client(8), client(9)]);
+        let id = client(8).to_string();
+        let request = pb::RemoveClientRequest { id: id.clone(), reason: "sold".to_owned() };
+        let identity =
+            site.admin().remove_client(request).await.expect("removed").into_inner().identity;
+        let (revoked, vector) = site
+            .db
+            .read(move |r| {
+                let revoked = r.get::<model::Revocation>(identity.as_bytes())?;
+                Ok::<_, site_db::Error>((revoked, r.vector(client(8))?))
+            })
+            .await
+            .expect("read");
+        assert_eq!((revoked.expect("a revocation").reason.as_str(), vector), ("sold", None));
+        let gone = site.admin().get_client(pb::GetClientRequest { id }).await;
+        assert_eq!(gone.expect_err("it is gone").code(), Code::NotFound);
+    });
+}

@@ -1,0 +1,258 @@
+//! Commands against a server that speaks the protocol, over loopback TLS.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use ambient::{Ambient, ManualClock, SystemEntropy};
+use axum::body::Body;
+use axum::extract;
+use axum::routing::post;
+use clap::CommandFactory as _;
+use expect_test::expect;
+use http::{HeaderMap, Response};
+use http_body_util::{BodyExt as _, Full};
+use model::{HierarchyId, PeerIdentity, PeerKind, SiteCode};
+use prost::Message as _;
+use rpc::pb::admin as pb;
+use rpc::pb::enrolment::enrolment_service_server::{EnrolmentService, EnrolmentServiceServer};
+use rpc::pb::enrolment::*;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tonic::{Request, Status};
+use transport::{Credentials, Limits, Server, TcpListen};
+use trust::{Intermediate, JoinToken, KeyPair, PublicKey, Root, TokenSecret};
+
+use super::*;
+use crate::arguments::{Arguments, duration};
+use crate::context::Context;
+use crate::desk::Desk;
+
+/// A site server that lets anybody log in as "ada" and answers every administration method: with
+/// one site to `ListSites`, with nothing to the others.
+struct Fake {
+    clock: Arc<ManualClock>,
+    ambient: Ambient,
+    token: JoinToken,
+    renewals: Arc<Mutex<u32>>,
+    _running: DropGuard,
+}
+
+struct Issuer {
+    ambient: Ambient,
+    root: Vec<u8>,
+    intermediate: Intermediate,
+    renewals: Arc<Mutex<u32>>,
+}
+
+fn identity(kind: PeerKind, id: &str) -> PeerIdentity {
+    let site = SiteCode::new("CAS").expect("a good code");
+    PeerIdentity { hierarchy: HierarchyId(uuid::Uuid::from_u128(1)), site, kind, id: id.to_owned() }
+}
+
+impl Issuer {
+    fn chain(&self, csr: &[u8]) -> Vec<Vec<u8>> {
+        let key = PublicKey::from_request(csr).expect("a request");
+        let ada = identity(PeerKind::Administrator, "ada");
+        let leaf = self.intermediate.issue(&self.ambient, &key, &ada, &[]).expect("issued");
+        vec![leaf.to_vec(), self.intermediate.certificate().to_vec()]
+    }
+}
+
+#[tonic::async_trait]
+impl EnrolmentService for Issuer {
+    async fn enrol(
+        &self,
+        request: Request<EnrolRequest>,
+    ) -> Result<tonic::Response<EnrolResponse>, Status> {
+        let chain = self.chain(&request.into_inner().csr);
+        let root = self.root.clone();
+        Ok(tonic::Response::new(EnrolResponse { root, chain, ..Default::default() }))
+    }
+
+    async fn renew(
+        &self,
+        request: Request<RenewRequest>,
+    ) -> Result<tonic::Response<RenewResponse>, Status> {
+        *self.renewals.lock().expect("whole") += 1;
+        let chain = self.chain(&request.into_inner().csr);
+        Ok(tonic::Response::new(RenewResponse { chain }))
+    }
+
+    async fn authorize_secondary(
+        &self,
+        _: Request<AuthorizeSecondaryRequest>,
+    ) -> Result<tonic::Response<AuthorizeSecondaryResponse>, Status> {
+        Err(rpc::status::refuse(model::ErrorClass::Denied, "not here"))
+    }
+}
+
+async fn answer(extract::Path(method): extract::Path<String>) -> Response<Body> {
+    let site = pb::Site { code: "CAS".to_owned(), ..Default::default() };
+    let message = match method.as_str() {
+        "ListSites" => pb::ListSitesResponse { rows: vec![site] }.encode_to_vec(),
+        _ => Vec::new(),
+    };
+    let length = u32::try_from(message.len()).expect("short").to_be_bytes();
+    let frame = [&[0], length.as_slice(), &message].concat();
+    let trailers = HeaderMap::from_iter([("grpc-status".parse().expect("a name"), 0.into())]);
+    let body = Full::from(frame).with_trailers(async { Some(Ok(trailers)) });
+    let response = Response::builder().header("content-type", "application/grpc");
+    response.body(Body::new(body)).expect("a response")
+}
+
+impl Fake {
+    async fn start() -> Fake {
+        let clock = Arc::new(ManualClock::at(1_795_168_800_000));
+        let ambient = Ambient::new(clock.clone(), Arc::new(SystemEntropy));
+        let own = identity(PeerKind::Site, "CAS");
+        let root = Root::create(&ambient, own.hierarchy).expect("a root");
+        let (key, issuing) = (KeyPair::generate().expect("k"), KeyPair::generate().expect("k"));
+        let issued = root.issue_intermediate(&ambient, own.site, &issuing.public_key());
+        let intermediate = Intermediate::load(issued.expect("issued"), issuing).expect("its key");
+        let leaf = intermediate.issue(&ambient, &key.public_key(), &own, &[]).expect("issued");
+        let chain = [leaf, intermediate.certificate().clone()];
+        let credentials = Credentials::new(ambient.clone(), root.anchor().clone(), &chain, &key);
+        let listener = TcpListen::bind("127.0.0.1:0").await.expect("a port");
+        let token = JoinToken {
+            url: format!("https://{}", listener.local_address()),
+            hierarchy: own.hierarchy,
+            pin: root.anchor().pin(),
+            kind: PeerKind::Administrator,
+            site: own.site,
+            secret: TokenSecret::generate(&ambient),
+        };
+        let renewals: Arc<Mutex<u32>> = Arc::default();
+        let root = root.anchor().root().to_vec();
+        let issuer =
+            Issuer { ambient: ambient.clone(), root, intermediate, renewals: renewals.clone() };
+        let routes = tonic::service::Routes::new(EnrolmentServiceServer::new(issuer));
+        let server = Server {
+            router: routes
+                .into_axum_router()
+                .route("/tierline.admin.v1.AdminService/{method}", post(answer)),
+            credentials: Some(credentials.expect("its own certificate")),
+            limits: Limits::default(),
+            revoked: Arc::new(|_| false),
+        };
+        let shutdown = CancellationToken::new();
+        tokio::task::spawn_local(server.run(Box::new(listener), shutdown.clone()));
+        Fake { clock, ambient, token, renewals, _running: shutdown.drop_guard() }
+    }
+
+    /// Runs a command line for a user whose configuration is in `directory`.
+    async fn run(&self, directory: &Path, line: &str) -> Outcome {
+        let arguments = Arguments::try_parse_from(line.split(' ')).expect("a good command line");
+        let context = Context::at(directory.join("tierline"));
+        let desk = Desk::new(self.ambient.clone(), context, &arguments.global);
+        arguments.noun.run(&desk).await
+    }
+
+    async fn login(&self, directory: &Path) {
+        let file = directory.join("admin.token");
+        std::fs::write(&file, self.token.encode()).expect("written");
+        let line = format!("tierline login --token-file {}", file.display());
+        self.run(directory, &line).await.expect("logged in");
+    }
+}
+
+/// Runs a test with tasks that end with it.
+fn run(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    tokio::task::LocalSet::new().block_on(&runtime.expect("a runtime"), test);
+}
+
+/// The leaf commands, as their example gives them.
+fn examples(command: &clap::Command, path: &str, found: &mut Vec<String>) {
+    if command.get_subcommands().next().is_none() {
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let lines = help.lines().map(str::trim).filter(|line| line.starts_with("tierline "));
+        let before = found.len();
+        found.extend(lines.map(ToOwned::to_owned));
+        assert!(found.len() > before && found[before].starts_with(path), "{path}: no example");
+    }
+    for verb in command.get_subcommands() {
+        examples(verb, &format!("{path} {}", verb.get_name()), found);
+    }
+}
+
+#[test]
+fn every_command_has_an_example_that_works() {
+    run(async {
+        let (fake, home) = (Fake::start().await, tempfile::tempdir().expect("a directory"));
+        fake.login(home.path()).await;
+        let mut lines = Vec::new();
+        examples(&Arguments::command(), "tierline", &mut lines);
+        assert!(lines.len() > 15, "{lines:?}");
+        for line in lines.iter().filter(|line| !line.contains("login") && !line.contains('>')) {
+            let outcome = fake.run(home.path(), &line.replace('"', "")).await;
+            outcome.unwrap_or_else(|failure| panic!("{line}: {failure}"));
+        }
+    });
+}
+
+#[test]
+fn after_login_the_server_is_known_and_the_certificate_is_kept_fresh() {
+    run(async {
+        let (fake, home) = (Fake::start().await, tempfile::tempdir().expect("a directory"));
+        let refused = fake.run(home.path(), "tierline site list").await.expect_err("no login yet");
+        let text = refused.to_string().replace(&home.path().display().to_string(), "HOME");
+        expect![[r#"
+            error: nobody is logged in
+              where: HOME/tierline/root.pem
+              remedy: log in again with `tierline login --token-file FILE`"#]]
+        .assert_eq(&text);
+        fake.login(home.path()).await;
+        let directory = home.path().join("tierline");
+        for entry in std::fs::read_dir(&directory).expect("made") {
+            use std::os::unix::fs::PermissionsExt as _;
+            let entry = entry.expect("readable");
+            let mode = entry.metadata().expect("there").permissions().mode() & 0o777;
+            assert_eq!(mode, 0o600, "{:?}", entry.path());
+        }
+        let context = Context::at(directory);
+        let desk = Desk {
+            ambient: fake.ambient.clone(),
+            context,
+            server: None,
+            format: output::Format::Json,
+            timeout: None,
+        };
+        let answer = desk.call("ListSites", &pb::ListSitesRequest {}).await.expect("answered");
+        let sites = answer.read::<pb::ListSitesResponse>().rows;
+        assert_eq!((sites.len(), sites[0].code.as_str()), (1, "CAS"));
+        assert_eq!(*fake.renewals.lock().expect("whole"), 0);
+        fake.clock.advance_ms(200 * 24 * 60 * 60 * 1000);
+        desk.call("ListSites", &pb::ListSitesRequest {}).await.expect("answered");
+        desk.call("ListSites", &pb::ListSitesRequest {}).await.expect("answered");
+        assert_eq!(*fake.renewals.lock().expect("whole"), 1, "the fresh one is used at once");
+    });
+}
+
+#[test]
+fn an_unreachable_server_and_a_wrong_token_are_told_plainly() {
+    run(async {
+        let (fake, home) = (Fake::start().await, tempfile::tempdir().expect("a directory"));
+        fake.login(home.path()).await;
+        let gone = TcpListen::bind("127.0.0.1:0").await.expect("a port").local_address();
+        let line = format!("tierline site list --server https://{gone}");
+        let failure = fake.run(home.path(), &line).await.expect_err("nobody is there").to_string();
+        assert!(failure.contains("Connection refused"), "{failure}");
+        assert!(failure.contains("remedy: see whether the server runs"), "{failure}");
+
+        let file = home.path().join("dp.token");
+        let kind = PeerKind::Role(model::RoleKind::DistributionPoint);
+        let token = JoinToken { kind, ..fake.token.clone() };
+        std::fs::write(&file, token.encode()).expect("written");
+        let line = format!("tierline login --token-file {}", file.display());
+        let failure = fake.run(home.path(), &line).await.expect_err("refused").to_string();
+        assert!(failure.starts_with("error: the token lets a dp join, not a person"), "{failure}");
+    });
+}
+
+#[test]
+fn times_are_numbers_with_a_unit() {
+    assert_eq!(duration("90s"), Ok(std::time::Duration::from_secs(90)));
+    assert_eq!(duration("7d"), Ok(std::time::Duration::from_secs(604_800)));
+    for wrong in ["", "h", "5", "5y", "-1h", "99999999999999999999d", "ü"] {
+        assert!(duration(wrong).is_err(), "{wrong}");
+    }
+}

@@ -1,0 +1,168 @@
+//! The managed computers: the real agent on this machine and on pretended ones.
+//!
+//! Owns what each of them is told at its start, and remembers what was handed to installers: the
+//! files are hashed there once more, so that a check need not believe the agent.
+
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use agent::{Agent, Job, LinuxMachine, Machine, Wanted};
+use model::{ClientKind, PeerKind, RoleKind, ServerRef, Sha256, SiteCode};
+use sha2::Digest as _;
+use testkit::facts::{Computer, Facts, FileFact};
+use transport::{BoxFuture, TcpConnect};
+
+use crate::Error;
+use crate::host::{Host, joining};
+use crate::report::RoleEndpoint;
+
+/// The first scan starts when the operator asks for it, or at once if policy comes later.
+const SCAN_SPREAD: Duration = Duration::from_millis(100);
+
+/// A client under way.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) id: String,
+    pub(crate) kind: ClientKind,
+    pub(crate) view: agent::View,
+    pub(crate) machine: Arc<Watched>,
+}
+
+/// A machine, and what its installers were given.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    body: Body,
+    given: Mutex<Vec<Given>>,
+}
+
+#[derive(Debug)]
+enum Body {
+    Real(LinuxMachine),
+    Pretended(Mutex<Computer>),
+}
+
+/// A file in the hands of an installer.
+#[derive(Clone, Debug)]
+pub(crate) struct Given {
+    pub(crate) name: String,
+    pub(crate) policy: Sha256,
+    pub(crate) found: Sha256,
+}
+
+impl Client {
+    /// Joins through the management point at `point` and starts. `number` names a pretended
+    /// computer; without it this one is meant.
+    pub(crate) async fn start(
+        host: &mut Host,
+        token: &str,
+        point: &RoleEndpoint,
+        number: Option<u32>,
+    ) -> Result<Client, Error> {
+        let name = number.map_or_else(|| "agent".to_owned(), |number| format!("client-{number}"));
+        let member = host.member(token, &joining(PeerKind::Client, &name, "", "")).await?;
+        let (kind, body) = match number {
+            Some(number) => {
+                (ClientKind::Simulated, Body::Pretended(Mutex::new(Computer::new(number))))
+            }
+            None => (ClientKind::Agent, Body::Real(LinuxMachine::new(&member.data))),
+        };
+        let machine = Arc::new(Watched { body, given: Mutex::default() });
+        let config = agent::Config {
+            data: member.data,
+            kind,
+            name: name.clone(),
+            management_point: ServerRef {
+                kind: RoleKind::ManagementPoint,
+                site: SiteCode::new(&point.site).map_err(Error::start(&name))?,
+                url: point.url.clone(),
+                http_url: String::new(),
+            },
+            scan_spread: SCAN_SPREAD,
+            executor: Default::default(),
+        };
+        let deps = agent::Deps {
+            ambient: host.ambient.clone(),
+            connect: Arc::new(TcpConnect),
+            credentials: member.credentials,
+            machine: machine.clone(),
+        };
+        let agent = Agent::new(config, deps).await.map_err(Error::start(&name))?;
+        let view = agent.view();
+        host.spawn(&name, agent.run(host.shutdown()));
+        Ok(Client { id: member.identity.id, kind, view, machine })
+    }
+
+    pub(crate) fn is_real(&self) -> bool {
+        self.kind == ClientKind::Agent
+    }
+
+    pub(crate) async fn summary(&self) -> Result<agent::Summary, Error> {
+        self.view.summary().await.map_err(Error::start(&self.id))
+    }
+}
+
+impl Watched {
+    /// What its installers were given so far.
+    pub(crate) fn given(&self) -> Vec<Given> {
+        lock(&self.given).clone()
+    }
+
+    async fn run(&self, job: &Job<'_>) -> io::Result<i32> {
+        for (file, reader) in &job.files {
+            let (mut hasher, mut offset) = (sha2::Sha256::new(), 0);
+            while offset < reader.size() {
+                let bytes = reader.read(offset..reader.size()).await.map_err(io::Error::other)?;
+                hasher.update(&bytes);
+                offset += bytes.len() as u64;
+            }
+            let found = Sha256(hasher.finalize().into());
+            let given = Given { name: file.name.clone(), policy: file.sha256, found };
+            lock(&self.given).push(given);
+        }
+        match &self.body {
+            Body::Real(machine) => machine.install(job).await,
+            Body::Pretended(computer) => {
+                lock(computer).install(job.document);
+                Ok(0)
+            }
+        }
+    }
+}
+
+impl Machine for Watched {
+    fn facts(&self) -> io::Result<Facts> {
+        match &self.body {
+            Body::Real(machine) => machine.facts(),
+            Body::Pretended(computer) => Ok(lock(computer).facts().clone()),
+        }
+    }
+
+    fn file(&self, path: &str, digest: Wanted) -> io::Result<Option<FileFact>> {
+        match &self.body {
+            Body::Real(machine) => machine.file(path, digest),
+            Body::Pretended(computer) => Ok(lock(computer).file(path)),
+        }
+    }
+
+    fn boot(&self) -> io::Result<String> {
+        match &self.body {
+            Body::Real(machine) => machine.boot(),
+            Body::Pretended(_) => Ok("pretended".to_owned()),
+        }
+    }
+
+    fn install<'a>(&'a self, job: &'a Job<'a>) -> BoxFuture<'a, io::Result<i32>> {
+        Box::pin(self.run(job))
+    }
+}
+
+/// Whether the file at `path` is there with this content.
+pub(crate) fn has_content(path: &Path, digest: Sha256) -> bool {
+    std::fs::read(path).is_ok_and(|bytes| testkit::sample::sha256(&bytes) == digest)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,335 @@
+//! The tour: the hierarchy is built and an update goes through it, step by step.
+
+use std::time::Duration;
+
+use model::{Intent, RoleKind, SiteKind, error_chain};
+use rpc::pb::admin as pb;
+use software_update_point::SoftwareUpdatePoint;
+use testkit::sample::{Sample, sample};
+
+use crate::clients::Client;
+use crate::host::Host;
+use crate::operator::{Desk, Look, Operator, ask, next, until};
+use crate::plan::{Options, PRIMARY, SITES, SitePlan, TOP, near};
+use crate::progress::{Progress, Step};
+use crate::{Error, upstream};
+
+/// A step of a small hierarchy takes a second; a busy machine may be slower by far.
+const STEP_MAX: Duration = Duration::from_secs(60);
+
+/// Large catalogs take minutes in a debug build.
+const SYNC_MAX: Duration = Duration::from_secs(900);
+
+/// Everything that was built.
+#[derive(Debug)]
+pub(crate) struct Built {
+    pub(crate) operator: Operator,
+    pub(crate) sample: Sample,
+    /// None if updates come from elsewhere too.
+    pub(crate) upstream: Option<SoftwareUpdatePoint>,
+    /// By the code of their site.
+    pub(crate) sups: Vec<(&'static str, SoftwareUpdatePoint)>,
+}
+
+/// What the way of the update left.
+#[derive(Debug)]
+pub(crate) struct Arrived {
+    pub(crate) clients: Vec<Client>,
+    pub(crate) package: String,
+    pub(crate) deployment: String,
+}
+
+/// Builds the upstream server and the hierarchy.
+pub(crate) async fn build(
+    host: &mut Host,
+    options: &Options,
+    progress: &Progress,
+) -> Result<Built, Error> {
+    let step = progress.step("Upstream update server");
+    let target = host.place("installed")?;
+    let sample = sample(&target);
+    let data = host.place("upstream")?;
+    let deliveries = upstream::deliver(&data, &sample, &options.catalogs)?;
+    let upstream = host.start_upstream().await?;
+    deliveries.taken().await?;
+    let updates = upstream.holding().await.map_err(Error::start("upstream"))?.updates;
+    step.done(format!("{updates} updates at {}", host.endpoints.upstream));
+
+    let step = progress.step("Hierarchy");
+    let mut operator = None;
+    let mut sups = Vec::new();
+    for plan in &SITES {
+        step.tell(format!("site {} is founded and joins", plan.code));
+        let url = host.start_site(plan, site_token(operator.as_ref(), plan).await?).await?;
+        let operator = match &mut operator {
+            Some(operator) => operator,
+            empty => empty.insert(login(host, plan).await?),
+        };
+        operator.meet(plan.code, &url)?;
+        known(operator, plan.code).await?;
+        for kind in plan.roles {
+            step.tell(format!("{} of {} joins", kind.as_str(), plan.code));
+            let token = role_token(operator, plan, *kind).await?;
+            match kind {
+                RoleKind::SoftwareUpdatePoint => {
+                    sups.push((plan.code, host.start_sup(plan.code, &token).await?));
+                }
+                RoleKind::ManagementPoint => host.start_mp(plan.code, &token).await?,
+                RoleKind::DistributionPoint => host.start_dp(plan.code, &token).await?,
+            }
+        }
+    }
+    let operator = operator.ok_or(Error::Answer { what: "top-level site" })?;
+    let upstream = Some(upstream).filter(|_| options.upstream.is_none());
+    step.done("CAS, PR1 below it, SE1 below that; an update point each, and points for clients");
+    Ok(Built { operator, sample, upstream, sups })
+}
+
+/// The top-level site leaves a token for its first administrator.
+async fn login(host: &Host, plan: &SitePlan) -> Result<Operator, Error> {
+    let file = host.directory.join(plan.code).join("pki").join("admin.token");
+    let written = async || match file.exists() {
+        true => Ok(Look::There(())),
+        false => Ok(Look::NotYet("there is no token for an administrator".to_owned())),
+    };
+    until("the first login", STEP_MAX, written).await?;
+    Operator::login(&host.ambient, &file).await
+}
+
+async fn site_token(operator: Option<&Operator>, plan: &SitePlan) -> Result<Option<String>, Error> {
+    let (Some(operator), Some(parent)) = (operator, plan.parent) else { return Ok(None) };
+    let request = pb::CreateSiteTokenRequest {
+        code: plan.code.to_owned(),
+        kind: plan.kind.as_str().to_owned(),
+        parent: parent.to_owned(),
+        valid_seconds: 0,
+    };
+    let answer = ask("let a site join", operator.at(TOP).create_site_token(request)).await?;
+    Ok(Some(answer.token))
+}
+
+/// Waits until a site knows of itself from its parent.
+async fn known(operator: &Operator, code: &str) -> Result<(), Error> {
+    until("the site's own record", STEP_MAX, async || {
+        let request = pb::ListSitesRequest {};
+        match ask("list sites", operator.at(code).list_sites(request)).await {
+            Ok(answer) if answer.rows.iter().any(|site| site.code == code) => Ok(Look::There(())),
+            Ok(_) => Ok(Look::NotYet(format!("{code} does not know of itself"))),
+            Err(error) => Ok(Look::NotYet(error_chain(&error))),
+        }
+    })
+    .await
+}
+
+async fn role_token(operator: &Operator, plan: &SitePlan, kind: RoleKind) -> Result<String, Error> {
+    let request = pb::CreateRoleTokenRequest {
+        kind: kind.as_str().to_owned(),
+        site: plan.code.to_owned(),
+        valid_seconds: 0,
+    };
+    let issuer = plan.parent.filter(|_| plan.kind == SiteKind::Secondary);
+    let mut desk = operator.at(issuer.unwrap_or(plan.code));
+    Ok(ask("let a role join", desk.create_role_token(request)).await?.token)
+}
+
+/// The update travels. Every step is what an administrator would call.
+pub(crate) async fn travel(
+    host: &mut Host,
+    built: &Built,
+    options: &Options,
+    progress: &Progress,
+) -> Result<Arrived, Error> {
+    let desk = built.operator.at(TOP);
+    // What is deployed is of the sample, which therefore comes last and stays the source.
+    for source in options.upstream.iter().chain([&host.endpoints.upstream]) {
+        synchronize(&desk, source, progress).await?;
+    }
+    follow(&built.operator, progress).await?;
+    let clients = scan(host, built, options.clients, progress).await?;
+
+    let step = progress.step("Package");
+    let updates = built.sample.deployable.iter().map(ToString::to_string).collect();
+    let request = pb::CreateGroupRequest { name: "Sample updates".to_owned(), updates };
+    let group = ask("make a group", desk.clone().create_group(request)).await?.code;
+    let package = provide(&desk, &group, &step).await?;
+    step.done(format!("{package} with the files of {group} is on every distribution point"));
+
+    let step = progress.step("Deployment");
+    let request = pb::CreateDeploymentRequest {
+        name: "Sample updates to everybody".to_owned(),
+        group,
+        intent: Intent::Required.as_str().to_owned(),
+        ..pb::CreateDeploymentRequest::default()
+    };
+    let deployment = ask("deploy", desk.clone().create_deployment(request)).await?.id;
+    let targeted = clients.len() as u64;
+    let row = until("compliance of every client", STEP_MAX, async || {
+        let request = pb::GetDeploymentComplianceRequest { id: deployment.clone() };
+        let answer = ask("see compliance", desk.clone().get_deployment_compliance(request)).await?;
+        let row = answer.row.unwrap_or_default();
+        let pb::DeploymentCompliance { compliant, in_progress, failed, .. } = row;
+        step.tell(format!("{compliant} of {targeted} compliant, {in_progress} in progress"));
+        if compliant == targeted && row.targeted == targeted {
+            return Ok(Look::There(row));
+        }
+        let seen = format!("{compliant} of {targeted} are compliant, {failed} failed");
+        Ok(Look::NotYet(format!("{seen}; the plan: {}", answer.outcome)))
+    })
+    .await?;
+    step.done(format!("{} of {targeted} clients are compliant, as CAS sees it", row.compliant));
+    Ok(Arrived { clients, package, deployment })
+}
+
+async fn synchronize(desk: &Desk, source: &str, progress: &Progress) -> Result<(), Error> {
+    let step = progress.step("Synchronization at CAS");
+    let request = pb::SetSyncSourceRequest { url: source.to_owned() };
+    ask("set the source", desk.clone().set_sync_source(request)).await?;
+    let request = pb::StartSyncRequest { full: false };
+    let after = ask("synchronize", desk.clone().start_sync(request)).await?.after;
+    let run = until("the synchronization", SYNC_MAX, async || {
+        let request = pb::GetSyncStatusRequest {};
+        let answer = ask("see synchronization", desk.clone().get_sync_status(request)).await?;
+        let run = answer.row.filter(|run| run.number > after).unwrap_or_default();
+        step.tell(format!("{} {} {} of {}", run.step, run.phase, run.done, run.total));
+        match run.step.as_str() {
+            "succeeded" => Ok(Look::There(run)),
+            "failed" | "cancelled" => {
+                Err(Error::Synchronization { site: TOP.to_owned(), cause: run.cause })
+            }
+            _ => Ok(Look::NotYet(format!("it stands at \"{}\" {}", run.step, run.cause))),
+        }
+    })
+    .await?;
+    step.done(format!("{} updates, catalog version {}", run.updates_changed, run.catalog_version));
+    Ok(())
+}
+
+/// Items replicate and child sites synchronize by themselves.
+async fn follow(operator: &Operator, progress: &Progress) -> Result<(), Error> {
+    let request = pb::GetSyncStatusRequest {};
+    let top = ask("see synchronization", operator.at(TOP).get_sync_status(request)).await?;
+    for plan in SITES.iter().filter(|plan| plan.parent.is_some()) {
+        let step = progress.step("Replication and child synchronization");
+        until("the child synchronization", SYNC_MAX, async || {
+            let request = pb::GetSyncStatusRequest {};
+            let mut desk = operator.at(plan.code);
+            let answer = ask("see synchronization", desk.get_sync_status(request)).await?;
+            let run = answer.row.unwrap_or_default();
+            step.tell(format!("{}: {} {}", plan.code, run.step, run.phase));
+            let is_there = answer.complete_version >= top.complete_version;
+            match is_there && run.step == "succeeded" {
+                true => Ok(Look::There(())),
+                false => Ok(Look::NotYet(format!("{}: {} {}", plan.code, run.step, run.cause))),
+            }
+        })
+        .await?;
+        step.done(format!("{} has catalog version {}", plan.code, top.complete_version));
+    }
+    Ok(())
+}
+
+async fn scan(
+    host: &mut Host,
+    built: &Built,
+    simulated: u32,
+    progress: &Progress,
+) -> Result<Vec<Client>, Error> {
+    let step = progress.step("Clients and their first scan");
+    let desk = built.operator.at(PRIMARY);
+    let mut clients = Vec::new();
+    for number in 0..=simulated {
+        step.tell(format!("client {number} of {simulated} joins"));
+        let near = near(number);
+        let found = host.endpoints.mps.iter().find(|mp| mp.site == near);
+        let point = found.ok_or(Error::Answer { what: "management point" })?.clone();
+        let url = point.url.clone();
+        let request =
+            pb::CreateClientTokenRequest { site: PRIMARY.to_owned(), valid_seconds: 0, url };
+        let answer = ask("let a client join", desk.clone().create_client_token(request)).await?;
+        // The last one is real.
+        let number = (number < simulated).then_some(number);
+        clients.push(Client::start(host, &answer.token, &point, number).await?);
+    }
+    registered(&desk, clients.len()).await?;
+    let request = pb::ScanClientsRequest::default();
+    ask("let clients scan", desk.clone().scan_clients(request)).await?;
+    let version = ask("see", desk.clone().get_sync_status(pb::GetSyncStatusRequest {})).await?;
+    for client in &clients {
+        scanned(&built.operator, client, version.complete_version).await?;
+        step.tell(format!("{} has scanned", client.id));
+    }
+    step.done(format!("{} clients, one of them real, have been scanned", clients.len()));
+    Ok(clients)
+}
+
+async fn registered(desk: &Desk, clients: usize) -> Result<(), Error> {
+    until("every client's registration", STEP_MAX, async || {
+        let mut known = 0;
+        let mut rows =
+            ask("list clients", desk.clone().list_clients(pb::ListClientsRequest::default()))
+                .await?;
+        while let Some(page) = next("list clients", &mut rows).await? {
+            known += page.rows.len();
+        }
+        match known == clients {
+            true => Ok(Look::There(())),
+            false => Ok(Look::NotYet(format!("{known} of {clients} are known"))),
+        }
+    })
+    .await
+}
+
+/// Waits until the top-level site knows what a client found.
+async fn scanned(operator: &Operator, client: &Client, version: u64) -> Result<(), Error> {
+    until("a client's scan", STEP_MAX, async || {
+        let request = pb::GetClientComplianceRequest { id: client.id.clone() };
+        // It may not have heard of the client.
+        let answer = operator.at(TOP).get_client_compliance(request).await;
+        let row = answer.map(|answer| answer.into_inner().row.unwrap_or_default());
+        match row {
+            Ok(row) if row.covered >= version => Ok(Look::There(())),
+            Ok(row) => {
+                Ok(Look::NotYet(format!("{} covers {}: {}", row.name, row.covered, row.reason)))
+            }
+            Err(status) => Ok(Look::NotYet(transport::explain(&status))),
+        }
+    })
+    .await
+}
+
+/// A package with the files of a group, at every distribution point.
+async fn provide(desk: &Desk, group: &str, step: &Step) -> Result<String, Error> {
+    let request = pb::CreatePackageRequest { name: "Sample files".to_owned() };
+    let made = ask("make a package", desk.clone().create_package(request)).await?;
+    let code = made.row.unwrap_or_default().code;
+    let group = group.to_owned();
+    let request = pb::DownloadPackageRequest { code: code.clone(), group, updates: Vec::new() };
+    let wanted = ask("download", desk.clone().download_package(request)).await?.wanted;
+    until("the download", STEP_MAX, async || {
+        let request = pb::GetPackageRequest { code: code.clone() };
+        let answer = ask("see the package", desk.clone().get_package(request)).await?;
+        let row = answer.row.unwrap_or_default();
+        step.tell(format!("{} of {wanted} files are downloaded", wanted - row.missing.min(wanted)));
+        let reasons = answer.missing_files.into_iter().map(|file| file.reason);
+        match row.missing == 0 && row.version > 1 {
+            true => Ok(Look::There(())),
+            false => Ok(Look::NotYet(reasons.collect::<Vec<_>>().join("; "))),
+        }
+    })
+    .await?;
+    let request = pb::DistributePackageRequest { code: code.clone(), points: Vec::new() };
+    ask("distribute", desk.clone().distribute_package(request)).await?;
+    until("the package at every distribution point", STEP_MAX, async || {
+        let request = pb::GetContentStatusRequest { package: code.clone() };
+        let rows = ask("see content", desk.clone().get_content_status(request)).await?.rows;
+        let point = |row: &pb::ContentStatus| format!("{} {} {}", row.dp, row.state, row.reason);
+        let seen = rows.iter().map(point).collect::<Vec<_>>().join(", ");
+        step.tell(seen.clone());
+        match !rows.is_empty() && rows.iter().all(|row| row.verified) {
+            true => Ok(Look::There(())),
+            false => Ok(Look::NotYet(seen)),
+        }
+    })
+    .await?;
+    Ok(code)
+}

@@ -1,0 +1,180 @@
+//! A child site's way to its parent: fetches what the distribution points at and below it shall
+//! hold, and passes on what they say.
+//!
+//! A file that the parent has not got yet is asked for again when the parent says that something
+//! arrived there.
+
+use std::collections::BTreeSet;
+
+use content_library::{Begun, ContentLibrary, Expected, plan_transfers};
+use model::{ContentFile, DistributionState, ErrorClass, Invalid, Sha256, error_chain};
+use rpc::pb::content as pb;
+use rpc::pb::content::content_service_client::ContentServiceClient;
+use site_db::SiteDb;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Channel;
+use transport::{Backoff, Connection};
+
+use crate::Error;
+use crate::limits::{REPORTS_MAX, RETRY_MAX, RETRY_MIN, ROUND};
+
+#[derive(Debug)]
+pub(crate) struct Fetcher {
+    db: SiteDb,
+    library: ContentLibrary,
+    parent: Connection,
+    backoff: Backoff,
+}
+
+impl Fetcher {
+    pub(crate) fn new(
+        db: SiteDb,
+        library: ContentLibrary,
+        parent: Connection,
+    ) -> Result<Fetcher, Error> {
+        let backoff = Backoff::new(RETRY_MIN, RETRY_MAX, 50)?;
+        Ok(Fetcher { db, library, parent, backoff })
+    }
+
+    pub(crate) async fn run(self, shutdown: &CancellationToken) -> Result<(), Error> {
+        let work = async { tokio::join!(self.follow_always(), self.forward_always()) };
+        shutdown.run_until_cancelled(work).await;
+        Ok(())
+    }
+
+    fn client(&self) -> ContentServiceClient<Channel> {
+        let client = ContentServiceClient::new(self.parent.channel());
+        client.max_decoding_message_size(rpc::limits::MESSAGE_BYTES_MAX)
+    }
+
+    async fn follow_always(&self) {
+        let mut backoff = self.backoff.clone();
+        loop {
+            if let Err(error) = self.follow(&mut backoff).await {
+                tracing::info!(error = %error_chain(&error), "content was not fetched");
+            }
+            tokio::time::sleep(backoff.wait(self.db.ambient())).await;
+        }
+    }
+
+    /// Fetches until the connection ends. A new state takes the place of the one under way.
+    async fn follow(&self, backoff: &mut Backoff) -> Result<(), Error> {
+        let mut states =
+            self.client().watch_manifests(pb::WatchManifestsRequest {}).await?.into_inner();
+        let mut wanted = Vec::new();
+        loop {
+            let fetch = async {
+                match wanted.is_empty() {
+                    true => std::future::pending().await,
+                    false => self.fetch_missing(&wanted).await,
+                }
+            };
+            tokio::select! {
+                biased;
+                state = states.message() => {
+                    let Some(state) = state? else { return Ok(()) };
+                    backoff.reset();
+                    wanted = decode_files(state)?;
+                }
+                fetched = fetch => {
+                    fetched?;
+                    wanted.clear();
+                }
+            }
+        }
+    }
+
+    /// Rounds of transfers until nothing that the parent has is missing.
+    async fn fetch_missing(&self, wanted: &[ContentFile]) -> Result<(), Error> {
+        let all: BTreeSet<Sha256> = wanted.iter().map(|file| file.sha256).collect();
+        let missing = self.library.missing(all.clone()).await?;
+        let mut settled: BTreeSet<Sha256> = all.difference(&missing).copied().collect();
+        loop {
+            let plan = plan_transfers(wanted, &settled, ROUND);
+            if plan.fetch.is_empty() {
+                return Ok(());
+            }
+            for file in plan.fetch {
+                settled.insert(file.sha256);
+                match self.fetch(&file).await {
+                    // Not there yet: the parent says when something arrived.
+                    Err(error) if error.class() == ErrorClass::NotFound => {}
+                    fetched => fetched?,
+                }
+            }
+            self.db.write(|w| w.note_arrival()).await?;
+        }
+    }
+
+    async fn fetch(&self, file: &ContentFile) -> Result<(), Error> {
+        let ContentFile { sha256, size, name } = file.clone();
+        let wanted = Expected { name, size: Some(size), sha256: Some(sha256), sha1: None };
+        let Begun::Receiving(mut receipt) = self.library.begin(wanted).await? else {
+            return Ok(());
+        };
+        let sha256 = sha256.0.to_vec().into();
+        let request = pb::FetchFileRequest { sha256, offset: receipt.offset() };
+        let mut pieces = self.client().fetch_file(request).await?.into_inner();
+        while let Some(pb::FetchFileResponse { data }) = pieces.message().await? {
+            receipt.write(receipt.offset(), data).await?;
+        }
+        let record = receipt.finish().await?;
+        tracing::info!(content.sha256 = %record.sha256, size = record.size, "a file arrived");
+        Ok(())
+    }
+
+    async fn forward_always(&self) {
+        let (mut backoff, mut changes) = (self.backoff.clone(), self.db.watch(&[]));
+        loop {
+            match self.forward().await {
+                Ok(0) => {
+                    backoff.reset();
+                    changes.changed().await;
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::info!(error = %error_chain(&error), "reports wait for the parent");
+                    tokio::time::sleep(backoff.wait(self.db.ambient())).await;
+                }
+            }
+        }
+    }
+
+    /// Passes on one batch of what distribution points said; says how many.
+    async fn forward(&self) -> Result<usize, Error> {
+        let states = self.db.read(|r| r.unforwarded_states(REPORTS_MAX)).await?;
+        if states.is_empty() {
+            return Ok(0);
+        }
+        let distributions = states.iter().map(encode_distribution).collect();
+        let report = pb::ReportDistributionRequest { distributions };
+        self.client().report_distribution(report).await?;
+        let count = states.len();
+        self.db.write(move |w| w.mark_forwarded(&states)).await?;
+        Ok(count)
+    }
+}
+
+fn decode_files(state: pb::WatchManifestsResponse) -> Result<Vec<ContentFile>, Invalid> {
+    let files = state.manifests.into_iter().flat_map(|manifest| manifest.files);
+    let decode = |pb::File { sha256, size, name }| {
+        Ok(ContentFile { sha256: Sha256::from_slice(&sha256)?, size, name })
+    };
+    files.map(decode).collect()
+}
+
+fn encode_distribution(state: &DistributionState) -> pb::Distribution {
+    let DistributionState { package, version, point, site, state, files, bytes, reason, at } =
+        state.clone();
+    pb::Distribution {
+        package: package.to_string(),
+        version,
+        point: point.as_bytes().to_vec().into(),
+        site: site.to_string(),
+        state: state.as_str().to_owned(),
+        files,
+        bytes,
+        reason,
+        at_ms: at.0,
+    }
+}

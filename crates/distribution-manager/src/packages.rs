@@ -1,0 +1,145 @@
+//! The reconciler of packages: from what they want to what they hold.
+//!
+//! One pass looks for wanted files in the content library, makes the next version of every package
+//! that has all it wants (PKG-07, PKG-08), and says in the library what is needed at this site.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use content_library::{ContentLibrary, Expected, Holder};
+use model::{Group, ItemFile, ObjectCode, Severity, StatusMessage, error_chain};
+use site_db::{ContentDemand, Found, SiteDb, Writer};
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use crate::Error;
+use crate::limits::{COLLECT_EVERY, LEASE_MS};
+
+const COMPONENT: &str = "SMS_DISTRIBUTION_MANAGER";
+
+/// A package has a new content version: its code, the version and the number of files.
+const PACKAGE_VERSION: u32 = 60_110;
+
+pub(crate) fn expected(file: &ItemFile) -> Expected {
+    let ItemFile { name, size, sha1, sha256 } = file.clone();
+    Expected { name, size: Some(size), sha256, sha1: Some(sha1) }
+}
+
+#[derive(Debug)]
+pub(crate) struct Packages {
+    db: SiteDb,
+    library: ContentLibrary,
+    /// The versions whose files the library was told to keep.
+    held: BTreeMap<ObjectCode, u32>,
+}
+
+impl Packages {
+    pub(crate) fn new(db: SiteDb, library: ContentLibrary) -> Packages {
+        Packages { db, library, held: BTreeMap::new() }
+    }
+
+    pub(crate) async fn run(mut self, shutdown: &CancellationToken) {
+        let mut local = self.db.watch(&[]);
+        let mut manifests = self.db.watch(&[Group::Topology]);
+        let mut collect = interval(COLLECT_EVERY);
+        collect.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            if let Err(error) = self.step().await {
+                tracing::warn!(error = %error_chain(&error), "packages were not reconciled");
+            }
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return,
+                () = local.changed() => {}
+                () = manifests.changed() => {}
+                _ = collect.tick() => self.collect().await,
+            }
+        }
+    }
+
+    async fn collect(&self) {
+        match self.library.collect_garbage(LEASE_MS).await {
+            Ok(collected) if collected.files == 0 => {}
+            Ok(collected) => tracing::info!(?collected, "content without a package was deleted"),
+            Err(error) => {
+                tracing::warn!(error = %error_chain(&error), "content was not collected");
+            }
+        }
+    }
+
+    /// One pass; says which packages have a new version.
+    pub(crate) async fn step(&mut self) -> Result<Vec<ObjectCode>, Error> {
+        let mut wanted: BTreeMap<ObjectCode, Vec<Found>> = BTreeMap::new();
+        for demand in self.db.read(|r| r.demands()).await? {
+            let found = self.look(&demand).await?;
+            wanted.entry(demand.package).or_default().push(found);
+        }
+        let is_stored = |found: &Found| matches!(found, Found::Stored { .. });
+        wanted.retain(|_, files| files.iter().all(is_stored));
+        let complete: Vec<ObjectCode> = wanted.into_keys().collect();
+        for code in complete.clone() {
+            self.db.write(move |w| finish(w, &code)).await?;
+        }
+        self.hold().await?;
+        Ok(complete)
+    }
+
+    async fn look(&self, demand: &ContentDemand) -> Result<Found, Error> {
+        if demand.found != Found::Unknown {
+            return Ok(demand.found);
+        }
+        let record = self.library.find(&expected(&demand.file)).await?;
+        let found = record.map_or(Found::Missing, |record| Found::Stored {
+            sha256: record.sha256,
+            is_weak: record.is_weak,
+        });
+        let file = demand.file.clone();
+        self.db.write(move |w| w.note_found(&file, found)).await?;
+        Ok(found)
+    }
+
+    /// The library keeps the files of packages made here and of those meant for below.
+    async fn hold(&mut self) -> Result<(), Error> {
+        let site = self.db.identity().code();
+        let manifests = self
+            .db
+            .read(move |r| {
+                let below = r.points_below(site)?;
+                let all = r.list::<model::ContentManifest>()?.into_iter();
+                let needed = all.filter(|(owner, manifest)| {
+                    let targets: BTreeSet<_> = manifest.targets.iter().copied().collect();
+                    owner.code == site || !targets.is_disjoint(&below)
+                });
+                Ok::<_, Error>(needed.map(|(_, manifest)| manifest).collect::<Vec<_>>())
+            })
+            .await?;
+        for manifest in manifests {
+            let (code, version) = (manifest.package, manifest.version);
+            let before = self.held.get(&code).copied().unwrap_or(0);
+            if before >= version {
+                continue;
+            }
+            let files = manifest.files.iter().map(|file| file.sha256).collect();
+            let holder = |version| Holder::Package { code: code.clone(), version };
+            self.library.set_references(&holder(version), files).await?;
+            for old in before.max(1)..version {
+                self.library.set_references(&holder(old), Vec::new()).await?;
+            }
+            self.held.insert(code, version);
+        }
+        Ok(())
+    }
+}
+
+fn finish(w: &Writer<'_>, code: &ObjectCode) -> Result<(), site_db::Error> {
+    let package = w.finish_download(code)?;
+    let (version, files) = (package.version.to_string(), package.files.len().to_string());
+    w.append_status(&StatusMessage {
+        id: PACKAGE_VERSION,
+        severity: Severity::Information,
+        component: COMPONENT.to_owned(),
+        site: package.site,
+        machine: package.site.to_string(),
+        at: w.now(),
+        strings: vec![code.to_string(), version, files],
+    })
+}

@@ -1,0 +1,152 @@
+//! A secondary site's relay between a management point and a primary that does what the test says.
+
+use std::path::Path;
+
+use ambient::Ambient;
+use model::{
+    HierarchyId, Owner, PeerIdentity, PeerKind, PolicyHead, SiteCode, SiteKind, Timestamp,
+};
+use site_db::{Executor, Identity};
+use sqlite_engine::spool::Limits;
+use testkit::management::FakeSite;
+use testkit::pki::Pki;
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+use super::*;
+
+fn code(text: &str) -> SiteCode {
+    SiteCode::new(text).expect("a good code")
+}
+
+fn client(number: u8) -> ClientId {
+    ClientId::from_slice(&[number; 16]).expect("sixteen bytes")
+}
+
+struct World {
+    primary: FakeSite,
+    relay: ManagementRelay,
+    service: RelayService,
+    shutdown: CancellationToken,
+    _tasks: JoinSet<()>,
+}
+
+fn world() -> World {
+    let ambient = Ambient::seeded(1, 1_000_000_000_000);
+    let pki = Pki::new(&ambient);
+    let hierarchy = pki.anchor().hierarchy();
+    let owner = Owner { code: code("SE1"), uuid: Uuid::from_u128(1) };
+    let (kind, parent) = (SiteKind::Secondary, Some(code("PR1")));
+    let identity = Identity { hierarchy, owner, kind, parent };
+    let trusted = (pki.site(owner.code).signer, pki.anchor().clone());
+    let (memory, inline) = (Path::new(":memory:"), Executor::Inline);
+    let db = SiteDb::open(memory, inline, identity, trusted, ambient).expect("a site");
+    let (primary, limits) =
+        (pki.site(code("PR1")).statement, Limits { entries_max: 99, bytes_max: 9_999 });
+    let stated = Owner { code: code("PR1"), uuid: Uuid::from_u128(2) };
+    db.write_blocking(move |w| w.note_statement(&stated, &primary)).expect("written");
+    let spool = Spool::open(memory, inline, limits).expect("a spool");
+    let (kind, id) = (PeerKind::Site, "SE1".to_owned());
+    let primary = FakeSite::start(PeerIdentity { hierarchy, site: owner.code, kind, id });
+    primary.script().parts = vec![b"a part".to_vec()];
+    let relay = ManagementRelay::new(db, spool, &primary.connection());
+    let shutdown = CancellationToken::new();
+    let service = RelayService { relay: Arc::clone(&relay.0), shutdown: shutdown.clone() };
+    let (mut tasks, running, stop) = (JoinSet::new(), relay.clone(), shutdown.clone());
+    tasks.spawn(async move { running.run(stop).await.expect("it ends in order") });
+    World { primary, relay, service, shutdown, _tasks: tasks }
+}
+
+impl World {
+    async fn submit(&self, serial: u64) -> pb::Outcome {
+        let report = rpc::pb::client::StateReport {
+            client: client(1).as_bytes().to_vec(),
+            serial_from: serial,
+            serial_to: serial,
+            digest_after: vec![0; 32],
+            ..Default::default()
+        };
+        let reports = vec![forward::encode_report(&report)];
+        let answer = self.service.submit_states(Request::new(pb::SubmitStatesRequest { reports }));
+        let outcomes = answer.await.expect("safe in the spool").into_inner().outcomes;
+        outcomes[0].try_into().expect("an outcome")
+    }
+
+    async fn head(&self, incarnation: u64) -> Option<pb::SignedHead> {
+        let client = client(1).as_bytes().to_vec();
+        let request = pb::GetPolicyRequest { client, incarnation, have_version: 0 };
+        let answer = self.service.get_policy(Request::new(request)).await;
+        answer.expect("an answer").into_inner().head
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_in_the_spool_reaches_the_primary_in_order() {
+    let world = world();
+    world.primary.script().is_away = true;
+    let request =
+        pb::RegisterClientRequest { incarnation: 4, home: "PR1".to_owned(), client: Vec::new() };
+    world.service.register_client(Request::new(request)).await.expect("safe in the spool");
+    for serial in 1..=2 {
+        assert_eq!(world.submit(serial).await, pb::Outcome::Unspecified);
+    }
+    world.primary.script().is_away = false;
+    let seen = world.primary.seen("report 2").await;
+    assert_eq!(seen, ["registration 4 of PR1", "report 1", "report 2"]);
+    world.primary.script().outcome = pb::Outcome::SendFull;
+    world.submit(9).await;
+    world.primary.seen("report 9").await;
+    assert_eq!(world.submit(10).await, pb::Outcome::SendFull);
+}
+
+#[tokio::test(start_paused = true)]
+async fn policy_that_passed_through_is_handed_out_alone() {
+    let world = world();
+    let name = Sha256(sha2::Sha256::digest(b"a part").into());
+    world.primary.script().head = Some(PolicyHead {
+        hierarchy: HierarchyId(Uuid::from_u128(7)),
+        site: code("PR1"),
+        client: client(1),
+        incarnation: 1,
+        version: 3,
+        signed_at: Timestamp(0),
+        expires: Timestamp(1),
+        parts: vec![name],
+    });
+    let parts = async || {
+        let digests = vec![vec![0; 32], name.0.to_vec()];
+        let answer = world.service.get_parts(Request::new(pb::GetPartsRequest { digests })).await;
+        answer.expect("an answer").into_inner().parts
+    };
+    let passed = world.head(1).await.expect("a head");
+    assert_eq!(parts().await, [b"a part"]);
+    world.primary.script().is_away = true;
+    let kept = world.head(1).await.expect("a head");
+    assert_eq!((&kept.head, &kept.signature), (&passed.head, &passed.signature));
+    let stated = world.relay.0.db.read_blocking(|r| r.key_statement(code("PR1")));
+    assert_eq!(Some(kept.key_statement), stated.expect("read"));
+    assert_eq!(world.head(2).await, None);
+    assert_eq!(parts().await, [b"a part"]);
+    let (client, sha256) = (Vec::new(), vec![name.0.to_vec()]);
+    let locations =
+        world.service.get_locations(Request::new(pb::GetLocationsRequest { client, sha256 }));
+    assert_eq!(locations.await.expect("an answer").into_inner().files, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn wake_ups_are_passed_on_until_the_end() {
+    let world = world();
+    let stream = world.service.watch_wake_ups(Request::new(pb::WatchWakeUpsRequest {})).await;
+    let mut stream = stream.expect("an answer").into_inner();
+    world.primary.seen("listener").await;
+    let scan = pb::WatchWakeUpsResponse {
+        clients: vec![client(1).as_bytes().to_vec()],
+        wake_up: pb::WakeUp::Scan.into(),
+    };
+    world.primary.wake_ups.send(scan.clone()).expect("the relay listens");
+    let mut next = async || stream.next().await.map(|wake_up| wake_up.expect("no refusal"));
+    assert_eq!(next().await, Some(everybody()));
+    assert_eq!(next().await, Some(scan));
+    world.shutdown.cancel();
+    assert_eq!(next().await, None);
+}

@@ -1,0 +1,135 @@
+//! Computers that exist only as facts, each one different.
+//!
+//! Owns what is known of the n-th computer and what installing an update changes about it: the
+//! least that makes its own rule true.
+
+use std::collections::BTreeMap;
+
+use update_metadata::{
+    Architecture, Document, LinuxFacts, RegistryValue, Rule, System, WindowsFacts,
+};
+pub use update_metadata::{Facts, FileFact};
+
+use crate::sample::{PACKAGES, PARTS, SETTINGS, SETTINGS_KEY, package, part};
+
+/// A Linux computer among so many Windows ones.
+const LINUX_EVERY: u32 = 3;
+
+/// A computer that is not there.
+#[derive(Clone, Debug)]
+pub struct Computer {
+    facts: Facts,
+}
+
+impl Computer {
+    /// The `number`-th computer: which sample parts it has, and how old they are, depends on it.
+    #[must_use]
+    pub fn new(number: u32) -> Computer {
+        let is_linux = number % LINUX_EVERY == LINUX_EVERY - 1;
+        let facts = if is_linux { linux(number) } else { windows(number) };
+        Computer { facts }
+    }
+
+    /// Everything that is known.
+    #[must_use]
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// Pretends an installation.
+    pub fn install(&mut self, document: &Document) {
+        if let Some(rule) = &document.rules.is_installed {
+            make_true(rule, &mut self.facts);
+        }
+    }
+
+    /// Notes that somebody looked for a file, which is not there if it is not known.
+    #[must_use]
+    pub fn file(&self, path: &str) -> Option<FileFact> {
+        self.facts.files.get(path).cloned().flatten()
+    }
+}
+
+/// Absent, old or current, by computer and part.
+fn age(number: u32, part: u32) -> u32 {
+    (number * 7 + part * 5 + part / 3) % 4
+}
+
+fn linux(number: u32) -> Facts {
+    let package = |which| {
+        let (name, version) = package(which);
+        match age(number, which) {
+            0 => None,
+            1 | 2 => Some((name, "0.9-1".to_owned())),
+            _ => Some((name, version)),
+        }
+    };
+    let system = LinuxFacts {
+        id: "debian".to_owned(),
+        version_id: Some("12".to_owned()),
+        packages: Some((0..PACKAGES).filter_map(package).collect()),
+    };
+    Facts {
+        architecture: Some(Architecture::Amd64),
+        files: BTreeMap::new(),
+        system: System::Linux(system),
+    }
+}
+
+fn windows(number: u32) -> Facts {
+    let file = |which| {
+        let (path, current) = part(which);
+        let version = match age(number, which) {
+            0 => None,
+            1 | 2 => Some("1.0.0.0".to_owned()),
+            _ => Some(current),
+        };
+        let version = version.map(|version| version.parse().expect("a version of our own"));
+        let fact = version.map(|v| FileFact { size: 1_000, sha256: None, version: Some(v) });
+        (path.to_lowercase(), fact)
+    };
+    let levels = (0..=SETTINGS)
+        .map(|which| (format!("level{which}"), RegistryValue::Dword(age(number, which).min(2))));
+    let system = WindowsFacts {
+        major: 10,
+        build: 19_045 + 6_855 * (number % 2),
+        product_type: 1,
+        registry: [(SETTINGS_KEY.to_lowercase(), levels.collect())].into(),
+        ..WindowsFacts::default()
+    };
+    Facts {
+        architecture: Some(Architecture::Amd64),
+        files: (0..PARTS).map(file).collect(),
+        system: System::Windows(Box::new(system)),
+    }
+}
+
+/// What a rule asks for and cannot be had is left as it is; the scan afterwards tells.
+fn make_true(rule: &Rule, facts: &mut Facts) {
+    let test = match rule {
+        Rule::True | Rule::False | Rule::Not(_) => return,
+        Rule::And(rules) => return rules.iter().for_each(|rule| make_true(rule, facts)),
+        Rule::Or(rules) => return rules.iter().take(1).for_each(|rule| make_true(rule, facts)),
+        Rule::Test(test) => &test.tag,
+    };
+    let text = |name| test.attribute(name).unwrap_or_default();
+    match (&*test.local, &mut facts.system) {
+        ("FileExists", System::Linux(_)) => {
+            let fact = FileFact { sha256: text("Sha256").parse().ok(), ..FileFact::default() };
+            facts.files.insert(text("Path").to_owned(), Some(fact));
+        }
+        ("PackageInstalled", System::Linux(LinuxFacts { packages: Some(packages), .. })) => {
+            packages.insert(text("Name").to_owned(), text("Version").to_owned());
+        }
+        ("FileVersion", System::Windows(_)) => {
+            let fact = FileFact { version: text("Version").parse().ok(), ..FileFact::default() };
+            facts.files.insert(text("Path").to_lowercase(), Some(fact));
+        }
+        ("RegDword", System::Windows(windows)) => {
+            let values = windows.registry.entry(text("Subkey").to_lowercase()).or_default();
+            let data = text("Data").parse().unwrap_or_default();
+            values.insert(text("Value").to_lowercase(), RegistryValue::Dword(data));
+        }
+        _ => {}
+    }
+}

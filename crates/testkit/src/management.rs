@@ -1,0 +1,187 @@
+//! A site server's management service that does what a test says, over a memory link.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use model::{ErrorClass, PeerIdentity, PolicyHead};
+use rpc::pb::management as pb;
+use rpc::pb::management::management_service_server::{ManagementService, ManagementServiceServer};
+use tokio::sync::{broadcast, watch};
+use tokio::task::JoinSet;
+use tokio_stream::wrappers::BroadcastStream;
+use tokio_stream::{Stream, StreamExt as _};
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+use tonic::{Request, Response, Status};
+use transport::{Connection, Limits, MemoryConnect, Security, Server, memory};
+
+/// A running fake; it ends with this value.
+#[derive(Debug)]
+pub struct FakeSite {
+    script: Arc<Mutex<Script>>,
+    /// Registrations, reports and listeners in words, as they came.
+    pub seen: watch::Sender<Vec<String>>,
+    pub wake_ups: broadcast::Sender<pb::WatchWakeUpsResponse>,
+    connect: MemoryConnect,
+    _tasks: JoinSet<()>,
+}
+
+/// What the fake does.
+#[derive(Debug)]
+pub struct Script {
+    /// It answers nothing.
+    pub is_away: bool,
+    /// The incarnation whose registration it refuses.
+    pub refused: u64,
+    pub outcome: pb::Outcome,
+    pub head: Option<PolicyHead>,
+    pub parts: Vec<Vec<u8>>,
+}
+
+#[derive(Clone)]
+struct Service {
+    script: Arc<Mutex<Script>>,
+    seen: watch::Sender<Vec<String>>,
+    wake_ups: broadcast::Sender<pb::WatchWakeUpsResponse>,
+}
+
+impl FakeSite {
+    /// Starts; `caller` is who its one caller is.
+    #[must_use]
+    pub fn start(caller: PeerIdentity) -> FakeSite {
+        let script = Script {
+            is_away: false,
+            refused: 0,
+            outcome: pb::Outcome::Applied,
+            head: None,
+            parts: Vec::new(),
+        };
+        let service = Service {
+            script: Arc::new(Mutex::new(script)),
+            seen: watch::Sender::default(),
+            wake_ups: broadcast::Sender::new(16),
+        };
+        let Service { script, seen, wake_ups } = service.clone();
+        let router = Routes::new(ManagementServiceServer::new(service)).into_axum_router();
+        let (limits, revoked) = (Limits::default(), Arc::new(|_: &PeerIdentity| false));
+        let server = Server { router, credentials: None, limits, revoked };
+        let (listener, connect) = memory(caller);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            let ended = server.run(Box::new(listener), CancellationToken::new()).await;
+            ended.expect("memory links do not fail");
+        });
+        FakeSite { script, seen, wake_ups, connect, _tasks: tasks }
+    }
+
+    #[must_use]
+    pub fn connection(&self) -> Connection {
+        let connect = Arc::new(self.connect.clone());
+        Connection::new(connect, "https://site", Security::Plain).expect("an address")
+    }
+
+    pub fn script(&self) -> MutexGuard<'_, Script> {
+        self.script.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until this was seen last; answers everything seen but listeners.
+    pub async fn seen(&self, last: &str) -> Vec<String> {
+        let mut seen = self.seen.subscribe();
+        let there = seen.wait_for(|seen| seen.last().is_some_and(|entry| entry == last)).await;
+        let mut seen = there.expect("the fake is there").clone();
+        seen.retain(|entry| entry != "listener");
+        seen
+    }
+}
+
+impl Service {
+    fn script(&self) -> Result<MutexGuard<'_, Script>, Status> {
+        let script = self.script.lock().unwrap_or_else(PoisonError::into_inner);
+        if script.is_away {
+            return Err(rpc::status::refuse(ErrorClass::Unavailable, "the site is away"));
+        }
+        Ok(script)
+    }
+
+    fn note(&self, what: String) {
+        self.seen.send_modify(|seen| seen.push(what));
+    }
+}
+
+#[tonic::async_trait]
+impl ManagementService for Service {
+    async fn register_client(
+        &self,
+        request: Request<pb::RegisterClientRequest>,
+    ) -> Result<Response<pb::RegisterClientResponse>, Status> {
+        let refused = self.script()?.refused;
+        let pb::RegisterClientRequest { incarnation, home, .. } = request.into_inner();
+        self.note(format!("registration {incarnation} of {home}"));
+        if incarnation == refused {
+            return Err(rpc::status::refuse(ErrorClass::Conflict, "it is another site's"));
+        }
+        Ok(Response::new(pb::RegisterClientResponse {}))
+    }
+
+    async fn get_policy(
+        &self,
+        request: Request<pb::GetPolicyRequest>,
+    ) -> Result<Response<pb::GetPolicyResponse>, Status> {
+        let have = request.into_inner().have_version;
+        let head = self.script()?.head.clone().filter(|head| head.version != have);
+        let head = head.map(|head| pb::SignedHead {
+            head: rpc::convert::encode_head(&head),
+            signature: b"signed".to_vec(),
+            key_statement: b"stated".to_vec(),
+        });
+        Ok(Response::new(pb::GetPolicyResponse { head }))
+    }
+
+    async fn get_parts(
+        &self,
+        _: Request<pb::GetPartsRequest>,
+    ) -> Result<Response<pb::GetPartsResponse>, Status> {
+        let parts = self.script()?.parts.clone();
+        Ok(Response::new(pb::GetPartsResponse { parts }))
+    }
+
+    async fn submit_states(
+        &self,
+        request: Request<pb::SubmitStatesRequest>,
+    ) -> Result<Response<pb::SubmitStatesResponse>, Status> {
+        let outcome = self.script()?.outcome;
+        let take = |report: &Vec<u8>| match rpc::convert::decode_report(report) {
+            Ok(report) => {
+                self.note(format!("report {}", report.serial_to));
+                outcome.into()
+            }
+            Err(_) => pb::Outcome::Rejected.into(),
+        };
+        let outcomes = request.into_inner().reports.iter().map(take).collect();
+        Ok(Response::new(pb::SubmitStatesResponse { outcomes }))
+    }
+
+    type WatchWakeUpsStream =
+        Pin<Box<dyn Stream<Item = Result<pb::WatchWakeUpsResponse, Status>> + Send>>;
+
+    async fn watch_wake_ups(
+        &self,
+        _: Request<pb::WatchWakeUpsRequest>,
+    ) -> Result<Response<Self::WatchWakeUpsStream>, Status> {
+        drop(self.script()?);
+        let stream = BroadcastStream::new(self.wake_ups.subscribe());
+        let stream = stream.map(|wake_up| Ok(wake_up.expect("a test wakes slowly")));
+        self.note("listener".to_owned());
+        Ok(Response::new(Box::pin(stream)))
+    }
+
+    async fn get_locations(
+        &self,
+        request: Request<pb::GetLocationsRequest>,
+    ) -> Result<Response<pb::GetLocationsResponse>, Status> {
+        drop(self.script()?);
+        let file = |sha256| pb::FileLocations { sha256, points: Vec::new() };
+        let files = request.into_inner().sha256.into_iter().map(file).collect();
+        Ok(Response::new(pb::GetLocationsResponse { files }))
+    }
+}
