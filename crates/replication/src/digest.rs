@@ -34,12 +34,11 @@ pub fn object_hash(kind: u32, id: &[u8], seq: u64, body: Option<&[u8]>) -> Strea
 /// The digest after an object came.
 #[must_use]
 pub fn sum_add(digest: StreamDigest, hash: StreamDigest) -> StreamDigest {
-    let mut carry = 0_u16;
-    let mut sum = [0; 32];
-    for i in 0..32 {
-        let byte = u16::from(digest.0[i]) + u16::from(hash.0[i]) + carry;
-        sum[i] = byte.to_le_bytes()[0];
-        carry = byte >> 8;
+    let (mut sum, mut carry) = (digest.0, 0_u16);
+    for (byte, add) in sum.iter_mut().zip(hash.0) {
+        let wide = u16::from(*byte) + u16::from(add) + carry;
+        *byte = wide.to_le_bytes()[0];
+        carry = wide >> 8;
     }
     StreamDigest(sum)
 }
@@ -47,12 +46,11 @@ pub fn sum_add(digest: StreamDigest, hash: StreamDigest) -> StreamDigest {
 /// The digest after an object went.
 #[must_use]
 pub fn sum_subtract(digest: StreamDigest, hash: StreamDigest) -> StreamDigest {
-    let mut borrow = 0_i16;
-    let mut difference = [0; 32];
-    for i in 0..32 {
-        let byte = i16::from(digest.0[i]) - i16::from(hash.0[i]) - borrow;
-        difference[i] = byte.to_le_bytes()[0];
-        borrow = i16::from(byte < 0);
+    let (mut difference, mut borrow) = (digest.0, 0_i16);
+    for (byte, take) in difference.iter_mut().zip(hash.0) {
+        let wide = i16::from(*byte) - i16::from(take) - borrow;
+        *byte = wide.to_le_bytes()[0];
+        borrow = i16::from(wide < 0);
     }
     StreamDigest(difference)
 }

@@ -496,7 +496,7 @@ fn pick(random: u64, of: usize) -> usize {
 /// closure on this thread, so a channel of one is enough.
 fn on_reader(db: &SiteDb, exchange: &mut Exchange) -> Result<Vec<Frame>, Error> {
     let mine = std::mem::replace(exchange, spare());
-    let (sender, receiver) = std::sync::mpsc::channel();
+    let (sender, receiver) = std::sync::mpsc::sync_channel(1);
     let frames = db.read_blocking(move |r| {
         let mut mine = mine;
         let frames = mine.start(r);
@@ -515,7 +515,7 @@ fn on_writer(
     crash: bool,
 ) -> Result<Vec<Frame>, site_link::Error> {
     let mine = std::mem::replace(exchange, spare());
-    let (sender, receiver) = std::sync::mpsc::channel();
+    let (sender, receiver) = std::sync::mpsc::sync_channel(1);
     let frames = db.write_blocking(move |w| {
         let mut mine = mine;
         let frames = match frame {
