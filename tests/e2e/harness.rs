@@ -82,7 +82,8 @@ impl Hierarchy {
     /// Starts a server and waits until it listens.
     pub(crate) fn start(&self, program: &str, config: &Path) -> Process {
         let mut process = self.spawn(program, config, &[]);
-        process.wait_for("listens");
+        // An agent listens to nobody.
+        process.wait_for(if program == "tierline-agent" { "started" } else { "listens" });
         process
     }
 
@@ -170,6 +171,16 @@ impl Hierarchy {
         let se1 = self.start("tierline-secondary", &config);
         self.wait_in_sync(7540);
         [cas, pr1, se1]
+    }
+
+    /// Looks again and again until it is so; each look is a command that takes its time.
+    pub(crate) fn wait_until(&self, what: &str, mut look: impl FnMut() -> bool) {
+        let clock = ambient::Ambient::system();
+        let until = clock.now_ms() + i64::try_from(PATIENCE.as_millis()).expect("a minute");
+        while !look() {
+            assert!(clock.now_ms() < until, "waited in vain: {what}");
+            std::thread::yield_now();
+        }
     }
 
     /// Waits until every link of a site is active and nothing is behind.

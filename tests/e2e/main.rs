@@ -2,4 +2,5 @@
 
 mod harness;
 mod joining;
+mod main_job;
 mod recovery;

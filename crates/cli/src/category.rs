@@ -17,14 +17,14 @@ pub(crate) enum Verb {
         kind: String,
     },
     /// Synchronizes updates of these products and classifications; at the top-level site
-    #[command(after_help = "Example:\n  tierline category subscribe \"Windows 11\" \"Updates\"")]
+    #[command(after_help = "Example:\n  tierline category subscribe Office Updates")]
     Subscribe {
         /// Ids or titles
         #[arg(required = true)]
         categories: Vec<String>,
     },
     /// Does not ask for updates of these any more; what is here stays
-    #[command(after_help = "Example:\n  tierline category unsubscribe \"Windows 11\"")]
+    #[command(after_help = "Example:\n  tierline category unsubscribe Office")]
     Unsubscribe {
         /// Ids or titles
         #[arg(required = true)]

@@ -17,7 +17,7 @@ use crate::waiting::{Look, wait};
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Deploys an update group to a collection
-    #[command(after_help = "Example:\n  tierline deployment create \"May 2026\" \
+    #[command(after_help = "Example:\n  tierline deployment create May-2026 \
         --group CAS00001 --collection CAS00002 --deadline 7d")]
     Create {
         name: String,

@@ -9,7 +9,7 @@ use crate::desk::Desk;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Makes a group of updates
-    #[command(after_help = "Example:\n  tierline group create \"May 2026\" \
+    #[command(after_help = "Example:\n  tierline group create May-2026 \
         --update 5c6e1d3a-0000-4000-8000-000000000001")]
     Create {
         name: String,

@@ -13,7 +13,7 @@ use crate::waiting::{Look, wait};
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Makes a package of the server's site
-    #[command(after_help = "Example:\n  tierline package create \"Patches of May\"")]
+    #[command(after_help = "Example:\n  tierline package create May")]
     Create { name: String },
     /// The packages the server knows
     #[command(after_help = "Example:\n  tierline package list")]

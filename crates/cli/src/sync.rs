@@ -17,7 +17,7 @@ use crate::waiting::{Look, wait};
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Starts a synchronization; at the top-level site
-    #[command(after_help = "Example:\n  tierline sync run --wait --timeout 10m")]
+    #[command(after_help = "Example:\n  tierline sync run --full")]
     Run {
         /// Everything anew rather than what changed
         #[arg(long)]

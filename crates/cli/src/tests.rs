@@ -182,7 +182,9 @@ fn every_command_has_an_example_that_works() {
         let mut lines = Vec::new();
         examples(&Arguments::command(), "tierline", &mut lines);
         assert!(lines.len() > 15, "{lines:?}");
-        for line in lines.iter().filter(|line| !line.contains("login") && !line.contains('>')) {
+        // These need a file, or a shell.
+        let more = ["login", "catalog import", ">"];
+        for line in lines.iter().filter(|line| !more.iter().any(|word| line.contains(word))) {
             let outcome = fake.run(home.path(), &line.replace('"', "")).await;
             outcome.unwrap_or_else(|failure| panic!("{line}: {failure}"));
         }

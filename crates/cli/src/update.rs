@@ -10,7 +10,7 @@ use crate::desk::Desk;
 pub(crate) enum Verb {
     /// The updates of the catalog
     #[command(after_help = "Example:\n  \
-        tierline update list --product \"Windows 11\" --superseded=false -o csv")]
+        tierline update list --product Office --superseded=false -o csv")]
     List(Filter),
     /// One update with its files and relations
     #[command(after_help = "Example:\n  \

@@ -69,8 +69,8 @@ fn is_ours(w: &Writer<'_>, client: ClientId) -> Result<bool, Error> {
 fn take_report(w: &Writer<'_>, report: &StateReport) -> Result<ReportOutcome, Error> {
     let held = match w.holding(report.client) {
         Err(error @ site_db::Error::DecodeStored { .. }) => {
-            let error = model::error_chain(&error);
-            tracing::warn!(client.id = %report.client, error, "a state vector is lost; the client sends everything");
+            let (client, error) = (report.client, model::error_chain(&error));
+            tracing::warn!(client.id = %client, error, "a state vector cannot be read");
             None
         }
         held => held?,

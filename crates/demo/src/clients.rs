@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use agent::{Agent, Job, LinuxMachine, Machine, Wanted};
 use model::{ClientKind, PeerKind, RoleKind, ServerRef, Sha256, SiteCode};
-use sha2::Digest as _;
 use testkit::facts::{Computer, Facts, FileFact};
 use transport::{BoxFuture, TcpConnect};
 
@@ -76,7 +75,7 @@ impl Client {
             management_point: ServerRef {
                 kind: RoleKind::ManagementPoint,
                 site: SiteCode::new(&point.site).map_err(Error::start(&name))?,
-                url: point.url.clone(),
+                url: point.https.clone(),
                 http_url: String::new(),
             },
             scan_spread: SCAN_SPREAD,
@@ -90,7 +89,7 @@ impl Client {
         };
         let agent = Agent::new(config, deps).await.map_err(Error::start(&name))?;
         let view = agent.view();
-        host.spawn(&name, agent.run(host.shutdown()));
+        host.spawn(&name, agent.run(host.shutdown.clone()));
         Ok(Client { id: member.identity.id, kind, view, machine })
     }
 
@@ -111,13 +110,12 @@ impl Watched {
 
     async fn run(&self, job: &Job<'_>) -> io::Result<i32> {
         for (file, reader) in &job.files {
-            let (mut hasher, mut offset) = (sha2::Sha256::new(), 0);
-            while offset < reader.size() {
-                let bytes = reader.read(offset..reader.size()).await.map_err(io::Error::other)?;
-                hasher.update(&bytes);
-                offset += bytes.len() as u64;
+            let mut content = Vec::new();
+            while (content.len() as u64) < reader.size() {
+                let rest = content.len() as u64..reader.size();
+                content.extend(reader.read(rest).await.map_err(io::Error::other)?);
             }
-            let found = Sha256(hasher.finalize().into());
+            let found = testkit::sample::sha256(&content);
             let given = Given { name: file.name.clone(), policy: file.sha256, found };
             lock(&self.given).push(given);
         }

@@ -10,16 +10,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ambient::Ambient;
+use axum::Router;
 use daemon::{Health, Joining, Metrics, Pki};
 use model::{PeerIdentity, PeerKind, RoleKind, SiteCode, SiteKind};
-use tokio::task::JoinSet;
+use software_update_point::{PlainHttp, Ports, Site, SoftwareUpdatePoint};
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use transport::{Connection, Credentials, Expect, Listen, Security, TcpConnect, TcpListen};
 use trust::JoinToken;
 
 use crate::Error;
 use crate::plan::SitePlan;
-use crate::report::{Endpoints, RoleEndpoint, SiteEndpoint, SupEndpoint};
+use crate::report::{Endpoints, RoleEndpoint, SiteEndpoint};
 
 const ADDRESS: &str = "127.0.0.1";
 
@@ -33,16 +35,20 @@ const LEASE: Duration = Duration::from_secs(24 * 60 * 60);
 const PORTS_TRIED: u16 = 1_000;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
+type BoxListen = Box<dyn Listen>;
+
+/// Which server, and how it ended.
+type Ended = (String, Result<(), BoxError>);
 
 #[derive(Debug)]
 pub(crate) struct Host {
     pub(crate) ambient: Ambient,
     pub(crate) directory: PathBuf,
     pub(crate) endpoints: Endpoints,
+    pub(crate) shutdown: CancellationToken,
     metrics: Metrics,
     port: Option<u16>,
-    shutdown: CancellationToken,
-    servers: JoinSet<(String, Result<(), BoxError>)>,
+    servers: JoinSet<Ended>,
 }
 
 /// Somebody who has joined a site.
@@ -60,9 +66,9 @@ impl Host {
             ambient: Ambient::system(),
             directory,
             endpoints: Endpoints::default(),
+            shutdown: CancellationToken::new(),
             metrics: Metrics::install().map_err(Error::start("metrics"))?,
             port,
-            shutdown: CancellationToken::new(),
             servers: JoinSet::new(),
         })
     }
@@ -77,11 +83,10 @@ impl Host {
         let (listener, url) = self.listen("https").await?;
         let data = self.place(name)?;
         let pki = Pki::open(&data).map_err(Error::start(name))?;
-        let names = vec![ADDRESS.to_owned()];
         if let Some(token) = token {
-            let (kind, site_kind) = (PeerKind::Site, Some(plan.kind));
-            let joining = Joining { site_kind, ..joining(kind, name, &url, "") };
-            self.join(&pki, name, &token, &joining).await?;
+            let site_kind = Some(plan.kind);
+            let joining = Joining { site_kind, ..joining(PeerKind::Site, name, &url, "") };
+            self.join(&pki, &token, &joining).await?;
         }
         let mut config = site::Config {
             code: SiteCode::new(name).map_err(Error::start(name))?,
@@ -89,7 +94,7 @@ impl Host {
             name: name.to_owned(),
             data,
             url: url.clone(),
-            names,
+            names: vec![ADDRESS.to_owned()],
             is_top: plan.kind == SiteKind::Central,
             policy: Default::default(),
         };
@@ -102,127 +107,115 @@ impl Host {
             connect: Arc::new(TcpConnect),
         };
         let server = site::SiteServer::open(config, deps).await.map_err(Error::start(name))?;
-        let running = server.run(Box::new(listener), self.shutdown.clone());
-        self.spawn(name, running);
+        self.spawn(name, server.run(listener, self.shutdown.clone()));
         self.endpoints.sites.push(SiteEndpoint { code: name.to_owned(), url: url.clone() });
         Ok(url)
     }
 
     /// Starts the upstream update server, which belongs to no site.
-    pub(crate) async fn start_upstream(
-        &mut self,
-    ) -> Result<software_update_point::SoftwareUpdatePoint, Error> {
-        let (http, http_url) = self.listen("http").await?;
-        let deps = software_update_point::Deps {
-            ambient: self.ambient.clone(),
-            connect: Arc::new(TcpConnect),
-            credentials: None,
-            site: None,
-        };
-        self.endpoints.upstream = http_url;
+    pub(crate) async fn start_upstream(&mut self) -> Result<SoftwareUpdatePoint, Error> {
+        let (http, url) = self.listen("http").await?;
+        self.endpoints.upstream = url;
         let data = self.place("upstream")?;
-        self.run_sup("upstream", data, deps, (None, Box::new(http))).await
+        self.start_sup("upstream", data, None, (None, Some(http))).await
     }
 
-    /// Starts a software update point.
-    pub(crate) async fn start_sup(
+    /// Starts a role of a site; whoever starts an update point may look into it.
+    pub(crate) async fn start_role(
         &mut self,
         site: &str,
+        kind: RoleKind,
         token: &str,
-    ) -> Result<software_update_point::SoftwareUpdatePoint, Error> {
-        let name = role_name(site, RoleKind::SoftwareUpdatePoint);
+    ) -> Result<Option<SoftwareUpdatePoint>, Error> {
+        let name = format!("{site}-{}", kind.as_str().to_uppercase());
         let (https, url) = self.listen("https").await?;
-        let (http, http_url) = self.listen("http").await?;
-        let kind = PeerKind::Role(RoleKind::SoftwareUpdatePoint);
-        let member = self.member(token, &joining(kind, &name, &url, &http_url)).await?;
-        let deps = software_update_point::Deps {
-            ambient: self.ambient.clone(),
-            connect: Arc::new(TcpConnect),
-            credentials: Some(member.credentials),
-            site: Some(software_update_point::Site {
-                code: member.identity.site,
-                connection: member.site,
-            }),
+        let (http, http_url) = match kind {
+            RoleKind::ManagementPoint => (None, String::new()),
+            RoleKind::SoftwareUpdatePoint | RoleKind::DistributionPoint => {
+                let (http, url) = self.listen("http").await?;
+                (Some(http), url)
+            }
         };
+        let member =
+            self.member(token, &joining(PeerKind::Role(kind), &name, &url, &http_url)).await?;
         let site = site.to_owned();
-        let endpoint = SupEndpoint { site, name: name.clone(), http: http_url, https: url };
-        self.endpoints.sups.push(endpoint);
-        let https: Box<dyn Listen> = Box::new(https);
-        self.run_sup(&name, member.data, deps, (Some(https), Box::new(http))).await
+        let endpoint = RoleEndpoint { site, name: name.clone(), http: http_url, https: url };
+        match kind {
+            RoleKind::SoftwareUpdatePoint => {
+                self.endpoints.sups.push(endpoint);
+                let (data, ports) = (member.data.clone(), (Some(https), http));
+                self.start_sup(&name, data, Some(member), ports).await.map(Some)
+            }
+            RoleKind::ManagementPoint => {
+                self.endpoints.mps.push(endpoint);
+                self.start_mp(&name, member, https).map(|()| None)
+            }
+            RoleKind::DistributionPoint => {
+                self.endpoints.dps.push(endpoint);
+                self.start_dp(&name, member, (https, http)).map(|()| None)
+            }
+        }
     }
 
     /// The update protocols are open on plain HTTP: nobody but this machine can reach them.
-    async fn run_sup(
+    async fn start_sup(
         &mut self,
         name: &str,
         data: PathBuf,
-        deps: software_update_point::Deps,
-        (https, http): (Option<Box<dyn Listen>>, Box<dyn Listen>),
-    ) -> Result<software_update_point::SoftwareUpdatePoint, Error> {
-        use software_update_point::{Config, PlainHttp, Ports, SoftwareUpdatePoint};
-        let plain_http = PlainHttp::All;
-        let config =
-            Config { name: name.to_owned(), data, plain_http, executor: Default::default() };
+        member: Option<Member>,
+        (https, http): (Option<BoxListen>, Option<BoxListen>),
+    ) -> Result<SoftwareUpdatePoint, Error> {
+        let (plain_http, executor) = (PlainHttp::All, Default::default());
+        let name_given = name.to_owned();
+        let config = software_update_point::Config { name: name_given, data, plain_http, executor };
+        let deps = software_update_point::Deps {
+            ambient: self.ambient.clone(),
+            connect: Arc::new(TcpConnect),
+            credentials: member.as_ref().map(|member| member.credentials.clone()),
+            site: member.map(|m| Site { code: m.identity.site, connection: m.site }),
+        };
         let point = SoftwareUpdatePoint::new(config, deps).await.map_err(Error::start(name))?;
-        let operations = daemon::routes(Health::default(), self.metrics.clone());
-        let ports = Ports { https, http: Some(http), operations, revoked: Arc::new(|_| false) };
+        let operations = self.operations();
+        let ports = Ports { https, http, operations, revoked: Arc::new(|_| false) };
         self.spawn(name, point.clone().run(ports, self.shutdown.clone()));
         Ok(point)
     }
 
-    /// Starts a management point.
-    pub(crate) async fn start_mp(&mut self, site: &str, token: &str) -> Result<(), Error> {
+    fn start_mp(&mut self, name: &str, member: Member, listener: BoxListen) -> Result<(), Error> {
         use management_point::{Config, Deps, ManagementPoint, Ports};
-        let name = role_name(site, RoleKind::ManagementPoint);
-        let (listener, url) = self.listen("https").await?;
-        let kind = PeerKind::Role(RoleKind::ManagementPoint);
-        let member = self.member(token, &joining(kind, &name, &url, "")).await?;
-        let config = Config { data: member.data, executor: Default::default() };
-        let deps = Deps {
-            ambient: self.ambient.clone(),
-            credentials: Some(member.credentials),
-            site: member.site,
-        };
-        let point = ManagementPoint::new(config, deps).map_err(Error::start(&name))?;
-        let operations = daemon::routes(Health::default(), self.metrics.clone());
-        let listener = Box::new(listener);
+        let Member { data, credentials, site, .. } = member;
+        let config = Config { data, executor: Default::default() };
+        let (ambient, credentials) = (self.ambient.clone(), Some(credentials));
+        let point = ManagementPoint::new(config, Deps { ambient, credentials, site });
+        let operations = self.operations();
         let ports = Ports { listener, operations, revoked: Arc::new(|_| false) };
-        self.spawn(&name, point.run(ports, self.shutdown.clone()));
-        let (site, http_url) = (site.to_owned(), String::new());
-        self.endpoints.mps.push(RoleEndpoint { site, name, url, http_url });
+        let point = point.map_err(Error::start(name))?;
+        self.spawn(name, point.run(ports, self.shutdown.clone()));
         Ok(())
     }
 
-    /// Starts a distribution point.
-    pub(crate) async fn start_dp(&mut self, site: &str, token: &str) -> Result<(), Error> {
+    fn start_dp(
+        &mut self,
+        name: &str,
+        member: Member,
+        (https, http): (BoxListen, Option<BoxListen>),
+    ) -> Result<(), Error> {
         use distribution_point::{Config, Deps, DistributionPoint, Ports};
-        let name = role_name(site, RoleKind::DistributionPoint);
-        let (https, url) = self.listen("https").await?;
-        let (http, http_url) = self.listen("http").await?;
-        let kind = PeerKind::Role(RoleKind::DistributionPoint);
-        let member = self.member(token, &joining(kind, &name, &url, &http_url)).await?;
-        let config = Config {
-            name: name.clone(),
-            data: member.data,
-            lease: LEASE,
-            executor: Default::default(),
-        };
-        let deps = Deps {
-            ambient: self.ambient.clone(),
-            credentials: Some(member.credentials),
-            id: member.identity.id.parse().map_err(Error::start(&name))?,
-            code: member.identity.site,
-            site: member.site,
-        };
-        let point = DistributionPoint::new(config, deps).map_err(Error::start(&name))?;
-        let operations = daemon::routes(Health::default(), self.metrics.clone());
-        let (https, http): (Box<dyn Listen>, Box<dyn Listen>) = (Box::new(https), Box::new(http));
-        let revoked = Arc::new(|_: &PeerIdentity| false);
-        let ports = Ports { https: Some(https), http: Some(http), operations, revoked };
-        self.spawn(&name, point.run(ports, self.shutdown.clone()));
-        let site = site.to_owned();
-        self.endpoints.dps.push(RoleEndpoint { site, name, url, http_url });
+        let Member { data, credentials, identity, site } = member;
+        let (lease, executor) = (LEASE, Default::default());
+        let config = Config { name: name.to_owned(), data, lease, executor };
+        let (ambient, credentials) = (self.ambient.clone(), Some(credentials));
+        let (id, code) = (identity.id.parse().map_err(Error::start(name))?, identity.site);
+        let point = DistributionPoint::new(config, Deps { ambient, credentials, id, code, site });
+        let (https, operations) = (Some(https), self.operations());
+        let ports = Ports { https, http, operations, revoked: Arc::new(|_| false) };
+        let point = point.map_err(Error::start(name))?;
+        self.spawn(name, point.run(ports, self.shutdown.clone()));
         Ok(())
+    }
+
+    fn operations(&self) -> Router {
+        daemon::routes(Health::default(), self.metrics.clone())
     }
 
     /// Joins with a token, in a directory of its own.
@@ -230,7 +223,7 @@ impl Host {
         let name = &joining.name;
         let data = self.place(name)?;
         let pki = Pki::open(&data).map_err(Error::start(name))?;
-        let url = self.join(&pki, name, token, joining).await?;
+        let url = self.join(&pki, token, joining).await?;
         let credentials = pki.credentials(&self.ambient).map_err(Error::start(name))?;
         let credentials = credentials.ok_or(Error::Answer { what: "certificate" })?;
         let identity = credentials.identity().clone();
@@ -242,16 +235,10 @@ impl Host {
     }
 
     /// Says where the site it joined answers.
-    async fn join(
-        &self,
-        pki: &Pki,
-        name: &str,
-        token: &str,
-        joining: &Joining,
-    ) -> Result<String, Error> {
+    async fn join(&self, pki: &Pki, token: &str, joining: &Joining) -> Result<String, Error> {
+        let name = &joining.name;
         let token: JoinToken = token.parse().map_err(Error::start(name))?;
-        let connect = Arc::new(TcpConnect);
-        let joined = daemon::join(&self.ambient, connect, pki, &token, joining).await;
+        let joined = daemon::join(&self.ambient, Arc::new(TcpConnect), pki, &token, joining).await;
         let parent = joined.map_err(Error::start(name))?.parent;
         Ok(parent.ok_or(Error::Answer { what: "parent" })?.url)
     }
@@ -265,17 +252,15 @@ impl Host {
         self.servers.spawn(async move { (name, running.await.map_err(Into::into)) });
     }
 
-    pub(crate) fn shutdown(&self) -> CancellationToken {
-        self.shutdown.clone()
+    /// A server that ended before its time.
+    pub(crate) fn ended(&mut self) -> Option<Error> {
+        self.servers.try_join_next().map(early)
     }
 
     /// Ends only if a server does.
     pub(crate) async fn watch(&mut self) -> Error {
         match self.servers.join_next().await {
-            Some(Ok((what, ended))) => Error::Ended { what, source: ended.err() },
-            Some(Err(error)) => {
-                Error::Ended { what: "a server".to_owned(), source: Some(error.into()) }
-            }
+            Some(ended) => early(ended),
             None => std::future::pending().await,
         }
     }
@@ -295,10 +280,10 @@ impl Host {
         make_private(&path).map(|()| path)
     }
 
-    async fn listen(&mut self, scheme: &str) -> Result<(TcpListen, String), Error> {
+    async fn listen(&mut self, scheme: &str) -> Result<(BoxListen, String), Error> {
         let listener = self.bind().await?;
         let url = format!("{scheme}://{}", listener.local_address());
-        Ok((listener, url))
+        Ok((Box::new(listener), url))
     }
 
     async fn bind(&mut self) -> Result<TcpListen, Error> {
@@ -313,6 +298,13 @@ impl Host {
             }
         }
         Err(Error::NoPort { base })
+    }
+}
+
+fn early(ended: Result<Ended, JoinError>) -> Error {
+    match ended {
+        Ok((what, ended)) => Error::Ended { what, source: ended.err() },
+        Err(error) => Error::Ended { what: "a server".to_owned(), source: Some(error.into()) },
     }
 }
 
@@ -332,9 +324,4 @@ pub(crate) fn joining(kind: PeerKind, name: &str, url: &str, http_url: &str) -> 
         http_url: http_url.to_owned(),
         names: vec![ADDRESS.to_owned()],
     }
-}
-
-/// As in `PR1-DP`.
-pub(crate) fn role_name(site: &str, kind: RoleKind) -> String {
-    format!("{site}-{}", kind.as_str().to_uppercase())
 }

@@ -5,6 +5,7 @@
 //! administration service, clients through their points. Refuses to reach into any database: what
 //! the administration service has no answer to is asked of the role that was started.
 
+mod building;
 mod checks;
 mod clients;
 mod error;
@@ -25,7 +26,6 @@ pub use error::Error;
 use host::Host;
 pub use operator::Account;
 pub use plan::Options;
-use progress::Progress;
 pub use report::{Endpoints, Report};
 
 /// A hierarchy that has been through the tour and still runs.
@@ -44,15 +44,11 @@ impl Demo {
     pub async fn start(options: Options) -> Result<Demo, Error> {
         let (directory, temporary) = prepare(&options)?;
         let mut host = Host::open(directory, options.port_base)?;
-        let progress = Progress::new();
-        let built = tour::build(&mut host, &options, &progress).await?;
-        let arrived = tour::travel(&mut host, &built, &options, &progress).await?;
-        let step = progress.step("Checks");
-        let survey = survey::survey(&built, &arrived).await?;
-        let report = Report::new(survey, progress.elapsed());
-        step.done(if report.ok { "all of them hold" } else { "not all of them hold" });
-        let account = built.operator.account;
-        Ok(Demo { report, account, host, _temporary: temporary })
+        match tour::take(&mut host, &options).await {
+            Ok((report, account)) => Ok(Demo { report, account, host, _temporary: temporary }),
+            // What went wrong may be that a server is gone.
+            Err(error) => Err(host.ended().unwrap_or(error)),
+        }
     }
 
     #[must_use]

@@ -54,5 +54,5 @@ pub(crate) const SITES: [SitePlan; 3] = [
 
 /// The site of the management and distribution point that the `number`-th computer uses.
 pub(crate) fn near(number: u32) -> &'static str {
-    if number % 2 == 0 { PRIMARY } else { SECONDARY }
+    if number.is_multiple_of(2) { PRIMARY } else { SECONDARY }
 }

@@ -18,7 +18,7 @@ pub(crate) struct Progress {
 #[derive(Debug)]
 pub(crate) struct Step {
     bar: ProgressBar,
-    title: &'static str,
+    title: String,
     started: Instant,
 }
 
@@ -31,11 +31,12 @@ impl Progress {
         self.started.elapsed()
     }
 
-    pub(crate) fn step(&self, title: &'static str) -> Step {
+    pub(crate) fn step(&self, title: impl Into<String>) -> Step {
+        let title = title.into();
         let bar = ProgressBar::new_spinner();
         let style = ProgressStyle::with_template("{spinner:.cyan} {prefix:.bold}  {wide_msg:.dim}");
         bar.set_style(style.expect("the template is well-formed"));
-        bar.set_prefix(title);
+        bar.set_prefix(title.clone());
         bar.enable_steady_tick(TICK);
         if bar.is_hidden() {
             line(&format!("… {title}"));

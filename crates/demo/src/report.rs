@@ -109,7 +109,7 @@ pub struct Check {
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Endpoints {
     pub sites: Vec<SiteEndpoint>,
-    pub sups: Vec<SupEndpoint>,
+    pub sups: Vec<RoleEndpoint>,
     pub mps: Vec<RoleEndpoint>,
     pub dps: Vec<RoleEndpoint>,
     /// The upstream update server, which is not part of the hierarchy.
@@ -123,20 +123,12 @@ pub struct SiteEndpoint {
 }
 
 #[derive(Clone, Debug, Serialize)]
-pub struct SupEndpoint {
-    pub site: String,
-    pub name: String,
-    pub http: String,
-    pub https: String,
-}
-
-#[derive(Clone, Debug, Serialize)]
 pub struct RoleEndpoint {
     pub site: String,
     pub name: String,
-    pub url: String,
     #[serde(skip_serializing_if = "String::is_empty")]
-    pub http_url: String,
+    pub http: String,
+    pub https: String,
 }
 
 impl Report {

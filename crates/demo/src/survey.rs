@@ -7,11 +7,12 @@ use std::time::Duration;
 use rpc::pb::admin as pb;
 use software_update_point::Holding;
 
+use crate::building::Built;
 use crate::clients::{Given, has_content};
 use crate::operator::{Desk, Look, Operator, ask, next, until};
 use crate::plan::{SITES, SitePlan, TOP};
 use crate::report::{self, Synchronization};
-use crate::tour::{Arrived, Built};
+use crate::tour::Arrived;
 use crate::{Error, checks};
 
 /// What happens at a site is everywhere soon after.

@@ -1,35 +1,25 @@
-//! The tour: the hierarchy is built and an update goes through it, step by step.
+//! The tour: an update goes through the hierarchy, step by step.
 
 use std::time::Duration;
 
-use model::{Intent, RoleKind, SiteKind, error_chain};
+use model::Intent;
 use rpc::pb::admin as pb;
-use software_update_point::SoftwareUpdatePoint;
-use testkit::sample::{Sample, sample};
 
+use crate::Error;
+use crate::building::{Built, build};
 use crate::clients::Client;
 use crate::host::Host;
-use crate::operator::{Desk, Look, Operator, ask, next, until};
-use crate::plan::{Options, PRIMARY, SITES, SitePlan, TOP, near};
+use crate::operator::{Account, Desk, Look, Operator, ask, next, until};
+use crate::plan::{Options, PRIMARY, SITES, TOP, near};
 use crate::progress::{Progress, Step};
-use crate::{Error, upstream};
+use crate::report::Report;
+use crate::survey::survey;
 
 /// A step of a small hierarchy takes a second; a busy machine may be slower by far.
-const STEP_MAX: Duration = Duration::from_secs(60);
+pub(crate) const STEP_MAX: Duration = Duration::from_secs(120);
 
 /// Large catalogs take minutes in a debug build.
 const SYNC_MAX: Duration = Duration::from_secs(900);
-
-/// Everything that was built.
-#[derive(Debug)]
-pub(crate) struct Built {
-    pub(crate) operator: Operator,
-    pub(crate) sample: Sample,
-    /// None if updates come from elsewhere too.
-    pub(crate) upstream: Option<SoftwareUpdatePoint>,
-    /// By the code of their site.
-    pub(crate) sups: Vec<(&'static str, SoftwareUpdatePoint)>,
-}
 
 /// What the way of the update left.
 #[derive(Debug)]
@@ -39,101 +29,19 @@ pub(crate) struct Arrived {
     pub(crate) deployment: String,
 }
 
-/// Builds the upstream server and the hierarchy.
-pub(crate) async fn build(
-    host: &mut Host,
-    options: &Options,
-    progress: &Progress,
-) -> Result<Built, Error> {
-    let step = progress.step("Upstream update server");
-    let target = host.place("installed")?;
-    let sample = sample(&target);
-    let data = host.place("upstream")?;
-    let deliveries = upstream::deliver(&data, &sample, &options.catalogs)?;
-    let upstream = host.start_upstream().await?;
-    deliveries.taken().await?;
-    let updates = upstream.holding().await.map_err(Error::start("upstream"))?.updates;
-    step.done(format!("{updates} updates at {}", host.endpoints.upstream));
-
-    let step = progress.step("Hierarchy");
-    let mut operator = None;
-    let mut sups = Vec::new();
-    for plan in &SITES {
-        step.tell(format!("site {} is founded and joins", plan.code));
-        let url = host.start_site(plan, site_token(operator.as_ref(), plan).await?).await?;
-        let operator = match &mut operator {
-            Some(operator) => operator,
-            empty => empty.insert(login(host, plan).await?),
-        };
-        operator.meet(plan.code, &url)?;
-        known(operator, plan.code).await?;
-        for kind in plan.roles {
-            step.tell(format!("{} of {} joins", kind.as_str(), plan.code));
-            let token = role_token(operator, plan, *kind).await?;
-            match kind {
-                RoleKind::SoftwareUpdatePoint => {
-                    sups.push((plan.code, host.start_sup(plan.code, &token).await?));
-                }
-                RoleKind::ManagementPoint => host.start_mp(plan.code, &token).await?,
-                RoleKind::DistributionPoint => host.start_dp(plan.code, &token).await?,
-            }
-        }
-    }
-    let operator = operator.ok_or(Error::Answer { what: "top-level site" })?;
-    let upstream = Some(upstream).filter(|_| options.upstream.is_none());
-    step.done("CAS, PR1 below it, SE1 below that; an update point each, and points for clients");
-    Ok(Built { operator, sample, upstream, sups })
-}
-
-/// The top-level site leaves a token for its first administrator.
-async fn login(host: &Host, plan: &SitePlan) -> Result<Operator, Error> {
-    let file = host.directory.join(plan.code).join("pki").join("admin.token");
-    let written = async || match file.exists() {
-        true => Ok(Look::There(())),
-        false => Ok(Look::NotYet("there is no token for an administrator".to_owned())),
-    };
-    until("the first login", STEP_MAX, written).await?;
-    Operator::login(&host.ambient, &file).await
-}
-
-async fn site_token(operator: Option<&Operator>, plan: &SitePlan) -> Result<Option<String>, Error> {
-    let (Some(operator), Some(parent)) = (operator, plan.parent) else { return Ok(None) };
-    let request = pb::CreateSiteTokenRequest {
-        code: plan.code.to_owned(),
-        kind: plan.kind.as_str().to_owned(),
-        parent: parent.to_owned(),
-        valid_seconds: 0,
-    };
-    let answer = ask("let a site join", operator.at(TOP).create_site_token(request)).await?;
-    Ok(Some(answer.token))
-}
-
-/// Waits until a site knows of itself from its parent.
-async fn known(operator: &Operator, code: &str) -> Result<(), Error> {
-    until("the site's own record", STEP_MAX, async || {
-        let request = pb::ListSitesRequest {};
-        match ask("list sites", operator.at(code).list_sites(request)).await {
-            Ok(answer) if answer.rows.iter().any(|site| site.code == code) => Ok(Look::There(())),
-            Ok(_) => Ok(Look::NotYet(format!("{code} does not know of itself"))),
-            Err(error) => Ok(Look::NotYet(error_chain(&error))),
-        }
-    })
-    .await
-}
-
-async fn role_token(operator: &Operator, plan: &SitePlan, kind: RoleKind) -> Result<String, Error> {
-    let request = pb::CreateRoleTokenRequest {
-        kind: kind.as_str().to_owned(),
-        site: plan.code.to_owned(),
-        valid_seconds: 0,
-    };
-    let issuer = plan.parent.filter(|_| plan.kind == SiteKind::Secondary);
-    let mut desk = operator.at(issuer.unwrap_or(plan.code));
-    Ok(ask("let a role join", desk.create_role_token(request)).await?.token)
+/// The whole tour, from nothing to the checks.
+pub(crate) async fn take(host: &mut Host, options: &Options) -> Result<(Report, Account), Error> {
+    let progress = Progress::new();
+    let built = build(host, options, &progress).await?;
+    let arrived = travel(host, &built, options, &progress).await?;
+    let step = progress.step("Checks");
+    let report = Report::new(survey(&built, &arrived).await?, progress.elapsed());
+    step.done(if report.ok { "all of them hold" } else { "not all of them hold" });
+    Ok((report, built.operator.account))
 }
 
 /// The update travels. Every step is what an administrator would call.
-pub(crate) async fn travel(
+async fn travel(
     host: &mut Host,
     built: &Built,
     options: &Options,
@@ -209,7 +117,7 @@ async fn follow(operator: &Operator, progress: &Progress) -> Result<(), Error> {
     let request = pb::GetSyncStatusRequest {};
     let top = ask("see synchronization", operator.at(TOP).get_sync_status(request)).await?;
     for plan in SITES.iter().filter(|plan| plan.parent.is_some()) {
-        let step = progress.step("Replication and child synchronization");
+        let step = progress.step(format!("Replication to {}, and its synchronization", plan.code));
         until("the child synchronization", SYNC_MAX, async || {
             let request = pb::GetSyncStatusRequest {};
             let mut desk = operator.at(plan.code);
@@ -223,7 +131,7 @@ async fn follow(operator: &Operator, progress: &Progress) -> Result<(), Error> {
             }
         })
         .await?;
-        step.done(format!("{} has catalog version {}", plan.code, top.complete_version));
+        step.done(format!("catalog version {}", top.complete_version));
     }
     Ok(())
 }
@@ -242,7 +150,7 @@ async fn scan(
         let near = near(number);
         let found = host.endpoints.mps.iter().find(|mp| mp.site == near);
         let point = found.ok_or(Error::Answer { what: "management point" })?.clone();
-        let url = point.url.clone();
+        let url = point.https.clone();
         let request =
             pb::CreateClientTokenRequest { site: PRIMARY.to_owned(), valid_seconds: 0, url };
         let answer = ask("let a client join", desk.clone().create_client_token(request)).await?;

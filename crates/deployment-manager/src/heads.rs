@@ -1,7 +1,7 @@
 //! The making of heads: on demand, when a client asks and the plan says that its head is another.
 //!
-//! 150,000 heads are not signed because one deployment changed; those who ask get theirs, the others
-//! are woken. The newest head of each client is kept, and its version only grows.
+//! One changed deployment does not make 150,000 signatures: clients are woken, and those who ask
+//! get theirs. The newest head of each client is kept, and its version only grows.
 
 use std::sync::Arc;
 

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use content_library::{Begun, ContentLibrary, Expected, plan_transfers};
-use model::{ContentFile, DistributionState, ErrorClass, Invalid, Sha256, error_chain};
+use model::{ContentFile, ErrorClass, Invalid, Sha256, error_chain};
 use rpc::pb::content as pb;
 use rpc::pb::content::content_service_client::ContentServiceClient;
 use site_db::SiteDb;
@@ -146,7 +146,7 @@ impl Fetcher {
         if states.is_empty() {
             return Ok(0);
         }
-        let distributions = states.iter().map(encode_distribution).collect();
+        let distributions = states.iter().map(Into::into).collect();
         let report = pb::ReportDistributionRequest { distributions };
         self.client().report_distribution(report).await?;
         let count = states.len();
@@ -157,24 +157,5 @@ impl Fetcher {
 
 fn decode_files(state: pb::WatchManifestsResponse) -> Result<Vec<ContentFile>, Invalid> {
     let files = state.manifests.into_iter().flat_map(|manifest| manifest.files);
-    let decode = |pb::File { sha256, size, name }| {
-        Ok(ContentFile { sha256: Sha256::from_slice(&sha256)?, size, name })
-    };
-    files.map(decode).collect()
-}
-
-fn encode_distribution(state: &DistributionState) -> pb::Distribution {
-    let DistributionState { package, version, point, site, state, files, bytes, reason, at } =
-        state.clone();
-    pb::Distribution {
-        package: package.to_string(),
-        version,
-        point: point.as_bytes().to_vec().into(),
-        site: site.to_string(),
-        state: state.as_str().to_owned(),
-        files,
-        bytes,
-        reason,
-        at_ms: at.0,
-    }
+    files.map(TryInto::try_into).collect()
 }

@@ -7,8 +7,8 @@ use bytes::{Buf as _, Bytes};
 use content_library::{Begun, ContentLibrary, FileReader, FileRecord};
 use futures_util::stream::{self, Stream};
 use model::{
-    ContentManifest, ContentState, DistributionState, Group, Invalid, ItemFile, ObjectCode,
-    PeerIdentity, PeerKind, RoleId, Sha1, Sha256, SiteCode, StatusMessage, Timestamp, UpdateId,
+    ContentManifest, DistributionState, Group, Invalid, ItemFile, PeerIdentity, PeerKind, RoleId,
+    Sha1, Sha256, SiteCode, StatusMessage, UpdateId,
 };
 use rpc::limits::FILE_CHUNK_BYTES;
 use rpc::object::ObjectBody as _;
@@ -70,7 +70,7 @@ impl ContentService for Contents {
     ) -> Result<Response<pb::ReportDistributionResponse>, Status> {
         let peer = transport::peer(&request)?.clone();
         let pb::ReportDistributionRequest { distributions } = request.into_inner();
-        let states = distributions.into_iter().map(decode_distribution);
+        let states = distributions.into_iter().map(DistributionState::try_from);
         let states: Vec<_> = states.collect::<Result<_, _>>().map_err(Error::from)?;
         self.keep_states(peer, states).await?;
         Ok(Response::new(pb::ReportDistributionResponse {}))
@@ -238,7 +238,7 @@ impl Watch {
             let audience = self.audience;
             match self.db.read(move |r| audience.state(r)).await {
                 Ok((generation, state)) if self.told.as_ref() != Some(&state) => {
-                    let manifests = state.manifests.iter().cloned().map(encode_manifest).collect();
+                    let manifests = state.manifests.iter().map(Into::into).collect();
                     self.told = Some(state);
                     let message = pb::WatchManifestsResponse { generation, manifests };
                     return Some((Ok(message), self));
@@ -256,17 +256,6 @@ impl Watch {
     }
 }
 
-fn encode_manifest(manifest: ContentManifest) -> pb::Manifest {
-    let ContentManifest { package, version, files, targets: _ } = manifest;
-    let file = |file: model::ContentFile| pb::File {
-        sha256: Bytes::copy_from_slice(&file.sha256.0),
-        size: file.size,
-        name: file.name,
-    };
-    let files = files.into_iter().map(file).collect();
-    pb::Manifest { package: package.to_string(), version, files }
-}
-
 fn decode_header(part: Option<Part>) -> Result<ItemFile, Invalid> {
     let Some(Part::Header(pb::UploadHeader { update, sha1, size, sha256 })) = part else {
         return Err(Invalid::new("upload", "does not begin with a header"));
@@ -274,20 +263,4 @@ fn decode_header(part: Option<Part>) -> Result<ItemFile, Invalid> {
     let name = format!("a file of update {}", UpdateId::from_slice(&update)?);
     let sha256 = sha256.map(|digest| Sha256::from_slice(&digest)).transpose()?;
     Ok(ItemFile { name, size, sha1: Sha1::from_slice(&sha1)?, sha256 })
-}
-
-fn decode_distribution(message: pb::Distribution) -> Result<DistributionState, Invalid> {
-    let pb::Distribution { package, version, point, site, state, files, bytes, reason, at_ms } =
-        message;
-    Ok(DistributionState {
-        package: ObjectCode::new(&package)?,
-        version,
-        point: RoleId::from_slice(&point)?,
-        site: site.parse()?,
-        state: ContentState::from_name(&state)?,
-        files,
-        bytes,
-        reason,
-        at: Timestamp(at_ms),
-    })
 }

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use ambient::failpoint;
 use content_library::{Begun, Expected, Holder, plan_transfers};
 use model::{
-    ContentFile, ContentManifest, ContentState, DistributionState, ErrorClass, Invalid, ObjectCode,
-    Sha256, Timestamp, error_chain,
+    ContentFile, ContentManifest, ContentState, DistributionState, ErrorClass, ObjectCode, Sha256,
+    Timestamp, error_chain,
 };
 use rpc::pb::content as pb;
 use rpc::pb::content::content_service_client::ContentServiceClient;
@@ -84,7 +84,8 @@ async fn session(point: &Point, backoff: &mut Backoff) -> Result<(), Error> {
 }
 
 async fn take_over(point: &Point, state: pb::WatchManifestsResponse) -> Result<(), Error> {
-    let manifests = state.manifests.into_iter().map(decode).collect::<Result<Vec<_>, _>>()?;
+    let manifests = state.manifests.into_iter().map(ContentManifest::try_from);
+    let manifests = manifests.collect::<Result<Vec<_>, _>>()?;
     for manifest in &manifests {
         let files = manifest.files.iter().map(|file| file.sha256).collect();
         let (code, version) = (manifest.package.clone(), manifest.version);
@@ -206,37 +207,8 @@ async fn report(
         reason: reason.clone(),
         at: Timestamp(point.ambient.now_ms()),
     };
-    let distributions = vec![encode(&report)];
+    let distributions = vec![(&report).into()];
     client(point).report_distribution(pb::ReportDistributionRequest { distributions }).await?;
     told.insert(report.package, (report.version, state, reason));
     Ok(())
-}
-
-fn decode(manifest: pb::Manifest) -> Result<ContentManifest, Invalid> {
-    let pb::Manifest { package, version, files } = manifest;
-    let file = |pb::File { sha256, size, name }| {
-        Ok(ContentFile { sha256: Sha256::from_slice(&sha256)?, size, name })
-    };
-    Ok(ContentManifest {
-        package: ObjectCode::new(&package)?,
-        version,
-        files: files.into_iter().map(file).collect::<Result<_, Invalid>>()?,
-        targets: Vec::new(),
-    })
-}
-
-fn encode(state: &DistributionState) -> pb::Distribution {
-    let DistributionState { package, version, point, site, state, files, bytes, reason, at } =
-        state.clone();
-    pb::Distribution {
-        package: package.to_string(),
-        version,
-        point: point.as_bytes().to_vec().into(),
-        site: site.to_string(),
-        state: state.as_str().to_owned(),
-        files,
-        bytes,
-        reason,
-        at_ms: at.0,
-    }
 }

@@ -56,8 +56,10 @@ async fn serve(point: &Point, sha256: Sha256, request: &Parts) -> Response {
     let reader = match point.library.open_file(sha256).await {
         Ok(reader) => reader,
         Err(error) => {
-            // It may be damaged and gone now: fetched again, if it is still wanted.
-            point.wake.notify_one();
+            if error.class() == ErrorClass::Corrupt {
+                // It is gone now, and fetched again if it is still wanted.
+                point.wake.notify_one();
+            }
             return refuse(&error.into());
         }
     };

@@ -1,8 +1,8 @@
 //! Registrations and reports: into the spool, and from there to the site server.
 //!
-//! What was acknowledged to a client is forwarded until the site server has committed it. A crash in
-//! between forwards it again, which the site server notices. An entry that it refuses is set aside
-//! with the reason.
+//! What was acknowledged to a client is forwarded until the site server has committed it. A crash
+//! in between forwards it again, which the site server notices. An entry that it refuses is set
+//! aside with the reason.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -79,7 +79,7 @@ impl Intake {
                     shutdown.run_until_cancelled(self.more.notified()).await
                 }
                 Some(Err(error)) => {
-                    tracing::info!(error = %error_chain(&error), "reports wait for the site server");
+                    tracing::info!(error = %error_chain(&error), "reports wait for the site");
                     let wait = tokio::time::sleep(backoff.wait(&self.ambient));
                     shutdown.run_until_cancelled(wait).await
                 }

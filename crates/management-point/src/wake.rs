@@ -56,7 +56,7 @@ impl WakeUps {
                 return Ok(());
             };
             if let Err(error) = ended {
-                tracing::info!(error = %error_chain(&error), "no wake-ups come from the site server");
+                tracing::info!(error = %error_chain(&error), "no wake-ups come from the site");
             }
             let wait = tokio::time::sleep(backoff.wait(ambient));
             if shutdown.run_until_cancelled(wait).await.is_none() {

@@ -2,6 +2,7 @@
 //! that a new field does not compile until it is handled.
 
 mod catalog;
+mod content;
 mod object;
 mod policy;
 mod report;

@@ -174,7 +174,7 @@ impl Making {
 
     /// The last part replaces the first and is by far the largest.
     fn add_part(&mut self, number: u32, product: UpdateId) {
-        let title = format!("Update for Sample Part {number} (KB{})", 9_100_000 + number);
+        let title = format!("Update for Sample Part {number}");
         let mut document = self.update(&format!("part {number}"), &title, product);
         let is_last = number + 1 == PARTS;
         if is_last {
@@ -243,14 +243,16 @@ impl Making {
         (path, digest): (&Path, Sha256),
         product: UpdateId,
     ) -> UpdateId {
-        let mut document = self.update("real", "Tierline Sample File", product);
+        // Another directory makes another update.
+        let name = format!("real {}", directory.display());
+        let mut document = self.update(&name, "Tierline Sample File", product);
         let present = linux::file_exists(&path.display().to_string(), Some(digest));
         document.rules.is_installable = Some(Rule::Not(Box::new(present.clone())));
         document.rules.is_installed = Some(present);
         document.properties.installation = Some(never_reboots());
         let arguments = format!("\"{}\"", directory.display());
         self.finish(document, "install.sh", SCRIPT.as_bytes().to_vec(), &arguments);
-        id("real")
+        id(&name)
     }
 }
 

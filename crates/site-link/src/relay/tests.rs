@@ -41,11 +41,11 @@ fn world() -> World {
     let trusted = (pki.site(owner.code).signer, pki.anchor().clone());
     let (memory, inline) = (Path::new(":memory:"), Executor::Inline);
     let db = SiteDb::open(memory, inline, identity, trusted, ambient).expect("a site");
-    let (primary, limits) =
-        (pki.site(code("PR1")).statement, Limits { entries_max: 99, bytes_max: 9_999 });
-    let stated = Owner { code: code("PR1"), uuid: Uuid::from_u128(2) };
-    db.write_blocking(move |w| w.note_statement(&stated, &primary)).expect("written");
+    let limits = Limits { entries_max: 99, bytes_max: 9_999 };
     let spool = Spool::open(memory, inline, limits).expect("a spool");
+    let statement = pki.site(code("PR1")).statement;
+    let stated = Owner { code: code("PR1"), uuid: Uuid::from_u128(2) };
+    db.write_blocking(move |w| w.note_statement(&stated, &statement)).expect("written");
     let (kind, id) = (PeerKind::Site, "SE1".to_owned());
     let primary = FakeSite::start(PeerIdentity { hierarchy, site: owner.code, kind, id });
     primary.script().parts = vec![b"a part".to_vec()];
