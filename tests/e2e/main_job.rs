@@ -241,6 +241,7 @@ fn kills_on_the_way_back_lose_and_double_nothing() {
     let mut plant = Plant::new();
     plant.synchronize();
     let group = plant.distribute();
+    let deployment = plant.deploy(&group);
     plant.stop(MP);
     let config = plant.mp_config();
     let environment = [("TIERLINE_FAILPOINT", "mp.state_spooled")];
@@ -249,7 +250,6 @@ fn kills_on_the_way_back_lose_and_double_nothing() {
     plant.start(AGENT);
     doomed.wait_end();
     plant.start(MP);
-    let deployment = plant.deploy(&group);
     plant.compliant(&deployment);
     plant.hierarchy.wait_until("the states of the client are whole", || {
         let list = ["client", "list", "--server", &plant.hierarchy.url(7540), "-o", "json"];
@@ -273,6 +273,8 @@ fn a_primary_killed_while_it_folds_folds_again() {
     let mut plant = Plant::new();
     plant.synchronize();
     let group = plant.distribute();
+    let deployment = plant.deploy(&group);
+    plant.hierarchy.wait_in_sync(7540);
     plant.stop("PR1");
     let config = plant.hierarchy.site_config("PR1", 7540);
     let environment = [("TIERLINE_FAILPOINT", "client_manager.folded")];
@@ -283,7 +285,6 @@ fn a_primary_killed_while_it_folds_folds_again() {
     assert!(!status.success(), "the primary never folded");
     let back = plant.hierarchy.start("tierline-primary", &config);
     plant.processes.push(("PR1", back));
-    let deployment = plant.deploy(&group);
     plant.compliant(&deployment);
 }
 

@@ -1,7 +1,8 @@
 //! Named places where a test can end the process as abruptly as a power cut.
 //!
-//! Only in builds with debug assertions; a release build holds nothing of it. The environment variable
-//! `TIERLINE_FAILPOINT=NAME` or `NAME:N` ends the process when `NAME` is passed for the N-th time.
+//! Only in builds with debug assertions; a release build holds nothing of it. The environment
+//! variable `TIERLINE_FAILPOINT=NAME` or `NAME:N` ends the process when `NAME` is passed for the
+//! N-th time.
 
 /// Ends the process here if the environment asks for it; nothing in a release build.
 #[cfg(not(debug_assertions))]

@@ -23,7 +23,8 @@ pub(crate) struct Demo {
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
     /// Simulated computers beside the real agent
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(0..=500))]
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    #[arg(value_parser = clap::value_parser!(u32).range(0..=500))]
     clients: u32,
     /// Catalogs for the upstream server beside the sample: SDP, SCUP cabinet or zip, documents
     #[arg(long, value_name = "PATH", num_args = 1..)]
@@ -48,8 +49,9 @@ impl Demo {
             demo::Options { directory: dir, clients, catalogs: catalog, upstream, port_base };
         let start = Box::pin(demo::Demo::start(options));
         let mut demo = tokio::select! {
-            started = start => started.map_err(failed)?,
+            biased;
             _ = tokio::signal::ctrl_c() => return Ok(ExitCode::FAILURE),
+            started = start => started.map_err(failed)?,
         };
         if format != Format::Json {
             print!("{}", demo.report);
@@ -57,8 +59,9 @@ impl Demo {
         if !once {
             announce(&demo, format)?;
             tokio::select! {
-                error = demo.watch() => return Err(failed(error)),
+                biased;
                 _ = tokio::signal::ctrl_c() => {}
+                error = demo.watch() => return Err(failed(error)),
             }
         }
         let report = demo.report.clone();

@@ -55,7 +55,8 @@ pub(crate) enum Schedule {
         tierline sync schedule set --every 1d --start 2027-01-01T02:00:00Z")]
     Set {
         /// How often, as in 12h or 7d
-        #[arg(long, value_parser = duration, value_name = "TIME", required_unless_present = "never")]
+        #[arg(long, value_parser = duration, value_name = "TIME")]
+        #[arg(required_unless_present = "never")]
         every: Option<Duration>,
         /// The first time [default: now]
         #[arg(long, value_name = "TIME")]

@@ -14,7 +14,8 @@ use tonic::{Request, Response, Status};
 
 use crate::intake::{Taken, register, take_reports};
 use crate::limits::{FILES_MAX, PARTS_BYTES, PARTS_MAX};
-use crate::{ClientManager, Error, Reason, WakeUp};
+use crate::wake::WakeUp;
+use crate::{ClientManager, Error, Reason};
 
 /// Answers management points and secondary sites.
 #[derive(Debug)]

@@ -28,7 +28,7 @@ use transport::BoxFuture;
 pub use board::Kept;
 pub use error::Error;
 pub use grpc::Management;
-pub use wake::{Reason, WakeUp, WakeUps};
+pub use wake::{Reason, WakeUps};
 
 use board::Keeper;
 

@@ -6,15 +6,16 @@ use std::sync::Mutex;
 use ambient::Ambient;
 use compliance::{LiveItem, StateCounts};
 use model::{
-    ClientKind, ClientRecord, ComplianceState, ContentFile, ContentManifest, ContentState,
-    DistributionState, EnforcementState, Group, Item, ObjectCode, Owner, PeerIdentity, PeerKind,
-    Position, Revocation, RoleId, RoleKind, RoleRecord, Sha256, SiteCode, SiteKind, StateChange,
-    StateReport, StreamId, Timestamp, UpdateId, UpdateRef, UpdateState, Vector, state_digest,
+    ClientRecord, ComplianceState, ContentFile, ContentManifest, ContentState, DistributionState,
+    EnforcementState, Group, ObjectCode, Owner, PeerIdentity, PeerKind, Position, Revocation,
+    RoleId, RoleKind, RoleRecord, Sha256, SiteCode, SiteKind, StateChange, StateReport, StreamId,
+    Timestamp, UpdateId, UpdateRef, UpdateState, Vector, state_digest,
 };
 use rpc::object::ObjectBody as _;
 use rpc::pb::management as pb;
 use rpc::pb::management::management_service_server::ManagementService as _;
 use site_db::{Batch, BatchLimits, BatchRead, Executor, Identity, Own, Recovering};
+use testkit::objects::{self, item};
 use testkit::pki::Pki;
 use tokio_stream::StreamExt as _;
 use tonic::{Code, Request};
@@ -87,44 +88,6 @@ fn from<T>(site: &str, message: T) -> Request<T> {
     request
 }
 
-fn record(number: u128) -> ClientRecord {
-    ClientRecord {
-        id: client(number),
-        kind: ClientKind::Simulated,
-        name: format!("client {number}"),
-        site: code("ZZZ"),
-        os: "linux debian 12".to_owned(),
-        architecture: "x86_64".to_owned(),
-        agent_version: "1".to_owned(),
-        seen_on: Timestamp(0),
-    }
-}
-
-fn item(number: u32) -> Item {
-    Item {
-        number,
-        update: UpdateRef { id: update(number), revision: 1 },
-        since: 1,
-        document: Sha256([0; 32]),
-        texts: Vec::new(),
-        classification: None,
-        products: Vec::new(),
-        company: None,
-        severity: None,
-        kb_articles: Vec::new(),
-        bulletins: Vec::new(),
-        cves: Vec::new(),
-        created_at: Timestamp(0),
-        expired: false,
-        hidden: false,
-        linux_only: false,
-        may_restart: false,
-        supersedes: Vec::new(),
-        bundles: Vec::new(),
-        files: Vec::new(),
-    }
-}
-
 /// Everything a client knows, by its `serial`-th message: these updates are required.
 fn report(number: u128, serial: u64, required: &[u32]) -> StateReport {
     let change = |number: &u32| StateChange {
@@ -149,7 +112,7 @@ fn report(number: u128, serial: u64, required: &[u32]) -> StateReport {
 
 impl Site {
     async fn register(&self, number: u128, home: &str) -> Result<(), Code> {
-        let (client, home) = (record(number).encode(), home.to_owned());
+        let (client, home) = (objects::client(number, "ZZZ").encode(), home.to_owned());
         let request = pb::RegisterClientRequest { client, incarnation: 1, home };
         let answer = self.service.register_client(from("SE1", request)).await;
         answer.map(drop).map_err(|status| status.code())
@@ -218,7 +181,7 @@ fn required(count: u64) -> StateCounts {
 async fn a_report_counts_once_whichever_way_it_comes() {
     let (_, pr1) = sites();
     assert_eq!(pr1.counts(1), None, "the board is warming up");
-    pr1.write(Group::Clients, vec![Own::put(&record(8))]);
+    pr1.write(Group::Clients, vec![Own::put(&objects::client(8, "PR1"))]);
     assert_eq!(pr1.manager.step().await.expect("a pass"), Kept::Rebuilt);
     pr1.register(9, "PR1").await.expect("registered");
     let item = Own::put(&item(1));
@@ -298,7 +261,7 @@ async fn the_top_counts_what_the_primary_counts() {
 async fn only_ones_own_clients_are_heard() {
     let (cas, pr1) = sites();
     assert_eq!(pr1.register(9, "PR2").await, Err(Code::AlreadyExists));
-    cas.write(Group::Clients, vec![Own::put(&record(7))]);
+    cas.write(Group::Clients, vec![Own::put(&objects::client(7, "CAS"))]);
     pr1.follow(&cas, Group::Clients);
     assert_eq!(pr1.register(7, "PR1").await, Err(Code::AlreadyExists));
     let (hierarchy, kind) = (pr1.db.identity().hierarchy, PeerKind::Client);

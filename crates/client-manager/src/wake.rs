@@ -14,10 +14,10 @@ pub enum Reason {
 }
 
 /// Clients and why they shall wake; none named: all.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WakeUp {
-    pub clients: Arc<[ClientId]>,
-    pub reason: Reason,
+#[derive(Clone, Debug)]
+pub(crate) struct WakeUp {
+    pub(crate) clients: Arc<[ClientId]>,
+    pub(crate) reason: Reason,
 }
 
 /// Where those speak who want clients to wake. Clones share it.
@@ -39,8 +39,7 @@ impl WakeUps {
         }
     }
 
-    #[must_use]
-    pub fn subscribe(&self) -> broadcast::Receiver<WakeUp> {
+    pub(crate) fn subscribe(&self) -> broadcast::Receiver<WakeUp> {
         self.0.subscribe()
     }
 }

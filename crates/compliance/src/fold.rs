@@ -1,12 +1,11 @@
 //! How a report changes what a site holds of a client: exactly once over retries and two
 //! management points, never guessed.
 //!
-//! | report | outcome |
-//! | --- | --- |
-//! | not newer than what is held (same incarnation) | `Known`, nothing is written |
-//! | begins after the next serial, or only says what changed while a gap is open, or in an incarnation that is not held | `SendFull`, what is known is kept and marked with the gap |
-//! | its digest is not that of the states after applying it, or they are too many to hold | the same |
-//! | otherwise | `Applied`; a full report replaces everything and closes the gap |
+//! - Not newer than what is held, in the same incarnation: `Known`, nothing is written.
+//! - Begins after the next serial, or only says what changed while a gap is open or in an
+//!   incarnation that is not held: `SendFull`; what is known is kept and marked with the gap.
+//! - Its digest is not that of the states after applying it, or they are too many: the same.
+//! - Otherwise: `Applied`; a full report replaces everything and closes the gap.
 //!
 //! The serial does not move while something is missing, so a full report is always newer. A late
 //! full report of an incarnation that is gone puts the vector back for a moment; the next report

@@ -27,7 +27,10 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
-    #[error("{path} is open to other users (mode {mode:o}); run: chmod {wanted:o} {path}", path = path.display())]
+    #[error(
+        "{path} is open to other users (mode {mode:o}); run: chmod {wanted:o} {path}",
+        path = path.display()
+    )]
     OpenToOthers { path: PathBuf, mode: u32, wanted: u32 },
     #[error("{path} is damaged: {reason}", path = path.display())]
     Damaged { path: PathBuf, reason: String },
@@ -43,7 +46,10 @@ pub enum Error {
     Token(#[source] trust::Error),
     #[error("the join token is for a {token}, this is a {program}; get one for a {program}")]
     WrongKind { token: &'static str, program: &'static str },
-    #[error("this process joined as {identity} already; remove {path} to join anew", path = path.display())]
+    #[error(
+        "this process joined as {identity} already; remove {path} to join anew",
+        path = path.display()
+    )]
     JoinedAlready { identity: PeerIdentity, path: PathBuf },
     #[error("{url} did not let this process join: {}", transport::explain(.status))]
     Join { url: String, status: tonic::Status },

@@ -44,7 +44,7 @@ pub(crate) async fn build(
     let mut operator = None;
     let mut sups = Vec::new();
     for plan in &SITES {
-        step.tell(format!("site {} is founded and joins", plan.code));
+        step.tell(format!("site {} joins", plan.code));
         let url = host.start_site(plan, site_token(operator.as_ref(), plan).await?).await?;
         let operator = match &mut operator {
             Some(operator) => operator,

@@ -97,8 +97,9 @@ async fn synchronize(desk: &Desk, source: &str, progress: &Progress) -> Result<(
     let run = until("the synchronization", SYNC_MAX, async || {
         let request = pb::GetSyncStatusRequest {};
         let answer = ask("see synchronization", desk.clone().get_sync_status(request)).await?;
+        let state = last_state(&answer, TOP);
         let run = answer.row.filter(|run| run.number > after).unwrap_or_default();
-        step.tell(format!("{} {} {} of {}", run.step, run.phase, run.done, run.total));
+        step.tell(format!("{state} {} {} of {}", run.phase, run.done, run.total));
         match run.step.as_str() {
             "succeeded" => Ok(Look::There(run)),
             "failed" | "cancelled" => {
@@ -112,6 +113,12 @@ async fn synchronize(desk: &Desk, source: &str, progress: &Progress) -> Result<(
     Ok(())
 }
 
+/// The last status message of the site's update point: 6701 and so on.
+fn last_state(status: &pb::GetSyncStatusResponse, site: &str) -> u32 {
+    let point = status.update_points.iter().find(|point| point.site == site);
+    point.map_or(0, |point| point.last_state)
+}
+
 /// Items replicate and child sites synchronize by themselves.
 async fn follow(operator: &Operator, progress: &Progress) -> Result<(), Error> {
     let request = pb::GetSyncStatusRequest {};
@@ -122,8 +129,9 @@ async fn follow(operator: &Operator, progress: &Progress) -> Result<(), Error> {
             let request = pb::GetSyncStatusRequest {};
             let mut desk = operator.at(plan.code);
             let answer = ask("see synchronization", desk.get_sync_status(request)).await?;
+            let state = last_state(&answer, plan.code);
             let run = answer.row.unwrap_or_default();
-            step.tell(format!("{}: {} {}", plan.code, run.step, run.phase));
+            step.tell(format!("{state} {} {} of {}", run.phase, run.done, run.total));
             let is_there = answer.complete_version >= top.complete_version;
             match is_there && run.step == "succeeded" {
                 true => Ok(Look::There(())),

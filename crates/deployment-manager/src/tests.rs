@@ -7,12 +7,13 @@ use ambient::Ambient;
 use deployment::Part;
 use expect_test::expect;
 use model::{
-    ALL_SYSTEMS, CatalogVersion, ClientKind, ClientRecord, Deployment, DeploymentId, Epoch, Group,
-    Intent, Item, Kind, ObjectCode, Owner, Position, RoleId, RoleKind, RoleRecord, Sha256,
-    SiteCode, SiteKind, SiteRecord, StreamId, Timestamp, UpdateGroup, UpdateId, UpdateRef,
+    ALL_SYSTEMS, CatalogVersion, Deployment, DeploymentId, Epoch, Group, Intent, Kind, ObjectCode,
+    Owner, Position, RoleId, RoleKind, RoleRecord, Sha256, SiteCode, SiteKind, SiteRecord,
+    StreamId, Timestamp, UpdateGroup, UpdateId,
 };
 use rpc::convert::{decode_head, decode_part};
 use site_db::{Executor, Identity, Own, StoredHead, Walk};
+use testkit::objects::{self, item};
 use testkit::pki::{Pki, SiteKeys};
 use trust::Purpose;
 use uuid::Uuid;
@@ -79,9 +80,9 @@ fn world() -> World {
     db.write_blocking(move |w| {
         w.note_statement(&owner, &statement)?;
         w.write_own(Group::Topology, topology)?;
-        w.write_own(Group::Catalog, vec![Own::put(&item()), Own::put(&catalog)])?;
+        w.write_own(Group::Catalog, vec![Own::put(&item(50)), Own::put(&catalog)])?;
         w.write_own(Group::Control, vec![Own::put(&group), Own::put(&deployment())])?;
-        w.write_own(Group::Clients, vec![client(10, "PR1"), client(11, "SE1")])?;
+        w.write_own(Group::Clients, vec![put_client(10, "PR1"), put_client(11, "SE1")])?;
         w.set_complete_version(3)
     })
     .expect("written");
@@ -99,31 +100,6 @@ fn site(name: &str, kind: SiteKind, parent: Option<&str>) -> SiteRecord {
     SiteRecord { code: code(&name), uuid: id(1), kind, parent: parent.map(code), name, url }
 }
 
-fn item() -> Item {
-    Item {
-        number: 1,
-        update: UpdateRef { id: UpdateId(id(50)), revision: 3 },
-        since: 1,
-        document: Sha256([5; 32]),
-        texts: Vec::new(),
-        classification: None,
-        products: Vec::new(),
-        company: None,
-        severity: None,
-        kb_articles: Vec::new(),
-        bulletins: Vec::new(),
-        cves: Vec::new(),
-        created_at: Timestamp(0),
-        expired: false,
-        hidden: false,
-        linux_only: true,
-        may_restart: false,
-        supersedes: Vec::new(),
-        bundles: Vec::new(),
-        files: Vec::new(),
-    }
-}
-
 fn deployment() -> Deployment {
     Deployment {
         id: DeploymentId(id(60)),
@@ -138,17 +114,8 @@ fn deployment() -> Deployment {
     }
 }
 
-fn client(number: u128, site: &str) -> Own {
-    Own::put(&ClientRecord {
-        id: ClientId(id(number)),
-        kind: ClientKind::Agent,
-        name: format!("client {number}"),
-        site: code(site),
-        os: String::new(),
-        architecture: String::new(),
-        agent_version: String::new(),
-        seen_on: Timestamp(0),
-    })
+fn put_client(number: u128, site: &str) -> Own {
+    Own::put(&objects::client(number, site))
 }
 
 impl World {
@@ -224,7 +191,7 @@ async fn a_deployment_becomes_a_head_that_a_client_believes() {
         settings, catalog 2
         servers PR1/sup https://1.PR1 PR1/mp https://2.PR1
         assignment 00000000-0000-0000-0000-00000000003c "Monthly" required
-          00000000-0000-0000-0000-000000000032/3
+          00000000-0000-0000-0000-000000000032/1
     "#]]
     .assert_eq(&world.verified(10, &first));
     let near = world.head(11, 1).await;

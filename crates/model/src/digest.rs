@@ -36,7 +36,9 @@ macro_rules! digest {
             type Err = Invalid;
 
             fn from_str(text: &str) -> Result<$name, Invalid> {
-                let bad = || Invalid::new($field, format!("\"{text}\" is not {} hex digits", 2 * $len));
+                let bad = || {
+                    Invalid::new($field, format!("\"{text}\" is not {} hex digits", 2 * $len))
+                };
                 if text.len() != 2 * $len || !text.is_ascii() {
                     return Err(bad());
                 }

@@ -1,6 +1,7 @@
 //! Wire messages ↔ model values, one module per area. Messages are taken apart field by field, so
 //! that a new field does not compile until it is handled.
 
+mod batch;
 mod catalog;
 mod content;
 mod object;
@@ -8,6 +9,7 @@ mod policy;
 mod report;
 mod time;
 
+pub use batch::{decode_entries, encode_entries};
 pub use policy::{Part, decode_head, decode_part, encode_head, encode_part};
 pub use report::{decode_report, encode_report};
 pub use time::{read_time, wire_time};

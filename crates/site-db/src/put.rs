@@ -85,7 +85,8 @@ impl Writer<'_> {
     ) -> Result<i64, Error> {
         let end = change.end;
         self.write.execute(
-            "INSERT INTO entry (grp, owner, seq, kind, id, hash, body, digest_after, signature_after)
+            "INSERT INTO entry
+               (grp, owner, seq, kind, id, hash, body, digest_after, signature_after)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             params![
                 stream.group as u8,

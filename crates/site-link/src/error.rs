@@ -15,7 +15,8 @@ pub enum Error {
     #[error("the neighbor {found} belongs to another hierarchy or is not {expected}")]
     WrongNeighbor { found: String, expected: String },
     #[error(
-        "the neighbor speaks version {found} of replication, this site {known}; upgrade from the top of the hierarchy down"
+        "the neighbor speaks version {found} of replication, this site {known}; upgrade from the \
+         top of the hierarchy down"
     )]
     Protocol { found: u32, known: u32 },
     #[error("{stream} does not travel over this link that way")]

@@ -3,7 +3,6 @@
 use model::{
     Epoch, Group, HierarchyId, Invalid, Owner, Position, SiteKind, StreamDigest, StreamId,
 };
-use prost::Message as _;
 use replication::{Batch, Entry, Frame, Head, Hello, ObjectRef, ResetReason, TransactionEnd};
 use rpc::limits::BATCH_BYTES_MAX;
 use rpc::pb::replication as pb;
@@ -117,7 +116,7 @@ fn encode_batch(batch: Batch) -> pb::Batch {
             end.map_or((None, None), |end| (Some(end.digest.0.to_vec()), end.signature));
         pb::Entry { stream: index(stream), seq, kind, id, body, digest_after, signature_after }
     });
-    let list = pb::EntryList { entries: entries.collect() }.encode_to_vec();
+    let list = rpc::convert::encode_entries(entries.collect());
     let compressed = zstd::bulk::compress(&list, ZSTD_LEVEL).expect("memory to memory cannot fail");
     pb::Batch {
         number,
@@ -147,8 +146,7 @@ fn decode_batch(message: pb::Batch) -> Result<Batch, Invalid> {
     }
     let bad = |e: &dyn std::fmt::Display| Invalid::new("batch", e.to_string());
     let list = zstd::bulk::decompress(&entries, length).map_err(|e| bad(&e))?;
-    let list = pb::EntryList::decode(list.as_slice()).map_err(|e| bad(&e))?;
-    let entries = list.entries.into_iter().map(|entry| {
+    let entries = rpc::convert::decode_entries(&list)?.into_iter().map(|entry| {
         let pb::Entry { stream, seq, kind, id, body, digest_after, signature_after } = entry;
         let index = usize::try_from(stream).unwrap_or(usize::MAX);
         let (stream, _) = from.get(index).ok_or_else(|| missing("stream of an entry"))?;

@@ -6,9 +6,8 @@ use std::sync::Arc;
 
 use daemon::{Base, Joining, Log, LogSection, Outcome, Problems, Process, Program, Restore};
 use model::{PeerKind, SiteCode, SiteKind};
-use replication::Losses;
 use serde::{Deserialize, Serialize};
-use site_db::{Recovering, SiteDb};
+use site_db::{Losses, Recovering, SiteDb};
 use transport::{TcpConnect, TcpListen};
 
 use crate::server::database_path;

@@ -6,9 +6,8 @@ use administration::{Authority, KeepIntermediate};
 use ambient::Ambient;
 use daemon::{Membership, Parent, Pki};
 use model::{KeyStatement, Owner, SiteCode, SiteKind};
-use replication::Neighbor;
 use rpc::object::ObjectBody as _;
-use site_db::{Identity, Recovering, SiteDb};
+use site_db::{Identity, Neighbor, Recovering, SiteDb};
 use trust::{CertificateDer, KeyPair, sign_statement};
 
 use crate::{Config, Error};

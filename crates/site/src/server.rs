@@ -7,11 +7,10 @@ use administration::{Admin, Enrolment, Home, KnownHead, LinkStatus, Links, Relay
 use ambient::Ambient;
 use daemon::{Health, Metrics, Pki, RenewFrom, Renewal};
 use model::{PeerKind, SiteCode, SiteKind, SiteRecord, error_chain};
-use replication::{Losses, Neighbor};
 use rpc::limits::{BATCH_BYTES, TRANSACTION_OBJECTS_MAX};
 use rpc::pb::admin::admin_service_server::AdminServiceServer;
 use rpc::pb::enrolment::enrolment_service_server::EnrolmentServiceServer;
-use site_db::{BatchLimits, Executor, Recovering, SiteDb};
+use site_db::{BatchLimits, Executor, Losses, Neighbor, Recovering, SiteDb};
 use site_link::{Hints, Link, LinkBoard, LinkServer};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;

@@ -32,7 +32,8 @@ async fn verify(db: &SiteDb) {
     match site_db::verify_all(db).await {
         Ok(checks) => {
             for check in checks.iter().filter(|check| !check.is_sound()) {
-                tracing::error!(stream = %check.stream, "the copy here is damaged and is taken again");
+                let stream = check.stream;
+                tracing::error!(%stream, "the copy here is damaged and is taken again");
             }
         }
         Err(error) => {

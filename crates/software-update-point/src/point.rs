@@ -245,8 +245,7 @@ impl SoftwareUpdatePoint {
                 let Some(stored) = change.content else { continue };
                 // The catalog takes only documents that can be read.
                 let document = Document::parse(stored.xml.as_bytes());
-                let is_own =
-                    |d: &Document| d.is_item() && d.properties.is_explicitly_deployable;
+                let is_own = |d: &Document| d.is_item() && d.properties.is_explicitly_deployable;
                 holding.updates += u64::from(document.as_ref().is_ok_and(is_own));
                 holding.documents.insert(stored.update, stored.sha256);
             }

@@ -45,7 +45,8 @@ impl Inbox {
         loop {
             for (name, is_full) in [("SELF.SYN", false), ("FULL.SYN", true)] {
                 if let Err(error) = self.take(name, is_full).await {
-                    tracing::warn!(file = name, error = %error_chain(&error), "a trigger file was refused");
+                    let error = error_chain(&error);
+                    tracing::warn!(file = name, %error, "a trigger file was refused");
                 }
             }
             if !matches!(shutdown.run_until_cancelled(self.events.recv()).await, Some(Some(()))) {

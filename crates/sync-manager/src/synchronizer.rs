@@ -1,9 +1,12 @@
 //! The loop that carries out what [`plan_due`] and [`plan_next`] decide.
 //!
 //! Owns the effects of each step and the memory that may be lost: which other update points had
-//! their turn, and when to try again. Everything else is in the site database before it is acted on.
+//! their turn, and when to try again. Everything else is in the site database before it is acted
+//! on.
 
 mod effects;
+mod imports;
+mod replicas;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

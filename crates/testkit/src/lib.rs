@@ -5,6 +5,7 @@
 
 pub mod facts;
 pub mod management;
+pub mod objects;
 pub mod pki;
 pub mod sample;
 pub mod upstream;

@@ -179,7 +179,8 @@ impl Shared {
         match self.identify(accepted).await {
             Ok((stream, peer)) => self.answer(stream, peer, shutdown).await,
             Err(error) => {
-                tracing::info!(peer.address = %address, error = %error_chain(&error), "a peer was refused");
+                let error = error_chain(&error);
+                tracing::info!(peer.address = %address, %error, "a peer was refused");
             }
         }
     }
@@ -228,7 +229,8 @@ impl Shared {
                 }
                 ended = connection.as_mut() => {
                     if let Err(error) = ended {
-                        tracing::debug!(peer.address = %peer.address, error = %error_chain(&*error), "a connection broke");
+                        let error = error_chain(&*error);
+                        tracing::debug!(peer.address = %peer.address, %error, "a connection broke");
                     }
                     return;
                 }

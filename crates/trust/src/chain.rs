@@ -35,7 +35,8 @@ pub enum Refused {
     #[error("the certificate of {peer}, or its issuer's, expired at {not_after}")]
     Expired { peer: String, not_after: Timestamp },
     #[error(
-        "the certificate of {peer}, or its issuer's, is valid only from {not_before}; check the clocks"
+        "the certificate of {peer}, or its issuer's, is valid only from {not_before}; \
+         check the clocks"
     )]
     NotYetValid { peer: String, not_before: Timestamp },
     #[error("the certificate of {peer} was issued by site {issuer}, which issues only for itself")]

@@ -19,8 +19,6 @@ mod extract;
 mod facts;
 pub mod linux;
 mod namespaces;
-#[cfg(test)]
-mod reference;
 mod rule;
 pub mod sdp;
 mod version;
@@ -38,3 +36,6 @@ pub use facts::{
 };
 pub use rule::Rule;
 pub use version::{Comparison, Version};
+
+#[cfg(test)]
+mod tests;

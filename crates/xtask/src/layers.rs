@@ -26,7 +26,7 @@ pub(crate) const LAYERS: &[(&str, &str)] = &[
     ("deployment", "model compliance"),
     // Stores.
     ("sqlite-engine", "ambient"),
-    ("site-db", "model rpc replication compliance trust sqlite-engine"),
+    ("site-db", "model ambient rpc replication compliance trust sqlite-engine"),
     ("content-library", "model ambient sqlite-engine"),
     ("update-catalog", "model update-metadata sqlite-engine"),
     // Components of a site server.

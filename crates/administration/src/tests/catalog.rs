@@ -103,7 +103,8 @@ fn updates_are_filtered_and_shown_with_files_and_classification() {
                 "Old update | none | true",
                 "Driver pack | none | false",
             ]
-        "#]].assert_debug_eq(&listed(&top, all()).await);
+        "#]]
+        .assert_debug_eq(&listed(&top, all()).await);
         let filters = [
             pb::ListUpdatesRequest { title: "CUMUL".to_owned(), ..all() },
             pb::ListUpdatesRequest { kb: "KB9000001".to_owned(), ..all() },

@@ -2,12 +2,10 @@
 
 use compliance::Board;
 use expect_test::expect;
-use model::{
-    ClientKind, ClientRecord, Detail, EnforcementState, Group, Item, Sha256, UpdateId, UpdateRef,
-    Vector,
-};
+use model::{Detail, EnforcementState, Group, Item, UpdateId, Vector};
 use rpc::pb::admin as pb;
 use site_db::Own;
+use testkit::objects::{self, item};
 use tonic::Code;
 
 use super::*;
@@ -18,44 +16,6 @@ fn update(number: u128) -> String {
 
 fn client(number: u128) -> ClientId {
     ClientId(uuid::Uuid::from_u128(number))
-}
-
-fn item(number: u32) -> Item {
-    Item {
-        number,
-        update: UpdateRef { id: UpdateId(uuid::Uuid::from_u128(number.into())), revision: 2 },
-        since: 1,
-        document: Sha256([0; 32]),
-        texts: Vec::new(),
-        classification: None,
-        products: Vec::new(),
-        company: None,
-        severity: None,
-        kb_articles: Vec::new(),
-        bulletins: Vec::new(),
-        cves: Vec::new(),
-        created_at: at(0),
-        expired: number == 3,
-        hidden: false,
-        linux_only: false,
-        may_restart: false,
-        supersedes: Vec::new(),
-        bundles: Vec::new(),
-        files: Vec::new(),
-    }
-}
-
-fn record(number: u128) -> ClientRecord {
-    ClientRecord {
-        id: client(number),
-        kind: ClientKind::Agent,
-        name: format!("client {number}"),
-        site: code("PR1"),
-        os: String::new(),
-        architecture: String::new(),
-        agent_version: String::new(),
-        seen_on: at(0),
-    }
 }
 
 /// Client 8 failed to install update 1 and has update 2.
@@ -78,8 +38,14 @@ fn vector() -> Vector {
 async fn site() -> Site {
     let site = Site::top("PR1", SiteKind::Primary).await;
     let written = site.db.write(|w| {
-        w.write_own(Group::Catalog, [1, 2, 3].map(|number| Own::put(&item(number))).to_vec())?;
-        w.write_own(Group::Clients, [8, 9].map(|number| Own::put(&record(number))).to_vec())?;
+        w.write_own(
+            Group::Catalog,
+            [1, 2, 3].map(|n| Own::put(&Item { expired: n == 3, ..item(n) })).to_vec(),
+        )?;
+        w.write_own(
+            Group::Clients,
+            [8, 9].map(|number| Own::put(&objects::client(number, "PR1"))).to_vec(),
+        )?;
         let parked = Vec::new();
         w.write_holding(&compliance::Holding { vector: vector(), parked })
     });
@@ -121,8 +87,8 @@ fn groups_are_changed_by_their_owner_until_they_are_deployed() {
         let shown = format!("{:?} {:#?}", shown.row, members.collect::<Vec<_>>());
         expect![[r#"
             Some(Group { code: "PR100001", name: "Monthly", owner: "PR1", updates: 2 }) [
-                "00000000-0000-0000-0000-000000000002/2 false",
-                "00000000-0000-0000-0000-000000000003/2 true",
+                "00000000-0000-0000-0000-000000000002/1 false",
+                "00000000-0000-0000-0000-000000000003/1 true",
             ]"#]]
         .assert_eq(&shown);
         let id = site.deploy(monthly(&code)).await.expect("deployed");

@@ -287,7 +287,8 @@ proptest! {
         let own: BTreeMap<UpdateId, _> =
             sender.states.iter().map(|(number, state)| (update(*number), *state)).collect();
         let states = states_of(&held, &site.items).into_values();
-        prop_assert_eq!(states.map(|held| (held.update, held.state.state)).collect::<BTreeMap<_, _>>(), own);
+        let held: BTreeMap<_, _> = states.map(|held| (held.update, held.state.state)).collect();
+        prop_assert_eq!(held, own);
         let cells = held.vector.required.len() + held.vector.installed.len() + held.parked.len();
         prop_assert_eq!(cells, sender.states.len());
     }

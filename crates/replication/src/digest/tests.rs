@@ -11,7 +11,9 @@ proptest! {
     }
 
     #[test]
-    fn fields_do_not_run_into_each_other(id in prop::collection::vec(any::<u8>(), 1..9), cut in 0_usize..8) {
+    fn fields_do_not_run_into_each_other(
+        id in prop::collection::vec(any::<u8>(), 1..9), cut in 0_usize..8,
+    ) {
         let cut = cut.min(id.len());
         let (left, right) = id.split_at(cut);
         let whole = object_hash(1, &id, 1, Some(&[]));

@@ -59,7 +59,9 @@ proptest! {
     }
 
     #[test]
-    fn deployments_survive_the_wire(id in uuid(), at in any::<i64>(), deadline in any::<Option<i64>>()) {
+    fn deployments_survive_the_wire(
+        id in uuid(), at in any::<i64>(), deadline in any::<Option<i64>>(),
+    ) {
         let code = |n| ObjectCode::numbered(SiteCode::new("CAS").expect("good"), n).expect("small");
         let deployment = Deployment {
             id: DeploymentId(id), name: "n".into(), group: code(1), collection: code(2),

@@ -1,8 +1,9 @@
 use std::path::Path;
 
 use ambient::Ambient;
-use model::{HierarchyId, Item, Owner, SiteCode, SiteKind, UpdateRef};
-use trust::{Root, SigningKey};
+use model::{Owner, SiteCode, SiteKind};
+use testkit::objects::item;
+use testkit::pki::Pki;
 use uuid::Uuid;
 
 use crate::{Executor, Identity, SiteDb};
@@ -12,12 +13,12 @@ use super::*;
 /// A stand-alone primary: it owns the catalog and the clients.
 fn site() -> SiteDb {
     let ambient = Ambient::seeded(1, 1_000_000_000_000);
-    let hierarchy = HierarchyId(Uuid::from_u128(7));
+    let pki = Pki::new(&ambient);
     let code = SiteCode::new("PR1").expect("a good code");
     let owner = Owner { code, uuid: Uuid::from_u128(1) };
+    let hierarchy = pki.anchor().hierarchy();
     let identity = Identity { hierarchy, owner, kind: SiteKind::Primary, parent: None };
-    let root = Root::create(&ambient, hierarchy).expect("a root");
-    let keys = (SigningKey::generate(&ambient), root.anchor().clone());
+    let keys = (pki.site(code).signer, pki.anchor().clone());
     SiteDb::open(Path::new(":memory:"), Executor::Inline, identity, keys, ambient).expect("a site")
 }
 
@@ -27,31 +28,6 @@ fn client(number: u128) -> ClientId {
 
 fn update(number: u32) -> UpdateId {
     UpdateId(Uuid::from_u128(u128::from(number)))
-}
-
-fn item(number: u32) -> Item {
-    Item {
-        number,
-        update: UpdateRef { id: update(number), revision: 1 },
-        since: 1,
-        document: model::Sha256([0; 32]),
-        texts: Vec::new(),
-        classification: None,
-        products: Vec::new(),
-        company: None,
-        severity: None,
-        kb_articles: Vec::new(),
-        bulletins: Vec::new(),
-        cves: Vec::new(),
-        created_at: Timestamp(0),
-        expired: false,
-        hidden: false,
-        linux_only: false,
-        may_restart: false,
-        supersedes: Vec::new(),
-        bundles: Vec::new(),
-        files: Vec::new(),
-    }
 }
 
 /// A client that requires update 1, whose item is not here, and has failed to install it.

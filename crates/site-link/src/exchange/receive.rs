@@ -128,7 +128,8 @@ impl Exchange {
         if self.intake.values().any(|intake| matches!(intake, Intake::Walking(_))) {
             return;
         }
-        tracing::info!(peer.site = %self.expected.code, %stream, reason = reason.as_str(), "reconciling");
+        let (peer, reason) = (self.expected.code, reason.as_str());
+        tracing::info!(peer.site = %peer, %stream, reason, "reconciling");
         self.intake.insert(stream, Intake::Walking(Buckets::default()));
         out.push(Frame::WalkStart { stream });
     }

@@ -9,9 +9,7 @@ use transport::Backoff;
 use super::Synchronizer;
 use crate::Error;
 use crate::items::{apply_page, sweep};
-use crate::limits::{
-    LOSSES_MAX, PATIENCE, PROGRESS_MESSAGE_MS, RETRY_JITTER_PERCENT, RETRY_MAX, RETRY_MIN,
-};
+use crate::limits::{PATIENCE, PROGRESS_MESSAGE_MS, RETRY_JITTER_PERCENT, RETRY_MAX, RETRY_MIN};
 use crate::machine::{Event, Place};
 use crate::messages::{Message, progress_line};
 use crate::session::{Answer, Answers, Order, Synchronized, Target};
@@ -42,7 +40,7 @@ impl Synchronizer {
         })
     }
 
-    async fn first(&self) -> Result<RoleRecord, Error> {
+    pub(super) async fn first(&self) -> Result<RoleRecord, Error> {
         let site = self.db.identity().code();
         let points = self.db.read(move |r| r.update_points(site)).await?;
         points.into_iter().next().ok_or(Error::NoPoint { site })
@@ -72,7 +70,7 @@ impl Synchronizer {
         self.db.read(read).await
     }
 
-    async fn ask(&mut self, point: &RoleRecord, order: Order) -> Result<Answers, Error> {
+    pub(super) async fn ask(&mut self, point: &RoleRecord, order: Order) -> Result<Answers, Error> {
         let number = self.db.write(|w| w.next("sync_order")).await?;
         self.turn.order = Some((point.id, number));
         self.sessions.send(point, number, order).await
@@ -123,7 +121,7 @@ impl Synchronizer {
         }
     }
 
-    async fn synchronize(
+    pub(super) async fn synchronize(
         &mut self,
         run: &mut SyncRun,
         point: &RoleRecord,
@@ -175,90 +173,6 @@ impl Synchronizer {
         Ok(Event::Complete)
     }
 
-    /// After completion: the first update point may tell its clients, child sites are asked to
-    /// synchronize (SYNC-10), then the other update points have their turn (SYNC-11).
-    async fn follow(&mut self, run: &mut SyncRun) -> Result<Event, Error> {
-        let first = self.first().await?;
-        let catalog = self.db.read(|r| r.catalog_version()).await?;
-        let reached = catalog.filter(|catalog| catalog.version == run.version);
-        self.complete(&first, reached).await?;
-        self.tell_children(run.version);
-        let Some(replica) = self.turn.replica.clone() else {
-            return self.next_replica(run, first).await;
-        };
-        let name = replica.name.clone();
-        let target = Target {
-            url: first.url,
-            site: Some(first.site),
-            is_full: run.is_full,
-            wanted: reached.map(|catalog| (catalog.version, catalog.set_digest)),
-            ..Target::default()
-        };
-        let done = self.synchronize_replica(run, &replica, target, reached).await;
-        if matches!(done, Err(Error::PointLost)) && self.turn.losses < LOSSES_MAX {
-            return Err(Error::PointLost);
-        }
-        self.turn.replica = None;
-        self.turn.tried.insert(replica.id);
-        Ok(match done {
-            Ok(()) => Event::ReplicaDone { name },
-            Err(error) => {
-                self.turn.failures += 1;
-                Event::ReplicaFailed { name, cause: model::error_chain(&error) }
-            }
-        })
-    }
-
-    async fn next_replica(&mut self, run: &SyncRun, first: RoleRecord) -> Result<Event, Error> {
-        let (version, is_full, tried) = (run.version, run.is_full, self.turn.tried.clone());
-        let next = move |r: &Reader<'_>| {
-            for point in r.update_points(r.identity().code())?.into_iter().skip(1) {
-                let behind = is_full || r.sync_point(point.id)?.version < version;
-                if behind && !tried.contains(&point.id) {
-                    return Ok::<_, Error>(Some(point));
-                }
-            }
-            Ok(None)
-        };
-        self.turn.replica = self.db.read(next).await?;
-        Ok(match &self.turn.replica {
-            Some(next) => Event::Replica { name: next.name.clone(), source: first.url },
-            None => Event::Tried { failures: self.turn.failures },
-        })
-    }
-
-    async fn synchronize_replica(
-        &mut self,
-        run: &mut SyncRun,
-        replica: &RoleRecord,
-        target: Target,
-        reached: Option<CatalogVersion>,
-    ) -> Result<(), Error> {
-        let done = self.synchronize(run, replica, target).await?;
-        if let Some(reached) = &reached {
-            check_set(&done, reached)?;
-        }
-        self.complete(replica, reached).await
-    }
-
-    /// Tells an update point that it holds this version, unless it knows.
-    async fn complete(
-        &mut self,
-        point: &RoleRecord,
-        reached: Option<CatalogVersion>,
-    ) -> Result<(), Error> {
-        let Some(CatalogVersion { version, set_digest, .. }) = reached else { return Ok(()) };
-        let id = point.id;
-        let mut known = self.db.read(move |r| r.sync_point(id)).await?;
-        if known.version >= version {
-            return Ok(());
-        }
-        let mut answers = self.ask(point, Order::CompleteVersion { version, set_digest }).await?;
-        let Answer::Synchronized(_) = answers.next().await? else { return Err(Error::Answer) };
-        known.version = version;
-        Ok(self.db.write(move |w| w.save_sync_point(id, &known)).await?)
-    }
-
     /// Where the run can be seen: its row at every percent, a status message once a minute.
     async fn progress(
         &mut self,
@@ -304,42 +218,9 @@ impl Synchronizer {
         };
         Ok(self.db.write(forget).await?)
     }
-
-    /// Hands one waiting catalog file to the first update point, if it is connected.
-    pub(super) async fn hand_over_import(&mut self) -> Result<bool, Error> {
-        let Some(import) = self.db.read(|r| r.pending_import()).await? else { return Ok(false) };
-        let first = match self.first().await {
-            Ok(first) if self.sessions.is_connected(first.id) => first,
-            Ok(_) | Err(Error::NoPoint { .. }) => return Ok(false),
-            Err(error) => return Err(error),
-        };
-        let (id, name) = (import.id, import.name);
-        let part = async |part: u32| {
-            let data = self.db.read(move |r| r.import_part(id, part)).await?;
-            let (name, is_last) = (name.clone(), part + 1 >= import.parts);
-            Ok::<_, Error>(Order::ImportPart { name, data, is_last })
-        };
-        let number = self.db.write(|w| w.next("sync_order")).await?;
-        let mut answers = self.sessions.send(&first, number, part(0).await?).await?;
-        for next in 1..import.parts {
-            self.sessions.send_more(first.id, number, part(next).await?).await?;
-        }
-        let report = loop {
-            match answers.next().await {
-                Ok(Answer::Imported(report)) => break report,
-                Ok(_) => {}
-                Err(Error::PointFailed { reason, .. }) => {
-                    break site_db::ImportReport { refused: reason, ..Default::default() };
-                }
-                Err(error) => return Err(error),
-            }
-        };
-        self.db.write(move |w| w.finish_import(id, &report)).await?;
-        Ok(true)
-    }
 }
 
-fn check_set(found: &Synchronized, wanted: &CatalogVersion) -> Result<(), Error> {
+pub(super) fn check_set(found: &Synchronized, wanted: &CatalogVersion) -> Result<(), Error> {
     let CatalogVersion { version, items, set_digest } = *wanted;
     if found.set_digest == set_digest {
         return Ok(());

@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::namespaces::{self, UPDATE};
-use crate::{Comparison, linux, reference};
+use crate::tests::reference;
+use crate::{Comparison, linux};
 
 fn id(number: u128) -> UpdateId {
     UpdateId(Uuid::from_u128(number))

@@ -3,7 +3,8 @@ use std::io::{BufReader, Cursor, Read as _};
 use expect_test::expect;
 
 use super::*;
-use crate::{Installer, reference};
+use crate::Installer;
+use crate::tests::reference;
 
 /// Reads a whole document, as far as it goes.
 fn read(xml: impl BufRead) -> Result<Vec<Entry>, Error> {

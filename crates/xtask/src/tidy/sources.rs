@@ -29,7 +29,7 @@ const NAME_RULES: &[(&str, &str, &str, &str)] = &[
     (
         "print",
         "println! print! eprintln! eprint! dbg!",
-        "crates/cli/ crates/xtask/ /bench build.rs",
+        "crates/cli/ crates/xtask/ crates/sim/src/bin/ /bench build.rs",
         "log with tracing; only the command line talks to a person",
     ),
     (

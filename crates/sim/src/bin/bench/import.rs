@@ -1,0 +1,250 @@
+//! Importing update documents, beside the same bytes in one transaction of SQLite alone.
+//!
+//! Owns both sides and how they are compared: in turns, the same bytes, the same durability, and
+//! what was stored is read back outside of the measured time. Fails if anything is missing.
+
+use std::path::Path;
+use std::process::Command;
+
+use ambient::Ambient;
+use anyhow::{Context, Result, ensure};
+use model::{Group, Item, Sha256, SiteCode};
+use rpc::object::ObjectBody as _;
+use rusqlite::{Connection, params};
+use sha2::Digest as _;
+use sim::Keys;
+use site_db::{Executor, Own, SiteDb, Writer};
+use sqlite_engine::{Durability, Options};
+use tempfile::TempDir;
+use trust::SigningKey;
+use update_catalog::limits::BATCH_DOCUMENTS_MAX;
+use update_catalog::{Batch, Catalog, Change};
+use update_metadata::Extracted;
+
+use crate::documents::Corpus;
+use crate::machine::{self, Cost, Meter, Spread};
+
+const UPDATES: usize = 20_000;
+/// After one pair that does not count.
+const PAIRS: usize = 7;
+
+struct Ours {
+    catalog: Cost,
+    items: Cost,
+    /// Copying the write-ahead logs back and closing the files.
+    close: Cost,
+    catalog_bytes: u64,
+    site_bytes: u64,
+}
+
+struct Raw {
+    insert: Cost,
+    close: Cost,
+    bytes: u64,
+}
+
+pub(crate) async fn run() -> Result<()> {
+    let corpus = Corpus::generate(UPDATES)?;
+    let Corpus { documents, bytes, digest, .. } = &corpus;
+    let average = bytes / documents.len();
+    println!("\n## Import\n");
+    println!("{} documents, {average} bytes on average, sha256 {digest}\n", documents.len());
+    println!("| pair | catalog s | items s | ours s | raw s | ratio | cpu ratio | machine |");
+    println!("| ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |");
+    let mut pairs = Vec::new();
+    for number in 0..=PAIRS {
+        let pair = (ours(&corpus).await?, raw(&corpus)?);
+        print_pair(number, &pair)?;
+        pairs.push(pair);
+    }
+    print_summary(&pairs[1..], *bytes as f64);
+    Ok(())
+}
+
+/// On the disk that holds the build, with nothing left for it to do.
+fn fresh_directory() -> Result<TempDir> {
+    let program = std::env::current_exe()?;
+    let target = program.parent().context("the program lies in a folder")?;
+    Command::new("sync").status().context("cannot start sync")?;
+    Ok(TempDir::new_in(target)?)
+}
+
+async fn ours(corpus: &Corpus) -> Result<Ours> {
+    let directory = fresh_directory()?;
+    let options = Options { executor: Executor::Thread, durability: Durability::Full };
+    let path = |name: &str| directory.path().join(name);
+    let catalog = Catalog::open(&path("catalog.db"), Ambient::system().random_id(), options)?;
+    let site = open_site(&path("site.db"))?;
+    let batch = |documents: &[_]| Batch {
+        documents: documents.iter().map(|(_, xml): &(_, String)| xml.clone()).collect(),
+        ..Batch::default()
+    };
+    let batches: Vec<Batch> = corpus.documents.chunks(BATCH_DOCUMENTS_MAX).map(batch).collect();
+    let meter = Meter::start()?;
+    let mut imported = 0;
+    for batch in batches {
+        imported += catalog.import(batch).await?.imported.len();
+    }
+    let catalog_cost = meter.stop()?;
+    let meter = Meter::start()?;
+    take_items(&catalog, &site).await?;
+    let items_cost = meter.stop()?;
+    ensure!(imported == corpus.documents.len(), "{imported} documents were imported");
+    check(corpus, &catalog, &site).await?;
+    let meter = Meter::start()?;
+    catalog.close().await;
+    site.close().await;
+    Ok(Ours {
+        catalog: catalog_cost,
+        items: items_cost,
+        close: meter.stop()?,
+        catalog_bytes: path("catalog.db").metadata()?.len(),
+        site_bytes: path("site.db").metadata()?.len(),
+    })
+}
+
+fn open_site(path: &Path) -> Result<SiteDb> {
+    let keys = Keys::get();
+    let top = &keys.sites[&SiteCode::new("CAS")?];
+    let trust = (SigningKey::from_seed(top.seed), keys.anchor.clone());
+    let site =
+        SiteDb::open(path, Executor::Thread, top.identity.clone(), trust, Ambient::system())?;
+    let (owner, statement) = (top.identity.owner, top.statement.clone());
+    site.write_blocking(move |w| w.note_statement(&owner, &statement))?;
+    Ok(site)
+}
+
+/// As a synchronization does it, page by page, without the connection between the two.
+async fn take_items(catalog: &Catalog, site: &SiteDb) -> Result<()> {
+    let mut since = 0;
+    loop {
+        let page = catalog.changed_items(since).await?;
+        since = page.changes.last().map_or(since, |change| change.number);
+        site.write(move |w| write_page(w, page.changes)).await?;
+        if page.is_last {
+            break;
+        }
+    }
+    let version = site.write(|w| w.complete_catalog()).await?;
+    catalog.complete_version(version).await?;
+    Ok(())
+}
+
+fn write_page(w: &Writer<'_>, changes: Vec<Change<Extracted>>) -> Result<(), site_db::Error> {
+    let mut news = Vec::with_capacity(changes.len());
+    for change in changes {
+        match change.content {
+            Some(Extracted::Item(item)) => {
+                let mut item = Item::decode(&item.encode())?;
+                let held: Option<Item> = w.get(item.update.id.as_bytes())?;
+                item.number = held.map_or_else(|| w.next_item_number(), |held| Ok(held.number))?;
+                item.since = 1;
+                news.push(Own::put(&item));
+            }
+            Some(Extracted::Category(category)) => news.push(Own::put(&category)),
+            Some(Extracted::Nothing) | None => {}
+        }
+    }
+    w.write_own(Group::Catalog, news)
+}
+
+/// Every byte is there, and every update is an item.
+async fn check(corpus: &Corpus, catalog: &Catalog, site: &SiteDb) -> Result<()> {
+    let (mut hasher, mut since) = (sha2::Sha256::new(), 0);
+    loop {
+        let page = catalog.changed_documents(since).await?;
+        for change in page.changes {
+            since = change.number;
+            hasher.update(change.content.context("nothing was removed")?.xml);
+        }
+        if page.is_last {
+            break;
+        }
+    }
+    ensure!(Sha256(hasher.finalize().into()) == corpus.digest, "the catalog has other bytes");
+    let (items, set_digest) = site.read(|r| r.catalog_set()).await?;
+    ensure!((items, set_digest) == (corpus.updates, corpus.set_digest), "{items} items differ");
+    let version = catalog.state().await?.version.context("the version is complete")?.0;
+    ensure!(version.set_digest == set_digest, "the catalog has another set of updates");
+    Ok(())
+}
+
+fn raw(corpus: &Corpus) -> Result<Raw> {
+    let directory = fresh_directory()?;
+    let path = directory.path().join("raw.db");
+    let mut connection = Connection::open(&path)?;
+    for (name, value) in [("page_size", "8192"), ("journal_mode", "WAL"), ("synchronous", "FULL")] {
+        connection.pragma_update(None, name, value)?;
+    }
+    // As on our side, copying the log back is not part of a commit.
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    connection.execute_batch(
+        "CREATE TABLE document (
+           id INTEGER PRIMARY KEY, update_id BLOB NOT NULL, revision INTEGER NOT NULL,
+           xml BLOB NOT NULL, UNIQUE (update_id, revision)) STRICT",
+    )?;
+    let meter = Meter::start()?;
+    let transaction = connection.transaction()?;
+    let sql = "INSERT INTO document (update_id, revision, xml) VALUES (?1, ?2, ?3)";
+    let mut insert = transaction.prepare(sql)?;
+    for (update, xml) in &corpus.documents {
+        insert.execute(params![update.id.as_bytes(), update.revision, xml.as_bytes()])?;
+    }
+    drop(insert);
+    transaction.commit()?;
+    let insert = meter.stop()?;
+    check_raw(corpus, &connection)?;
+    let meter = Meter::start()?;
+    connection.close().map_err(|(_, error)| error)?;
+    Ok(Raw { insert, close: meter.stop()?, bytes: path.metadata()?.len() })
+}
+
+fn check_raw(corpus: &Corpus, connection: &Connection) -> Result<()> {
+    let (mut hasher, mut count) = (sha2::Sha256::new(), 0);
+    let mut select = connection.prepare("SELECT xml FROM document ORDER BY id")?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        hasher.update(row.get_ref(0)?.as_blob()?);
+        count += 1;
+    }
+    ensure!(count == corpus.documents.len(), "{count} rows");
+    ensure!(Sha256(hasher.finalize().into()) == corpus.digest, "the rows have other bytes");
+    Ok(())
+}
+
+fn print_pair(number: usize, (ours, raw): &(Ours, Raw)) -> Result<()> {
+    let both = ours.catalog + ours.items;
+    let (ratio, cpu) = (both.wall / raw.insert.wall, both.cpu / raw.insert.cpu);
+    println!(
+        "| {number} | {:.2} | {:.2} | {:.2} | {:.2} | {ratio:.2} | {cpu:.2} | {} |",
+        ours.catalog.wall,
+        ours.items.wall,
+        both.wall,
+        raw.insert.wall,
+        machine::load()?
+    );
+    Ok(())
+}
+
+fn print_summary(pairs: &[(Ours, Raw)], bytes: f64) {
+    let row = |name: &str, value: &dyn Fn(&Ours, &Raw) -> f64| {
+        let spread: Spread = pairs.iter().map(|(ours, raw)| value(ours, raw)).collect();
+        println!("| {name} | {spread:.2} |");
+    };
+    let done = |ours: &Ours| ours.catalog + ours.items;
+    println!("\n| {} pairs, pair 0 left out | median (min–max) |\n| --- | --- |", pairs.len());
+    row("ours, until durable, s", &|ours, _| done(ours).wall);
+    row("raw, until durable, s", &|_, raw| raw.insert.wall);
+    row("**ratio until durable**", &|ours, raw| done(ours).wall / raw.insert.wall);
+    row("ratio, catalog alone", &|ours, raw| ours.catalog.wall / raw.insert.wall);
+    row("ratio, items alone", &|ours, raw| ours.items.wall / raw.insert.wall);
+    row("ours, processor, s", &|ours, _| done(ours).cpu);
+    row("raw, processor, s", &|_, raw| raw.insert.cpu);
+    row("ratio of processor time", &|ours, raw| done(ours).cpu / raw.insert.cpu);
+    let closed = |ours: &Ours| done(ours).wall + ours.close.wall;
+    row("ratio until closed", &|ours, raw| closed(ours) / (raw.insert.wall + raw.close.wall));
+    row("ours, MB of documents/s", &|ours, _| bytes / 1e6 / done(ours).wall);
+    row("catalog file, bytes per byte of document", &|ours, _| ours.catalog_bytes as f64 / bytes);
+    row("site file, bytes per byte of document", &|ours, _| ours.site_bytes as f64 / bytes);
+    row("raw file, bytes per byte of document", &|_, raw| raw.bytes as f64 / bytes);
+}

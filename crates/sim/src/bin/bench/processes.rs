@@ -1,0 +1,255 @@
+//! Memory and start of each process, configured and joined as an operator would.
+//!
+//! Owns a stand-alone primary site with everything below it, in one directory on a loopback address
+//! of its own. Refuses to know what the processes do; reads their log, their ports and /proc. Fails
+//! with the log of a process that does not get ready.
+
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Lines};
+use tokio::net::TcpStream;
+use tokio::process::{Child, ChildStderr};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::machine::{Spread, memory, milliseconds};
+
+/// What is built before anything is started; separately from this program, with no features of it.
+const PACKAGES: [&str; 6] =
+    ["site", "software-update-point", "management-point", "distribution-point", "agent", "cli"];
+/// Starts after the first one.
+const STARTS: usize = 7;
+/// A process that did nothing for so long is idle.
+const SETTLE: Duration = Duration::from_secs(3);
+/// Nothing here takes this long unless it is broken.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How a process shows that it works, after the line of its log.
+#[derive(Clone, Copy)]
+enum Proof {
+    /// Whatever it answers to a plain request, TLS or not: it takes connections.
+    Answers(u16),
+    Says(&'static str),
+}
+
+struct Plant {
+    directory: TempDir,
+    programs: PathBuf,
+    address: Ipv4Addr,
+}
+
+/// A running process; killed when dropped.
+struct Running {
+    child: Child,
+    log: Lines<BufReader<ChildStderr>>,
+    started: Instant,
+}
+
+pub(crate) async fn run() -> Result<()> {
+    build()?;
+    let plant = Plant::new()?;
+    println!("\n## Processes\n");
+    println!("| process | first start, ms | listens, ms | works, ms | RSS, MiB | PSS, MiB |");
+    println!("| --- | ---: | ---: | ---: | ---: | ---: |");
+    let cas = plant.site("CAS", 7440, "")?;
+    plant.measure("tierline-central", &[cas], Proof::Answers(7440)).await?;
+    let upstream = format!("{}[sup]\nstand_alone = true\n", plant.update_point("", 8830));
+    let upstream = plant.config("upstream", &upstream)?;
+    plant.measure("tierline-sup, stand-alone", &[upstream], Proof::Answers(8830)).await?;
+    let primary = [plant.site("PR1", 7540, "top_level = true\n")?];
+    plant.measure("tierline-primary, stand-alone", &primary, Proof::Answers(7540)).await?;
+    let _primary = plant.start("tierline-primary", &primary[0]).await?;
+    plant.login()?;
+    plant.measure_below().await
+}
+
+fn build() -> Result<()> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(["build", "--release", "--locked", "--bins"]);
+    let status = command.args(PACKAGES.iter().flat_map(|name| ["-p", name])).status()?;
+    ensure!(status.success(), "the programs were not built");
+    Ok(())
+}
+
+impl Plant {
+    fn new() -> Result<Plant> {
+        let program = std::env::current_exe()?;
+        let programs = program.parent().context("the program lies in a folder")?.to_owned();
+        let [_, _, a, b] = std::process::id().to_be_bytes();
+        let (directory, address) = (TempDir::new_in(&programs)?, Ipv4Addr::new(127, a | 128, b, 1));
+        Ok(Plant { directory, programs, address })
+    }
+
+    fn url(&self, port: u16) -> String {
+        format!("https://{}:{port}", self.address)
+    }
+
+    /// Writes the configuration of a process, whose data lie beside it.
+    fn config(&self, name: &str, text: &str) -> Result<PathBuf> {
+        let (path, data) = (self.directory.path().join(name), "/data");
+        std::fs::create_dir(&path)?;
+        let path = path.join("config.toml");
+        let key = if name.starts_with("agent") { "data_dir" } else { "data" };
+        let folder = self.directory.path().join(name);
+        std::fs::write(&path, format!("{key} = \"{}{data}\"\n{text}", folder.display()))?;
+        Ok(path)
+    }
+
+    fn site(&self, code: &str, port: u16, more: &str) -> Result<PathBuf> {
+        let text = format!("listen = \"{}:{port}\"\n[site]\ncode = \"{code}\"\n", self.address);
+        self.config(code, &(text + more))
+    }
+
+    fn update_point(&self, https: &str, http: u16) -> String {
+        format!("name = \"sup\"\nhttps = \"{https}\"\nhttp = \"{}:{http}\"\n", self.address)
+    }
+
+    /// What joins the primary site; the agents join through the management point.
+    async fn measure_below(&self) -> Result<()> {
+        let address = self.address;
+        let secondary = self.site("SE1", 7640, "")?;
+        let token = ["site", "token", "SE1", "--kind", "secondary", "--parent", "PR1"];
+        self.join("tierline-secondary", &secondary, &token)?;
+        self.measure("tierline-secondary", &[secondary], Proof::Answers(7640)).await?;
+        let url = self.url(7541);
+        let mp = format!("name = \"mp\"\nlisten = \"{address}:7541\"\nurl = \"{url}\"\n");
+        let dp = format!("name = \"dp\"\nhttps = \"{address}:7542\"\nhttp = \"{address}:7543\"\n");
+        let sup = self.update_point(&format!("{address}:8531"), 8530);
+        for (name, text, port) in [("sup", &sup, 8531), ("dp", &dp, 7542), ("mp", &mp, 7541)] {
+            let (program, config) = (format!("tierline-{name}"), self.config(name, text)?);
+            self.join(&program, &config, &["role", "token", name])?;
+            self.measure(&program, &[config], Proof::Answers(port)).await?;
+        }
+        let _mp = self.start("tierline-mp", &self.directory.path().join("mp/config.toml")).await?;
+        let mut agents = Vec::new();
+        for number in 0..=STARTS {
+            let text = format!("mp_url = \"{url}\"\nname = \"host-{number}\"\n");
+            let agent = self.config(&format!("agent-{number}"), &text)?;
+            self.join("tierline-agent", &agent, &["client", "token", "--url", &url])?;
+            agents.push(agent);
+        }
+        self.measure("tierline-agent", &agents, Proof::Says("policy was accepted")).await
+    }
+
+    /// Starts a process again and again: with one configuration, or with another each time.
+    async fn measure(&self, label: &str, configs: &[PathBuf], proof: Proof) -> Result<()> {
+        let program = label.split(',').next().unwrap_or(label);
+        let mut first = None;
+        let (mut listens, mut works) = (Vec::new(), Vec::new());
+        let (mut resident, mut shares) = (Vec::new(), Vec::new());
+        for config in configs.iter().cycle().take(STARTS + 1) {
+            let mut process = self.spawn(program, config)?;
+            let line = process.says(first_word(program)).await?;
+            let proven = match proof {
+                Proof::Answers(port) => process.answers((self.address, port)).await?,
+                Proof::Says(text) => process.says(text).await?,
+            };
+            sleep(SETTLE).await;
+            let process_id = process.child.id().context("the process ended")?;
+            let (rss, pss) = memory(process_id)?;
+            process.stop(process_id).await?;
+            if first.replace(first.unwrap_or(proven)).is_some() {
+                listens.push(line);
+                works.push(proven);
+                resident.push(rss);
+                shares.push(pss);
+            }
+        }
+        let [listens, works, resident, shares] =
+            [listens, works, resident, shares].map(Spread::from_iter);
+        let first = first.unwrap_or_default();
+        println!(
+            "| {label} | {first:.0} | {listens:.0} | {works:.0} | {resident:.1} | {shares:.1} |"
+        );
+        Ok(())
+    }
+
+    async fn start(&self, program: &str, config: &Path) -> Result<Running> {
+        let mut process = self.spawn(program, config)?;
+        process.says(first_word(program)).await?;
+        Ok(process)
+    }
+
+    fn spawn(&self, program: &str, config: &Path) -> Result<Running> {
+        let mut command = tokio::process::Command::new(self.programs.join(program));
+        command.arg("--config").arg(config).env("RUST_LOG", "info").kill_on_drop(true);
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        let started = Instant::now();
+        let mut child = command.spawn().with_context(|| format!("cannot start {program}"))?;
+        let log = child.stderr.take().context("stderr is piped")?;
+        Ok(Running { child, log: BufReader::new(log).lines(), started })
+    }
+
+    fn login(&self) -> Result<()> {
+        let token = self.directory.path().join("PR1/data/pki/admin.token");
+        let server = self.url(7540);
+        let token = token.to_str().context("the path is text")?;
+        self.tierline(&["login", "--server", &server, "--token-file", token]).map(drop)
+    }
+
+    /// Lets a process join with a token that an operator asks for.
+    fn join(&self, program: &str, config: &Path, token: &[&str]) -> Result<()> {
+        let said = self.tierline(&[token, &["-o", "json"]].concat())?;
+        let said: serde_json::Value = serde_json::from_str(&said)?;
+        let token = said["token"].as_str().context("a token is given")?;
+        let config = config.to_str().context("the path is text")?;
+        self.output(program, &["--config", config, "join", token]).map(drop)
+    }
+
+    fn tierline(&self, arguments: &[&str]) -> Result<String> {
+        self.output("tierline", arguments)
+    }
+
+    fn output(&self, program: &str, arguments: &[&str]) -> Result<String> {
+        let mut command = Command::new(self.programs.join(program));
+        command.args(arguments).env("XDG_CONFIG_HOME", self.directory.path());
+        let output = command.output().with_context(|| format!("cannot start {program}"))?;
+        let error = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{program} {arguments:?}: {error}");
+        Ok(String::from_utf8(output.stdout)?)
+    }
+}
+
+/// An agent listens to nobody.
+fn first_word(program: &str) -> &'static str {
+    if program == "tierline-agent" { "the process started" } else { "listens" }
+}
+
+impl Running {
+    /// Waits for a line of the log; when it came, in milliseconds.
+    async fn says(&mut self, text: &str) -> Result<f64> {
+        let mut seen = Vec::new();
+        loop {
+            let line = timeout(PATIENCE, self.log.next_line()).await.ok().transpose()?.flatten();
+            let line =
+                line.with_context(|| format!("never said {text:?}:\n{}", seen.join("\n")))?;
+            if line.contains(text) {
+                return Ok(milliseconds(self.started.elapsed()));
+            }
+            seen.push(line);
+        }
+    }
+
+    /// A port that is bound takes connections at once, but only who serves it answers.
+    async fn answers(&self, address: (Ipv4Addr, u16)) -> Result<f64> {
+        let mut stream = TcpStream::connect(address).await?;
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: bench\r\n\r\n").await?;
+        // An alert, a line or the end: each is an answer.
+        let answer = timeout(PATIENCE, stream.read(&mut [0; 16])).await;
+        drop(answer.context("the port did not answer")?);
+        Ok(milliseconds(self.started.elapsed()))
+    }
+
+    /// Ends it in order, so that the next start finds nothing to repair.
+    async fn stop(mut self, process: u32) -> Result<()> {
+        let ended = Command::new("sh").args(["-c", &format!("kill -TERM {process}")]).status()?;
+        ensure!(ended.success(), "the process could not be asked to end");
+        self.child.wait().await?;
+        Ok(())
+    }
+}
