@@ -229,6 +229,10 @@ impl Process {
         self.child.wait().expect("the process was started here")
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// As abrupt as a power cut.
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("the process was started here");

@@ -18,8 +18,9 @@ CREATE TABLE stream (
   PRIMARY KEY (grp, owner)
 ) STRICT, WITHOUT ROWID;
 
+-- A number is never given twice: readers of the log go on from the last one they saw.
 CREATE TABLE entry (
-  lsn INTEGER PRIMARY KEY,
+  lsn INTEGER PRIMARY KEY AUTOINCREMENT,
   grp INTEGER NOT NULL,
   owner BLOB NOT NULL,
   seq INTEGER NOT NULL,

@@ -102,14 +102,12 @@ fn decode(frame: Option<Said>) -> Result<(u64, Answer), Invalid> {
             Ok((order, Answer::Progress { phase, done, total }))
         }
         Said::Synchronized(synchronized) => {
-            let pb::Synchronized { order, revisions_new, revisions_rejected, rejected, .. } =
-                &synchronized;
+            let pb::Synchronized { order, revisions_rejected, rejected, .. } = &synchronized;
             if *revisions_rejected > 0 {
                 tracing::warn!(order, revisions_rejected, ?rejected, "updates were passed over");
             }
             let set_digest = Sha256::from_slice(&synchronized.set_digest)?;
-            let (revisions_new, updates) = (*revisions_new, synchronized.updates);
-            let answer = Synchronized { revisions_new, updates, set_digest };
+            let answer = Synchronized { updates: synchronized.updates, set_digest };
             Ok((*order, Answer::Synchronized(answer)))
         }
         Said::Changes(changes) => Ok((changes.order, decode_changes(changes))),

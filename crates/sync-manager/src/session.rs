@@ -53,7 +53,6 @@ pub(crate) enum Answer {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Synchronized {
-    pub(crate) revisions_new: u64,
     pub(crate) updates: u64,
     pub(crate) set_digest: Sha256,
 }

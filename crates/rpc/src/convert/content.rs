@@ -80,3 +80,6 @@ impl TryFrom<pb::Distribution> for DistributionState {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,7 +91,8 @@ impl Synchronizer {
             match self.synchronize(run, &first, target.clone()).await {
                 Ok(done) => {
                     check_set(&done, &wanted)?;
-                    (run.version, run.updates_changed) = (wanted.version, done.revisions_new);
+                    run.version = wanted.version;
+                    run.updates_changed = self.db.read(move |r| arrived(r, wanted.version)).await?;
                     break;
                 }
                 // The parent's update point may be on its way to the version.
@@ -218,6 +219,14 @@ impl Synchronizer {
         };
         Ok(self.db.write(forget).await?)
     }
+}
+
+/// The updates that came with the versions since the last one completed here.
+fn arrived(r: &Reader<'_>, version: u64) -> Result<u64, Error> {
+    let complete = r.complete_version()?;
+    let items = r.numbered_items()?;
+    let news = items.iter().filter(|item| item.since > complete && item.since <= version);
+    Ok(news.count() as u64)
 }
 
 pub(super) fn check_set(found: &Synchronized, wanted: &CatalogVersion) -> Result<(), Error> {
