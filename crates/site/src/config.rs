@@ -215,3 +215,6 @@ programs! {
     /// A secondary site server.
     Secondary = Secondary, "tierline-secondary";
 }
+
+#[cfg(test)]
+mod tests;
