@@ -1,7 +1,7 @@
 //! The main job in separate processes: upstream → central site → primary and secondary →
 //! distribution point → agent → compliance at the top.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use testkit::sample::Sample;
 use zip::write::SimpleFileOptions;
@@ -92,7 +92,7 @@ impl Plant {
         field(&self.hierarchy.tierline(&arguments), "token")
     }
 
-    fn join_role(&self, program: &str, kind: &str, config: &PathBuf) {
+    fn join_role(&self, program: &str, kind: &str, config: &Path) {
         self.hierarchy.join(program, config, &self.role_token(kind, "PR1"));
     }
 
