@@ -287,8 +287,8 @@ proptest! {
         let own: BTreeMap<UpdateId, _> =
             sender.states.iter().map(|(number, state)| (update(*number), *state)).collect();
         let states = states_of(&held, &site.items).into_values();
-        let held: BTreeMap<_, _> = states.map(|held| (held.update, held.state.state)).collect();
-        prop_assert_eq!(held, own);
+        let kept: BTreeMap<_, _> = states.map(|one| (one.update, one.state.state)).collect();
+        prop_assert_eq!(kept, own);
         let cells = held.vector.required.len() + held.vector.installed.len() + held.parked.len();
         prop_assert_eq!(cells, sender.states.len());
     }
