@@ -4,8 +4,7 @@
 //! system does not say, which is anywhere but on Linux.
 
 use std::fmt;
-use std::fs;
-use std::time::Duration;
+use std::ops::Add;
 
 use anyhow::{Context, Result};
 use tokio::time::Instant;
@@ -21,7 +20,7 @@ pub(crate) struct Cost {
     pub(crate) cpu: f64,
 }
 
-impl std::ops::Add for Cost {
+impl Add for Cost {
     type Output = Cost;
 
     fn add(self, other: Cost) -> Cost {
@@ -31,23 +30,21 @@ impl std::ops::Add for Cost {
 
 /// A running measurement.
 #[derive(Debug)]
-pub(crate) struct Meter {
-    started: Instant,
-    cpu: f64,
-}
+pub(crate) struct Meter(Instant, f64);
 
 impl Meter {
     pub(crate) fn start() -> Result<Meter> {
-        Ok(Meter { cpu: cpu_seconds()?, started: Instant::now() })
+        let cpu = cpu_seconds()?;
+        Ok(Meter(Instant::now(), cpu))
     }
 
-    pub(crate) fn stop(&self) -> Result<Cost> {
-        let wall = self.started.elapsed().as_secs_f64();
-        Ok(Cost { wall, cpu: cpu_seconds()? - self.cpu })
+    pub(crate) fn stop(self) -> Result<Cost> {
+        let wall = self.0.elapsed().as_secs_f64();
+        Ok(Cost { wall, cpu: cpu_seconds()? - self.1 })
     }
 }
 
-/// Some values of one kind; shown as median and extremes.
+/// Values of one kind, shown as median and extremes.
 #[derive(Clone, Debug)]
 pub(crate) struct Spread(Vec<f64>);
 
@@ -61,16 +58,12 @@ impl FromIterator<f64> for Spread {
 
 impl fmt::Display for Spread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Some(min), Some(max)) = (self.0.first(), self.0.last()) else { return f.pad("–") };
-        let middle = self.0.len() / 2;
-        let median = (self.0[middle] + self.0[(self.0.len() - 1) / 2]) / 2.0;
+        let Spread(values) = self;
+        let (Some(min), Some(max)) = (values.first(), values.last()) else { return f.pad("–") };
+        let median = (values[values.len() / 2] + values[(values.len() - 1) / 2]) / 2.0;
         let digits = f.precision().unwrap_or(2);
         write!(f, "{median:.digits$} ({min:.digits$}–{max:.digits$})")
     }
-}
-
-pub(crate) fn milliseconds(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1_000.0
 }
 
 /// Memory of a process in MiB: what is resident, and its proportional share of it.
@@ -80,40 +73,36 @@ pub(crate) fn memory(process: u32) -> Result<(f64, f64)> {
     Ok((resident / 1_024.0, share / 1_024.0))
 }
 
-/// The class of the machine and how busy it is.
-pub(crate) fn describe() -> Result<String> {
+pub(crate) fn class() -> Result<String> {
     let cores = std::thread::available_parallelism()?;
     let memory = kibibytes("/proc/meminfo", "MemTotal:")? / 1_024.0 / 1_024.0;
-    Ok(format!("machine: {cores} cores, {memory:.0} GiB; {}", load()?))
+    Ok(format!("{cores} cores, {memory:.0} GiB"))
 }
 
+/// The load of the last minute, and how often work waited for a core in the last ten seconds.
 pub(crate) fn load() -> Result<String> {
     let average = read("/proc/loadavg")?;
-    let average: Vec<&str> = average.split_whitespace().take(3).collect();
-    // Not every kernel says how long work waited for a processor.
+    let average = average.split(' ').next().unwrap_or_default().to_owned();
+    // Not every kernel says it.
     let pressure = read("/proc/pressure/cpu").unwrap_or_default();
-    let waiting = pressure.split_whitespace().find_map(|word| word.strip_prefix("avg10="));
-    let waiting = waiting.map_or(String::new(), |share| format!(", waited for a core {share} %"));
-    Ok(format!("load {}{waiting}", average.join(" ")))
+    let waiting = pressure.split(' ').find_map(|word| word.strip_prefix("avg10="));
+    Ok(format!("load {average}, waiting for a core {} %", waiting.unwrap_or("–")))
 }
 
 fn cpu_seconds() -> Result<f64> {
     let stat = read("/proc/self/stat")?;
-    // The name before the last parenthesis may hold anything; user and kernel time follow it as
-    // the 12th and 13th field.
+    // The name before the last parenthesis may hold anything; the times are 12th and 13th after it.
     let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
     let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<f64>);
-    let ticks: f64 = ticks.sum::<Result<_, _>>().context("/proc/self/stat")?;
-    Ok(ticks / TICKS_PER_SECOND)
+    Ok(ticks.sum::<Result<f64, _>>().context("/proc/self/stat")? / TICKS_PER_SECOND)
 }
 
 fn kibibytes(path: &str, name: &str) -> Result<f64> {
     let text = read(path)?;
-    let value = text.lines().find_map(|line| line.strip_prefix(name));
-    let value = value.and_then(|value| value.split_whitespace().next());
-    value.with_context(|| format!("no {name} in {path}"))?.parse().context(path.to_owned())
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next());
+    value.with_context(|| format!("no {name} in {path}"))?.parse().context(name.to_owned())
 }
 
 fn read(path: &str) -> Result<String> {
-    fs::read_to_string(path).with_context(|| format!("cannot read {path}"))
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {path}"))
 }

@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStderr};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::machine::{Spread, memory, milliseconds};
+use crate::machine::{Spread, memory};
 
 /// What is built before anything is started; separately from this program, with no features of it.
 const PACKAGES: [&str; 6] =
@@ -27,14 +27,6 @@ const STARTS: usize = 7;
 const SETTLE: Duration = Duration::from_secs(3);
 /// Nothing here takes this long unless it is broken.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// How a process shows that it works, after the line of its log.
-#[derive(Clone, Copy)]
-enum Proof {
-    /// Whatever it answers to a plain request, TLS or not: it takes connections.
-    Answers(u16),
-    Says(&'static str),
-}
 
 struct Plant {
     directory: TempDir,
@@ -56,14 +48,15 @@ pub(crate) async fn run() -> Result<()> {
     println!("| process | first start, ms | listens, ms | works, ms | RSS, MiB | PSS, MiB |");
     println!("| --- | ---: | ---: | ---: | ---: | ---: |");
     let cas = plant.site("CAS", 7440, "")?;
-    plant.measure("tierline-central", &[cas], Proof::Answers(7440)).await?;
+    plant.measure("tierline-central", &[cas], Some(7440)).await?;
     let upstream = format!("{}[sup]\nstand_alone = true\n", plant.update_point("", 8830));
     let upstream = plant.config("upstream", &upstream)?;
-    plant.measure("tierline-sup, stand-alone", &[upstream], Proof::Answers(8830)).await?;
-    let primary = [plant.site("PR1", 7540, "top_level = true\n")?];
-    plant.measure("tierline-primary, stand-alone", &primary, Proof::Answers(7540)).await?;
-    let _primary = plant.start("tierline-primary", &primary[0]).await?;
-    plant.login()?;
+    plant.measure("tierline-sup, stand-alone", &[upstream], Some(8830)).await?;
+    let primary = plant.site("PR1", 7540, "top_level = true\n")?;
+    let _primary = plant.measure("tierline-primary, stand-alone", &[primary], Some(7540)).await?;
+    let token = plant.directory.path().join("PR1/data/pki/admin.token");
+    let token = token.to_str().context("the path is text")?;
+    plant.output("tierline", &["login", "--server", &plant.url(7540), "--token-file", token])?;
     plant.measure_below().await
 }
 
@@ -91,12 +84,11 @@ impl Plant {
 
     /// Writes the configuration of a process, whose data lie beside it.
     fn config(&self, name: &str, text: &str) -> Result<PathBuf> {
-        let (path, data) = (self.directory.path().join(name), "/data");
-        std::fs::create_dir(&path)?;
-        let path = path.join("config.toml");
-        let key = if name.starts_with("agent") { "data_dir" } else { "data" };
         let folder = self.directory.path().join(name);
-        std::fs::write(&path, format!("{key} = \"{}{data}\"\n{text}", folder.display()))?;
+        std::fs::create_dir(&folder)?;
+        let (path, data) = (folder.join("config.toml"), folder.join("data"));
+        let key = if name.starts_with("agent") { "data_dir" } else { "data" };
+        std::fs::write(&path, format!("{key} = \"{}\"\n{text}", data.display()))?;
         Ok(path)
     }
 
@@ -115,17 +107,17 @@ impl Plant {
         let secondary = self.site("SE1", 7640, "")?;
         let token = ["site", "token", "SE1", "--kind", "secondary", "--parent", "PR1"];
         self.join("tierline-secondary", &secondary, &token)?;
-        self.measure("tierline-secondary", &[secondary], Proof::Answers(7640)).await?;
+        self.measure("tierline-secondary", &[secondary], Some(7640)).await?;
         let url = self.url(7541);
         let mp = format!("name = \"mp\"\nlisten = \"{address}:7541\"\nurl = \"{url}\"\n");
         let dp = format!("name = \"dp\"\nhttps = \"{address}:7542\"\nhttp = \"{address}:7543\"\n");
         let sup = self.update_point(&format!("{address}:8531"), 8530);
+        let mut running = Vec::new();
         for (name, text, port) in [("sup", &sup, 8531), ("dp", &dp, 7542), ("mp", &mp, 7541)] {
             let (program, config) = (format!("tierline-{name}"), self.config(name, text)?);
             self.join(&program, &config, &["role", "token", name])?;
-            self.measure(&program, &[config], Proof::Answers(port)).await?;
+            running.push(self.measure(&program, &[config], Some(port)).await?);
         }
-        let _mp = self.start("tierline-mp", &self.directory.path().join("mp/config.toml")).await?;
         let mut agents = Vec::new();
         for number in 0..=STARTS {
             let text = format!("mp_url = \"{url}\"\nname = \"host-{number}\"\n");
@@ -133,46 +125,42 @@ impl Plant {
             self.join("tierline-agent", &agent, &["client", "token", "--url", &url])?;
             agents.push(agent);
         }
-        self.measure("tierline-agent", &agents, Proof::Says("policy was accepted")).await
+        self.measure("tierline-agent", &agents, None).await.map(drop)
     }
 
-    /// Starts a process again and again: with one configuration, or with another each time.
-    async fn measure(&self, label: &str, configs: &[PathBuf], proof: Proof) -> Result<()> {
+    /// Starts a process again and again, with one configuration or with another each time; the
+    /// last one goes on. One with a port works when that answers, an agent when it has policy.
+    async fn measure(
+        &self,
+        label: &str,
+        configs: &[PathBuf],
+        port: Option<u16>,
+    ) -> Result<Running> {
         let program = label.split(',').next().unwrap_or(label);
-        let mut first = None;
-        let (mut listens, mut works) = (Vec::new(), Vec::new());
-        let (mut resident, mut shares) = (Vec::new(), Vec::new());
+        let mut values: [Vec<f64>; 4] = Default::default();
+        let mut last: Option<Running> = None;
         for config in configs.iter().cycle().take(STARTS + 1) {
-            let mut process = self.spawn(program, config)?;
-            let line = process.says(first_word(program)).await?;
-            let proven = match proof {
-                Proof::Answers(port) => process.answers((self.address, port)).await?,
-                Proof::Says(text) => process.says(text).await?,
+            if let Some(process) = last.take() {
+                process.stop().await?;
+            }
+            let process = last.insert(self.spawn(program, config)?);
+            let listens = process.says(port.map_or("started", |_| "listens")).await?;
+            let works = match port {
+                Some(port) => process.answers((self.address, port)).await?,
+                None => process.says("policy was accepted").await?,
             };
             sleep(SETTLE).await;
-            let process_id = process.child.id().context("the process ended")?;
-            let (rss, pss) = memory(process_id)?;
-            process.stop(process_id).await?;
-            if first.replace(first.unwrap_or(proven)).is_some() {
-                listens.push(line);
-                works.push(proven);
-                resident.push(rss);
-                shares.push(pss);
-            }
+            let (resident, share) = memory(process.child.id().context("it ended by itself")?)?;
+            let news = [listens, works, resident, share];
+            values.iter_mut().zip(news).for_each(|(values, new)| values.push(new));
         }
-        let [listens, works, resident, shares] =
-            [listens, works, resident, shares].map(Spread::from_iter);
-        let first = first.unwrap_or_default();
+        let first = values[1][0];
+        let [listens, works, resident, share] =
+            values.map(|values| values.into_iter().skip(1).collect::<Spread>());
         println!(
-            "| {label} | {first:.0} | {listens:.0} | {works:.0} | {resident:.1} | {shares:.1} |"
+            "| {label} | {first:.0} | {listens:.0} | {works:.0} | {resident:.1} | {share:.1} |"
         );
-        Ok(())
-    }
-
-    async fn start(&self, program: &str, config: &Path) -> Result<Running> {
-        let mut process = self.spawn(program, config)?;
-        process.says(first_word(program)).await?;
-        Ok(process)
+        last.context("it was started")
     }
 
     fn spawn(&self, program: &str, config: &Path) -> Result<Running> {
@@ -185,24 +173,13 @@ impl Plant {
         Ok(Running { child, log: BufReader::new(log).lines(), started })
     }
 
-    fn login(&self) -> Result<()> {
-        let token = self.directory.path().join("PR1/data/pki/admin.token");
-        let server = self.url(7540);
-        let token = token.to_str().context("the path is text")?;
-        self.tierline(&["login", "--server", &server, "--token-file", token]).map(drop)
-    }
-
     /// Lets a process join with a token that an operator asks for.
     fn join(&self, program: &str, config: &Path, token: &[&str]) -> Result<()> {
-        let said = self.tierline(&[token, &["-o", "json"]].concat())?;
+        let said = self.output("tierline", &[token, &["-o", "json"]].concat())?;
         let said: serde_json::Value = serde_json::from_str(&said)?;
         let token = said["token"].as_str().context("a token is given")?;
         let config = config.to_str().context("the path is text")?;
         self.output(program, &["--config", config, "join", token]).map(drop)
-    }
-
-    fn tierline(&self, arguments: &[&str]) -> Result<String> {
-        self.output("tierline", arguments)
     }
 
     fn output(&self, program: &str, arguments: &[&str]) -> Result<String> {
@@ -215,11 +192,6 @@ impl Plant {
     }
 }
 
-/// An agent listens to nobody.
-fn first_word(program: &str) -> &'static str {
-    if program == "tierline-agent" { "the process started" } else { "listens" }
-}
-
 impl Running {
     /// Waits for a line of the log; when it came, in milliseconds.
     async fn says(&mut self, text: &str) -> Result<f64> {
@@ -229,7 +201,7 @@ impl Running {
             let line =
                 line.with_context(|| format!("never said {text:?}:\n{}", seen.join("\n")))?;
             if line.contains(text) {
-                return Ok(milliseconds(self.started.elapsed()));
+                return Ok(self.milliseconds());
             }
             seen.push(line);
         }
@@ -242,13 +214,18 @@ impl Running {
         // An alert, a line or the end: each is an answer.
         let answer = timeout(PATIENCE, stream.read(&mut [0; 16])).await;
         drop(answer.context("the port did not answer")?);
-        Ok(milliseconds(self.started.elapsed()))
+        Ok(self.milliseconds())
+    }
+
+    fn milliseconds(&self) -> f64 {
+        self.started.elapsed().as_secs_f64() * 1_000.0
     }
 
     /// Ends it in order, so that the next start finds nothing to repair.
-    async fn stop(mut self, process: u32) -> Result<()> {
-        let ended = Command::new("sh").args(["-c", &format!("kill -TERM {process}")]).status()?;
-        ensure!(ended.success(), "the process could not be asked to end");
+    async fn stop(mut self) -> Result<()> {
+        let process = self.child.id().context("it ended by itself")?;
+        let asked = Command::new("sh").args(["-c", &format!("kill -TERM {process}")]).status()?;
+        ensure!(asked.success(), "the process could not be asked to end");
         self.child.wait().await?;
         Ok(())
     }
