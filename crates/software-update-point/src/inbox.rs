@@ -109,9 +109,11 @@ impl Inbox {
         }
     }
 
+    /// Whoever sees the name sees the whole text.
     fn put(&self, folder: &str, name: &str, text: &str) -> Result<(), Error> {
-        let path = self.directory.join(folder).join(name);
-        fs::write(&path, format!("{text}\n")).map_err(Error::files("write", &path))
+        let aside = self.directory.join(folder).join(format!(".{name}"));
+        fs::write(&aside, format!("{text}\n")).map_err(Error::files("write", &aside))?;
+        self.file(&aside, folder, name)
     }
 
     fn file(&self, path: &Path, folder: &str, name: &str) -> Result<(), Error> {
