@@ -1,5 +1,7 @@
 //! The productions of XML 1.0 (and Namespaces 1.0) that quick-xml does not enforce.
 
+use std::borrow::Cow;
+
 use crate::Refusal;
 
 const SPACE: [char; 4] = [' ', '\t', '\r', '\n'];
@@ -17,6 +19,10 @@ pub(crate) fn is_name(name: &str) -> bool {
         c.is_ascii_alphabetic()
             || matches!(c, '_' | '\u{C0}'..='\u{D6}' | '\u{D8}'..='\u{F6}' | '\u{F8}'..='\u{131}')
     };
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+    if name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.bytes().all(is_plain) {
+        return true;
+    }
     name.starts_with(letter)
         && name.chars().all(|c| letter(c) || matches!(c, '0'..='9' | '-' | '.' | '\u{B7}'))
 }
@@ -32,17 +38,22 @@ pub(crate) fn split_name(name: &str) -> Result<(&str, &str), Refusal> {
 }
 
 /// Content with line ends as section 2.11 wants them; refuses what section 2.2 forbids.
-pub(crate) fn content(raw: &str) -> Result<String, Refusal> {
+pub(crate) fn content(raw: &str) -> Result<Cow<'_, str>, Refusal> {
+    // Nearly all content has neither returns nor forbidden characters, two of which begin so.
+    if raw.bytes().all(|b| (b >= b' ' && b != 0xEF) || matches!(b, b'\t' | b'\n')) {
+        return Ok(Cow::Borrowed(raw));
+    }
     if let Some(c) = raw.chars().find(|c| !is_character(*c)) {
         return Err(Refusal::malformed(format!("character U+{:04X} is forbidden", u32::from(c))));
     }
     let has_returns = raw.contains('\r');
-    Ok(if has_returns { raw.replace("\r\n", "\n").replace('\r', "\n") } else { raw.to_owned() })
+    let unify = || Cow::Owned(raw.replace("\r\n", "\n").replace('\r', "\n"));
+    Ok(if has_returns { unify() } else { Cow::Borrowed(raw) })
 }
 
 /// The text between markup, which must not hold the end of a CDATA section.
-pub(crate) fn text(raw: &str) -> Result<String, Refusal> {
-    if raw.contains("]]>") {
+pub(crate) fn text(raw: &str) -> Result<Cow<'_, str>, Refusal> {
+    if raw.as_bytes().contains(&b']') && raw.contains("]]>") {
         return Err(Refusal::malformed("\"]]>\" in text"));
     }
     content(raw)
@@ -82,7 +93,11 @@ pub(crate) fn attribute_value(raw: &str) -> Result<String, Refusal> {
     if raw.contains('<') {
         return Err(Refusal::malformed("\"<\" in an attribute"));
     }
-    let normal = content(raw)?.replace(['\t', '\n'], " ");
+    let content = content(raw)?;
+    if !content.bytes().any(|b| matches!(b, b'&' | b'\t' | b'\n')) {
+        return Ok(content.into_owned());
+    }
+    let normal = content.replace(['\t', '\n'], " ");
     let mut value = String::with_capacity(normal.len());
     let mut rest = normal.as_str();
     while let Some((before, after)) = rest.split_once('&') {

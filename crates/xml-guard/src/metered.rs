@@ -15,67 +15,91 @@ pub struct Position {
     pub column: u64,
 }
 
+impl Position {
+    /// Where `bytes` from here end.
+    fn after(self, bytes: &[u8]) -> Position {
+        let lines = memchr::memchr_iter(b'\n', bytes).count() as u64;
+        let last_line = &bytes[memchr::memrchr(b'\n', bytes).map_or(0, |newline| newline + 1)..];
+        // Of a character in several bytes only the first counts.
+        let is_first = |byte: &&u8| **byte & 0xC0 != 0x80;
+        let characters = match last_line.is_ascii() {
+            true => last_line.len(),
+            false => last_line.iter().filter(is_first).count(),
+        };
+        Position {
+            offset: self.offset + bytes.len() as u64,
+            line: self.line + lines,
+            column: characters as u64 + if lines == 0 { self.column } else { 1 },
+        }
+    }
+}
+
+/// Source that is held before its lines are counted: counting a stretch costs less than counting
+/// every event.
+const STRETCH_BYTES: usize = 16 << 10;
+
 #[derive(Debug)]
 pub(crate) struct Metered<R> {
     pub(crate) inner: R,
-    /// Where the last event begins.
-    pub(crate) start: Position,
     /// Why the last read failed, if a budget was the reason.
     pub(crate) refusal: Option<Refusal>,
     limits: Limits,
-    here: Position,
     source: Vec<u8>,
-    start_in_source: usize,
+    /// Where `source` begins in the document, and the last event in `source`.
+    here: Position,
+    event: usize,
     keeping: bool,
 }
 
 impl<R: BufRead> Metered<R> {
     pub(crate) fn new(inner: R, limits: Limits) -> Metered<R> {
         let here = Position { offset: 0, line: 1, column: 1 };
-        Metered {
-            inner,
-            start: here,
-            refusal: None,
-            limits,
-            here,
-            source: Vec::new(),
-            start_in_source: 0,
-            keeping: false,
-        }
+        Metered { inner, refusal: None, limits, source: Vec::new(), here, event: 0, keeping: false }
     }
 
     pub(crate) fn begin_event(&mut self) {
-        self.start = self.here;
-        if !self.keeping {
-            self.source.clear();
+        self.event = self.source.len();
+        if !self.keeping && self.event > STRETCH_BYTES {
+            self.forget();
         }
-        self.start_in_source = self.source.len();
     }
 
-    /// The source of the last event.
-    pub(crate) fn event_source(&self) -> &[u8] {
-        &self.source[self.start_in_source..]
+    /// Where the last event begins.
+    pub(crate) fn start(&self) -> Position {
+        self.here.after(&self.source[..self.event])
+    }
+
+    /// The source of the last event if the document begins with it.
+    pub(crate) fn first_event(&self) -> Option<&[u8]> {
+        (self.here.offset == 0 && self.event == 0).then_some(&self.source)
     }
 
     pub(crate) fn keep(&mut self) {
-        self.source.drain(..self.start_in_source);
-        self.start_in_source = 0;
+        self.forget();
         self.keeping = true;
     }
 
     pub(crate) fn take(&mut self) -> Vec<u8> {
+        let taken = self.source.clone();
         self.keeping = false;
-        self.start_in_source = 0;
-        std::mem::take(&mut self.source)
+        self.forget();
+        taken
+    }
+
+    /// Lets go of what came before the last event.
+    fn forget(&mut self) {
+        self.here = self.start();
+        self.source.drain(..self.event);
+        self.event = 0;
     }
 
     /// Bytes that may still be handed out, and what to say when there are none.
     fn room(&self) -> (usize, Refusal) {
         let Limits { event_bytes, kept_bytes, total_bytes, .. } = self.limits;
-        let event = event_bytes.saturating_sub(self.source.len() - self.start_in_source);
+        let event = event_bytes.saturating_sub(self.source.len() - self.event);
         let kept = kept_bytes.saturating_sub(self.source.len());
-        let total =
-            usize::try_from(total_bytes.saturating_sub(self.here.offset)).unwrap_or(usize::MAX);
+        let total = total_bytes.saturating_sub(self.here.offset + self.source.len() as u64);
+        let total = usize::try_from(total).unwrap_or(usize::MAX);
         if total <= event {
             (total, Refusal::TotalBytes(total_bytes))
         } else if self.keeping && kept < event {
@@ -101,15 +125,6 @@ impl<R: BufRead> BufRead for Metered<R> {
         // The bytes were handed out by `fill_buf`, so asking again returns them from memory.
         let bytes = self.inner.fill_buf().unwrap_or_default();
         let taken = bytes.get(..count).unwrap_or_default();
-        for byte in taken {
-            if *byte == b'\n' {
-                self.here.line += 1;
-                self.here.column = 1;
-            } else if byte & 0xC0 != 0x80 {
-                self.here.column += 1;
-            }
-        }
-        self.here.offset += count as u64;
         self.source.extend_from_slice(taken);
         self.inner.consume(count);
     }

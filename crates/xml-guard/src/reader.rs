@@ -147,7 +147,7 @@ impl<R: BufRead> XmlGuard<R> {
 
     /// Where the last event begins.
     pub fn position(&self) -> Position {
-        self.reader.get_ref().start
+        self.reader.get_ref().start()
     }
 
     /// After a start tag: keeps the document's source from this tag on.
@@ -184,20 +184,20 @@ impl<R: BufRead> XmlGuard<R> {
         let token = self.reader.read_event_into(buffer);
         let source = self.reader.get_ref();
         // quick-xml would swallow a second byte order mark.
-        if source.start.offset == 0 && source.event_source().starts_with(BYTE_ORDER_MARK) {
+        if source.first_event().is_some_and(|event| event.starts_with(BYTE_ORDER_MARK)) {
             return Err(Refusal::malformed("text outside the root element"));
         }
         match token.map_err(|error| self.explain(&error))? {
             Token::Start(tag) | Token::Empty(tag) => self.start(&tag).map(Some),
             Token::End(_) => {
-                self.namespaces.retain(|namespace| namespace.depth < self.depth);
+                while self.namespaces.pop_if(|namespace| namespace.depth >= self.depth).is_some() {}
                 self.depth -= 1;
                 Ok(Some(Event::End))
             }
             Token::Text(text) if self.depth == 0 && grammar::is_space(&text) => Ok(None),
-            Token::Text(text) => self.inside(grammar::text(&text)?),
-            Token::CData(text) => self.inside(grammar::content(&text)?),
-            Token::GeneralRef(name) => self.inside(grammar::reference(&name)?.to_string()),
+            Token::Text(text) => self.inside(grammar::text(&text)?.into_owned()),
+            Token::CData(text) => self.inside(grammar::content(&text)?.into_owned()),
+            Token::GeneralRef(name) => self.inside(grammar::reference(&name)?.into()),
             Token::Comment(text) => grammar::content(&text).map(|_| None),
             Token::PI(instruction) => {
                 let target = instruction.target();
@@ -234,7 +234,7 @@ impl<R: BufRead> XmlGuard<R> {
 
     fn declaration(&self, raw: &str) -> Result<(), Refusal> {
         let source = self.reader.get_ref();
-        if source.start.offset != 0 {
+        if source.first_event().is_none() {
             return Err(Refusal::malformed("the XML declaration is not at the start"));
         }
         let real = source.inner.encoding().name();
@@ -267,13 +267,18 @@ impl<R: BufRead> XmlGuard<R> {
         }
         let mut attributes: Vec<Attribute> = Vec::with_capacity(named.len());
         for (prefix, local, value) in named {
-            let ns = if prefix.is_empty() { Arc::from("") } else { self.resolve(prefix)? };
+            let ns = if prefix.is_empty() { self.nowhere() } else { self.resolve(prefix)? };
             if attributes.iter().any(|a| a.local == local && a.ns == ns) {
                 return Err(Refusal::malformed(format!("attribute {local:?} is repeated")));
             }
             attributes.push(Attribute { ns, local: local.to_owned(), value });
         }
         Ok(Event::Start(Tag { ns: self.resolve(prefix)?, local: local.to_owned(), attributes }))
+    }
+
+    /// The namespace of names that are in none: what an empty prefix means at the outset.
+    fn nowhere(&self) -> Arc<str> {
+        self.namespaces[0].uri.clone()
     }
 
     fn resolve(&self, prefix: &str) -> Result<Arc<str>, Refusal> {
