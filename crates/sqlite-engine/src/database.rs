@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 use tokio::sync::oneshot;
 
 use crate::error::Error;
@@ -168,6 +169,8 @@ fn configure(connection: &Connection, durability: Durability) -> RowResult<()> {
     };
     connection.busy_timeout(limits::LOCK_WAIT)?;
     connection.set_prepared_statement_cache_capacity(limits::STATEMENTS_CACHED);
+    // Plans hold for any value; otherwise each new value prepares its statement again.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // The page size only takes effect before the file has its first page.
     connection.pragma_update(None, "page_size", limits::PAGE_BYTES)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;

@@ -131,6 +131,7 @@ pub struct WriteTx {
 
 impl WriteTx {
     pub(crate) fn new(mut connection: Connection) -> RowResult<WriteTx> {
+        connection.pragma_update(None, "cache_size", limits::WRITER_CACHE_PAGES)?;
         let wal_pages = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&wal_pages);
         // This hook takes the place of SQLite's own, which would checkpoint inside a commit.
