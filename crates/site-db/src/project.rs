@@ -17,8 +17,11 @@ impl Writer<'_> {
     }
 
     fn project_item(&self, id: &[u8], body: Option<&[u8]>) -> Result<(), Error> {
-        self.write.execute("DELETE FROM item WHERE id = ?1", [id])?;
-        let Some(Ok(item)) = body.map(Item::decode) else { return Ok(()) };
+        let Some(Ok(item)) = body.map(Item::decode) else {
+            self.write.execute("DELETE FROM item WHERE id = ?1", [id])?;
+            return Ok(());
+        };
+        // It replaces the row of this id as well as that of this number.
         self.write.execute(
             "INSERT OR REPLACE INTO item VALUES (?1, ?2, ?3, ?4, ?5)",
             params![item.number, id, item.since, item.expired, item.hidden],
