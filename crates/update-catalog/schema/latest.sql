@@ -37,7 +37,7 @@ CREATE TABLE relation (
     PRIMARY KEY (revision, kind, clause, target)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX relation_by_target ON relation (target, kind);
+CREATE INDEX relation_by_category ON relation (target) WHERE kind = 'category';
 
 CREATE TABLE revision (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

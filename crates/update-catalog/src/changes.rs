@@ -11,7 +11,7 @@ use sqlite_engine::{ReadTx, params, parse_column};
 use update_metadata::{CategoryNode, Document, Extracted, extract};
 
 use crate::catalog::{Catalog, state, update_id, update_ref};
-use crate::documents::{StoredDocument, document};
+use crate::documents::{Shelf, StoredDocument};
 use crate::{Error, limits};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,9 +63,9 @@ fn page<T>(
         *place == 0 || (*place < limits::PAGE_CHANGES_MAX && bytes <= limits::PAGE_BYTES_MAX)
     };
     let count = rows.iter().enumerate().take_while(fits).count();
-    let mut changes = Vec::with_capacity(count);
+    let (mut changes, mut shelf) = (Vec::with_capacity(count), Shelf::open(tx)?);
     for &(update, number, _) in &rows[..count] {
-        let content = document(tx, update)?.map(|stored| make(tx, stored)).transpose()?;
+        let content = shelf.document(update)?.map(|stored| make(tx, stored)).transpose()?;
         changes.push(Change { number, update, content });
     }
     let version = state(tx)?.version.map(|(version, _)| version);

@@ -3,6 +3,7 @@
 use model::{ItemFile, Sha1, Sha256, UpdateId, UpdateRef};
 use sha2::{Digest as _, Sha256 as Hasher};
 use sqlite_engine::{ReadTx, Row, RowResult, params, parse_column};
+use zstd::bulk::Decompressor;
 
 use crate::catalog::{Catalog, update_ref};
 use crate::{Error, limits};
@@ -35,8 +36,8 @@ impl Catalog {
     pub async fn documents(&self, updates: Vec<UpdateRef>) -> Result<Vec<StoredDocument>, Error> {
         bounded(updates.len(), limits::DOCUMENTS_MAX)?;
         let found = move |tx: &ReadTx| -> Result<Vec<StoredDocument>, Error> {
-            let read = |update: &UpdateRef| document(tx, *update).transpose();
-            updates.iter().filter_map(read).collect()
+            let mut shelf = Shelf::open(tx)?;
+            updates.iter().filter_map(|update| shelf.document(*update).transpose()).collect()
         };
         self.database.read(found).await
     }
@@ -109,21 +110,37 @@ impl Catalog {
     }
 }
 
-pub(crate) fn document(tx: &ReadTx, update: UpdateRef) -> Result<Option<StoredDocument>, Error> {
-    let sql = "SELECT id, sha256, size, document FROM revision
-               WHERE update_id = ?1 AND revision = ?2 AND document IS NOT NULL";
-    let found = tx.query_optional(sql, params![update.id.as_bytes(), update.revision], |row| {
-        let size: usize = row.get(2)?;
-        Ok((row.get::<_, i64>(0)?, sha256(row, 1)?, size, row.get::<_, Vec<u8>>(3)?))
-    })?;
-    let Some((local_id, sha256, size, packed)) = found else { return Ok(None) };
-    let damaged = |reason: String| Error::ReadDocument { update, reason };
-    let bytes = zstd::bulk::decompress(&packed, size).map_err(|e| damaged(e.to_string()))?;
-    if Sha256(Hasher::digest(&bytes).into()) != sha256 {
-        return Err(damaged("its digest is not the one recorded".to_owned()));
+/// Documents of one snapshot, unpacked.
+pub(crate) struct Shelf<'tx> {
+    pub(crate) tx: &'tx ReadTx,
+    /// Making one costs more than unpacking a document.
+    unpacker: Decompressor<'static>,
+}
+
+impl Shelf<'_> {
+    pub(crate) fn open(tx: &ReadTx) -> Result<Shelf<'_>, Error> {
+        let unpacker = Decompressor::new().map_err(|source| Error::Compression { source })?;
+        Ok(Shelf { tx, unpacker })
     }
-    let xml = String::from_utf8(bytes).map_err(|error| damaged(error.to_string()))?;
-    Ok(Some(StoredDocument { local_id, update, sha256, xml }))
+
+    pub(crate) fn document(&mut self, update: UpdateRef) -> Result<Option<StoredDocument>, Error> {
+        let sql = "SELECT id, sha256, size, document FROM revision
+                   WHERE update_id = ?1 AND revision = ?2 AND document IS NOT NULL";
+        let name = params![update.id.as_bytes(), update.revision];
+        let found = self.tx.query_optional(sql, name, |row| {
+            let size: usize = row.get(2)?;
+            let bytes = self.unpacker.decompress(row.get_ref(3)?.as_blob()?, size);
+            Ok((row.get::<_, i64>(0)?, sha256(row, 1)?, bytes))
+        })?;
+        let Some((local_id, sha256, bytes)) = found else { return Ok(None) };
+        let damaged = |reason: String| Error::ReadDocument { update, reason };
+        let bytes = bytes.map_err(|error| damaged(error.to_string()))?;
+        if Sha256(Hasher::digest(&bytes).into()) != sha256 {
+            return Err(damaged("its digest is not the one recorded".to_owned()));
+        }
+        let xml = String::from_utf8(bytes).map_err(|error| damaged(error.to_string()))?;
+        Ok(Some(StoredDocument { local_id, update, sha256, xml }))
+    }
 }
 
 pub(crate) fn sha256(row: &Row<'_>, column: usize) -> RowResult<Sha256> {

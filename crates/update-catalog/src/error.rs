@@ -16,8 +16,8 @@ pub enum Error {
     ImportBatch { documents: usize },
     #[error("{ids} ids are too many: ask for at most {max}")]
     AskForIds { ids: usize, max: usize },
-    #[error("cannot compress a document")]
-    CompressDocument { source: std::io::Error },
+    #[error("cannot compress or unpack documents")]
+    Compression { source: std::io::Error },
     #[error(
         "the stored document of {} revision {} is damaged: {reason}; restore the catalog or \
          synchronize it anew",
@@ -41,7 +41,7 @@ impl Error {
                 Fault::Internal => ErrorClass::Internal,
             },
             Error::ImportBatch { .. } | Error::AskForIds { .. } => ErrorClass::Exhausted,
-            Error::CompressDocument { .. } => ErrorClass::Internal,
+            Error::Compression { .. } => ErrorClass::Internal,
             Error::ReadDocument { .. } => ErrorClass::Corrupt,
             Error::CompleteVersion { .. } => ErrorClass::Conflict,
         }

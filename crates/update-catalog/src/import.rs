@@ -1,5 +1,8 @@
 //! Taking in documents, and letting them go.
 
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
 use model::{CategoryKind, ItemFile, Sha256, UpdateId, UpdateRef};
 use sha2::{Digest as _, Sha256 as Hasher};
 use sqlite_engine::{WriteTx, params};
@@ -29,19 +32,29 @@ pub struct Imported {
     pub rejected: Vec<Rejected>,
 }
 
-enum Outcome {
-    Imported(UpdateRef),
-    Unchanged,
-    Rejected(Rejected),
+/// A document read through and packed, or why it was not taken.
+type Prepared = Result<Result<Packed, Rejected>, Error>;
+
+struct Packed {
+    document: Document,
+    digest: Sha256,
+    size: usize,
+    bytes: Vec<u8>,
 }
 
 impl Catalog {
+    /// Documents are read and packed on threads of their own, beside the transaction.
     pub async fn import(&self, batch: Batch) -> Result<Imported, Error> {
         let documents = batch.documents.len();
         if documents > limits::BATCH_DOCUMENTS_MAX {
             return Err(Error::ImportBatch { documents });
         }
-        self.database.write(move |tx| import(tx, &batch)).await
+        let import = move |tx: &WriteTx| {
+            let imported = with_prepared(&batch.documents, |all| store(tx, all))?;
+            record(tx, &batch.sources, batch.anchor)?;
+            Ok(imported)
+        };
+        self.database.write(import).await
     }
 
     /// Removes every revision of these updates and says how many updates were here. Followers
@@ -53,64 +66,103 @@ impl Catalog {
     }
 }
 
-fn import(tx: &WriteTx, batch: &Batch) -> Result<Imported, Error> {
-    let compressor = Compressor::new(limits::COMPRESSION_LEVEL);
-    let mut compressor = compressor.map_err(|source| Error::CompressDocument { source })?;
-    let mut result = Imported::default();
-    for (xml, number) in batch.documents.iter().zip(1..) {
-        match import_one(tx, xml, number, &mut compressor)? {
-            Outcome::Imported(update) => result.imported.push(update),
-            Outcome::Unchanged => result.unchanged += 1,
-            Outcome::Rejected(rejected) => result.rejected.push(rejected),
+/// Deals the documents out to a few threads and hands them to `store` as they come back, in order.
+fn with_prepared<T>(
+    documents: &[String],
+    store: impl FnOnce(&mut dyn Iterator<Item = Prepared>) -> T,
+) -> T {
+    let lanes = limits::LANES.min(documents.len());
+    thread::scope(|scope| {
+        let start = |lane| {
+            let (sender, prepared) = sync_channel(limits::PREPARED_MAX);
+            let mine = documents.iter().enumerate().skip(lane).step_by(lanes);
+            scope.spawn(move || prepare(mine, &sender));
+            prepared
+        };
+        let lanes: Vec<Receiver<Prepared>> = (0..lanes).map(start).collect();
+        let in_turn = lanes.iter().cycle().take(documents.len());
+        // A thread that panics ends this early, and its panic goes on when the scope is left.
+        store(&mut in_turn.map_while(|lane| lane.recv().ok()))
+    })
+}
+
+fn prepare<'a>(
+    documents: impl Iterator<Item = (usize, &'a String)>,
+    sender: &SyncSender<Prepared>,
+) {
+    let mut compressor = Compressor::new(limits::COMPRESSION_LEVEL);
+    for (index, xml) in documents {
+        let packed = match &mut compressor {
+            Ok(compressor) => pack(xml, index + 1, compressor),
+            Err(error) => Err(Error::Compression { source: error.kind().into() }),
+        };
+        // A writer that went away needs no more.
+        if sender.send(packed).is_err() {
+            return;
         }
     }
-    for FileSource { sha1, url } in &batch.sources {
-        let sql = "INSERT OR IGNORE INTO file_source (sha1, url) VALUES (?1, ?2)";
-        tx.execute(sql, params![sha1.0, url])?;
-    }
-    if let Some((name, anchor)) = &batch.anchor {
-        let sql = "INSERT OR REPLACE INTO upstream_anchor (name, anchor) VALUES (?1, ?2)";
-        tx.execute(sql, params![name, anchor])?;
+}
+
+fn pack(xml: &str, number: usize, compressor: &mut Compressor<'_>) -> Prepared {
+    let document = match Document::parse(xml.as_bytes()) {
+        Ok(document) => document,
+        Err(error) => {
+            let place = format!("document {number}");
+            return Ok(Err(Rejected { place, reason: model::error_chain(&error) }));
+        }
+    };
+    let digest = Sha256(Hasher::digest(xml.as_bytes()).into());
+    let bytes = compressor.compress(xml.as_bytes());
+    let bytes = bytes.map_err(|source| Error::Compression { source })?;
+    Ok(Ok(Packed { document, digest, size: xml.len(), bytes }))
+}
+
+fn store(tx: &WriteTx, prepared: &mut dyn Iterator<Item = Prepared>) -> Result<Imported, Error> {
+    let mut result = Imported::default();
+    let sql = "SELECT sha256 FROM revision
+               WHERE update_id = ?1 AND revision = ?2 AND document IS NOT NULL";
+    for packed in prepared {
+        let packed = match packed? {
+            Ok(packed) => packed,
+            Err(rejected) => {
+                result.rejected.push(rejected);
+                continue;
+            }
+        };
+        let UpdateRef { id, revision } = packed.document.update;
+        match tx.query_optional(sql, params![id.as_bytes(), revision], |row| sha256(row, 0))? {
+            Some(known) if known == packed.digest => result.unchanged += 1,
+            Some(_) => result.rejected.push(Rejected {
+                place: format!("update {id} revision {revision}"),
+                reason: "this revision is here with other content".to_owned(),
+            }),
+            None => {
+                insert(tx, &packed)?;
+                result.imported.push(packed.document.update);
+            }
+        }
     }
     Ok(result)
 }
 
-fn import_one(
+fn record(
     tx: &WriteTx,
-    xml: &str,
-    number: usize,
-    compressor: &mut Compressor<'_>,
-) -> Result<Outcome, Error> {
-    let reject = |place: String, reason| Ok(Outcome::Rejected(Rejected { place, reason }));
-    let document = match Document::parse(xml.as_bytes()) {
-        Ok(document) => document,
-        Err(error) => return reject(format!("document {number}"), model::error_chain(&error)),
-    };
-    let UpdateRef { id, revision } = document.update;
-    let digest = Sha256(Hasher::digest(xml.as_bytes()).into());
-    let sql = "SELECT sha256 FROM revision
-               WHERE update_id = ?1 AND revision = ?2 AND document IS NOT NULL";
-    match tx.query_optional(sql, params![id.as_bytes(), revision], |row| sha256(row, 0))? {
-        Some(known) if known == digest => return Ok(Outcome::Unchanged),
-        Some(_) => {
-            let reason = "this revision is here with other content".to_owned();
-            return reject(format!("update {id} revision {revision}"), reason);
-        }
-        None => {}
+    sources: &[FileSource],
+    anchor: Option<(&'static str, String)>,
+) -> Result<(), Error> {
+    for FileSource { sha1, url } in sources {
+        let sql = "INSERT OR IGNORE INTO file_source (sha1, url) VALUES (?1, ?2)";
+        tx.execute(sql, params![sha1.0, url])?;
     }
-    let packed = compressor.compress(xml.as_bytes());
-    let packed = packed.map_err(|source| Error::CompressDocument { source })?;
-    insert(tx, &document, &Stored { digest, size: xml.len(), packed })?;
-    Ok(Outcome::Imported(document.update))
+    if let Some((name, anchor)) = anchor {
+        let sql = "INSERT OR REPLACE INTO upstream_anchor (name, anchor) VALUES (?1, ?2)";
+        tx.execute(sql, params![name, anchor])?;
+    }
+    Ok(())
 }
 
-struct Stored {
-    digest: Sha256,
-    size: usize,
-    packed: Vec<u8>,
-}
-
-fn insert(tx: &WriteTx, document: &Document, stored: &Stored) -> Result<(), Error> {
+fn insert(tx: &WriteTx, packed: &Packed) -> Result<(), Error> {
+    let Packed { document, digest, size, bytes } = packed;
     let UpdateRef { id, revision } = document.update;
     let sql = "DELETE FROM revision WHERE update_id = ?1 AND document IS NULL";
     tx.execute(sql, [id.as_bytes()])?;
@@ -132,7 +184,6 @@ fn insert(tx: &WriteTx, document: &Document, stored: &Stored) -> Result<(), Erro
                                      is_latest, changed, sha256, size, document)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
     let (is_item, changed) = (document.is_item(), next_change(tx)?);
-    let Stored { digest, size, packed } = stored;
     let values = params![
         id.as_bytes(),
         revision,
@@ -143,7 +194,7 @@ fn insert(tx: &WriteTx, document: &Document, stored: &Stored) -> Result<(), Erro
         changed,
         digest.0,
         size,
-        packed
+        bytes
     ];
     tx.execute(sql, values)?;
     insert_details(tx, document)?;

@@ -15,4 +15,11 @@ pub const PAGE_CHANGES_MAX: usize = 500;
 pub const PAGE_BYTES_MAX: u64 = 4 << 20;
 
 /// The fastest level that still takes real documents to a fifth.
-pub(crate) const COMPRESSION_LEVEL: i32 = 3;
+pub(crate) const COMPRESSION_LEVEL: i32 = 1;
+
+/// Threads that read and pack documents beside the one that stores them: storing takes about
+/// half as long.
+pub(crate) const LANES: usize = 2;
+
+/// Documents that each of them may be ahead.
+pub(crate) const PREPARED_MAX: usize = 16;

@@ -16,6 +16,7 @@ use sim::Keys;
 use site_db::{Executor, Own, SiteDb, Writer};
 use sqlite_engine::{Durability, Options};
 use tempfile::TempDir;
+use tokio::sync::mpsc;
 use trust::SigningKey;
 use update_catalog::limits::BATCH_DOCUMENTS_MAX;
 use update_catalog::{Batch, Catalog, Change};
@@ -123,17 +124,30 @@ fn open_site(path: &Path) -> Result<SiteDb> {
     Ok(site)
 }
 
-/// As a synchronization does it, page by page, without the connection between the two.
+/// As a synchronization does it: the site writes a page while the update point, which does not
+/// wait, reads the next. Only the connection between the two is missing.
 async fn take_items(catalog: &Catalog, site: &SiteDb) -> Result<()> {
-    let mut since = 0;
-    loop {
-        let page = catalog.changed_items(since).await?;
-        since = page.changes.last().map_or(since, |change| change.number);
-        site.write(move |w| write_page(w, page.changes)).await?;
-        if page.is_last {
-            break;
+    let (sender, mut pages) = mpsc::channel(1);
+    let read = async move {
+        let mut since = 0;
+        loop {
+            let page = catalog.changed_items(since).await?;
+            since = page.changes.last().map_or(since, |change| change.number);
+            let is_last = page.is_last;
+            sender.send(page.changes).await?;
+            if is_last {
+                break;
+            }
         }
-    }
+        anyhow::Ok(())
+    };
+    let write = async {
+        while let Some(changes) = pages.recv().await {
+            site.write(move |w| write_page(w, changes)).await?;
+        }
+        anyhow::Ok(())
+    };
+    tokio::try_join!(read, write)?;
     let version = site.write(|w| w.complete_catalog()).await?;
     catalog.complete_version(version).await?;
     Ok(())
