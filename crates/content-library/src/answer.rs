@@ -1,41 +1,87 @@
-//! How to answer an HTTP request for a file (RFC 9110 sections 13 and 14).
+//! How a file is asked for and answered over HTTP (RFC 9110 sections 13 and 14).
 //!
-//! Pure: headers in, status, headers and byte ranges out. The entity tag is the digest, so it is
-//! strong and the same on every server, and a client may change servers in the middle of a file.
+//! The plan of an answer is pure: headers in, status, headers and byte ranges out. The entity tag
+//! is the digest, so it is strong and the same on every server, and a client may change servers in
+//! the middle of a file.
 
 use std::ops::Range;
 
 use bytes::Bytes;
+use futures_util::stream::{self, Stream, StreamExt as _};
 use http::header::{
     ACCEPT_RANGES, ALLOW, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName,
     IF_NONE_MATCH, IF_RANGE, RANGE,
 };
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::request::{self, Request};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use model::Sha256;
 
+use crate::error::Error;
+use crate::library::FileReader;
 use crate::limits;
+
+/// Asks for what `path` names, from byte `offset` on.
+pub fn ask_from(path: &str, offset: u64) -> request::Builder {
+    match offset {
+        0 => Request::get(path),
+        offset => Request::get(path).header(RANGE, format!("bytes={offset}-")),
+    }
+}
+
+/// The byte of the file with which the answer to [`ask_from`] begins, if it brings the file: a
+/// server that knows no ranges sends all of it.
+pub fn first_byte<B>(answer: &Response<B>, offset: u64) -> Option<u64> {
+    let range = answer.headers().get(CONTENT_RANGE).and_then(|range| range.to_str().ok());
+    let continues = range.is_some_and(|range| range.starts_with(&format!("bytes {offset}-")));
+    match answer.status() {
+        StatusCode::OK => Some(0),
+        StatusCode::PARTIAL_CONTENT if continues => Some(offset),
+        _ => None,
+    }
+}
+
+impl FileReader {
+    /// The answer to a request for this file. A file that cannot be read any more ends the body
+    /// early, which the client notices.
+    pub fn answer(
+        &self,
+        request: &request::Parts,
+    ) -> Response<impl Stream<Item = Result<Bytes, Error>> + use<>> {
+        let file = ServedFile { size: self.size(), sha256: self.sha256() };
+        let plan = plan_answer(&request.method, &request.headers, file);
+        let Answer { status, headers, parts } = plan;
+        let reader = self.clone();
+        let mut response = Response::new(stream::iter(parts).flat_map(move |part| {
+            let head = (!part.head.is_empty()).then_some(Ok(part.head));
+            stream::iter(head).chain(reader.pieces(part.range))
+        }));
+        *response.status_mut() = status;
+        *response.headers_mut() = headers;
+        response
+    }
+}
 
 /// The file a request names.
 #[derive(Clone, Copy, Debug)]
-pub struct ServedFile {
-    pub size: u64,
-    pub sha256: Sha256,
+struct ServedFile {
+    size: u64,
+    sha256: Sha256,
 }
 
 /// What to send.
 #[derive(Clone, Debug)]
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
     /// The body: for each part `head`, then the bytes of `range` of the file.
-    pub parts: Vec<Part>,
+    parts: Vec<Part>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Part {
+struct Part {
     /// Empty but in a multipart answer.
-    pub head: Bytes,
-    pub range: Range<u64>,
+    head: Bytes,
+    range: Range<u64>,
 }
 
 /// What the Range header asks for.
@@ -47,8 +93,7 @@ enum Wanted {
 }
 
 /// Plans the answer to `method` with `headers` for `file`.
-#[must_use]
-pub fn plan_answer(method: &Method, headers: &HeaderMap, file: ServedFile) -> Answer {
+fn plan_answer(method: &Method, headers: &HeaderMap, file: ServedFile) -> Answer {
     let tag = format!("\"{}\"", file.sha256);
     if method != Method::GET && method != Method::HEAD {
         let mut answer = Answer::new(StatusCode::METHOD_NOT_ALLOWED, &tag, 0);

@@ -1,8 +1,6 @@
 //! The index: what is known of each file in place, and who needs it.
 
-use std::fmt;
-
-use model::{ObjectCode, Sha1, Sha256, Timestamp, UpdateRef};
+use model::{Sha1, Sha256, Timestamp};
 use sqlite_engine::{Error, ReadTx, Row, RowResult, Schema, WriteTx, params, parse_column};
 
 pub(crate) const SCHEMA: Schema = Schema {
@@ -21,22 +19,6 @@ pub struct FileRecord {
     pub is_weak: bool,
     /// When its digest was last computed from what is on disk.
     pub verified_at: Timestamp,
-}
-
-/// Who needs files.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Holder {
-    Package { code: ObjectCode, version: u32 },
-    Update(UpdateRef),
-}
-
-impl fmt::Display for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Holder::Package { code, version } => write!(f, "package {code} {version}"),
-            Holder::Update(UpdateRef { id, revision }) => write!(f, "update {id} {revision}"),
-        }
-    }
 }
 
 const RECORD: &str = "SELECT sha256, sha1, size, is_weak, verified_at FROM file";

@@ -5,8 +5,9 @@
 //! needs it. A file becomes visible by one rename, after its size and digests were computed from
 //! what is on disk; a crash at any point leaves a resumable partial or a complete file.
 //!
-//! Also plans, without touching a file: which files to transfer ([`plan_transfers`]) and how to
-//! answer an HTTP request for one ([`plan_answer`]).
+//! Also says, for whoever moves files: how one is asked for over HTTP ([`ask_from`]) and answered
+//! ([`FileReader::answer`]), and how what comes is taken in where an earlier transfer broke off
+//! ([`Receipt::receive`]).
 //!
 //! Refuses to know packages, updates, sites and networks: holders are names to it. Blocking file
 //! work runs on threads of its own, or on the caller in simulation. Every failure is an [`Error`]
@@ -20,13 +21,10 @@ mod limits;
 mod receipt;
 mod shelf;
 mod store;
-mod transfer;
 mod workers;
 
-pub use answer::{Answer, Part, ServedFile, plan_answer};
+pub use answer::{ask_from, first_byte};
 pub use error::Error;
-pub use index::{FileRecord, Holder};
+pub use index::FileRecord;
 pub use library::{Begun, Collected, ContentLibrary, Damage, FileReader};
-pub use limits::READ_BYTES_MAX;
 pub use receipt::{Expected, Receipt};
-pub use transfer::{TransferLimits, TransferPlan, plan_transfers};

@@ -1,20 +1,22 @@
 //! The handle of an open content library.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use ambient::Ambient;
 use bytes::Bytes;
+use futures_util::stream::{self, Stream};
 use model::Sha256;
 use sqlite_engine::Executor;
 
 use crate::error::Error;
-use crate::index::{self, FileRecord, Holder};
+use crate::index::{self, FileRecord};
 use crate::limits;
 use crate::receipt::{Expected, Receipt};
 use crate::shelf::Shelf;
@@ -39,6 +41,12 @@ pub enum Begun {
 pub struct Damage {
     pub sha256: Sha256,
     pub reason: String,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "file {}: {}", self.sha256, self.reason)
+    }
 }
 
 /// What a collection deleted.
@@ -104,11 +112,6 @@ impl ContentLibrary {
         Ok(self.shelf.index.read(find).await?)
     }
 
-    /// What is known of a file, if it is here.
-    pub async fn record(&self, sha256: Sha256) -> Result<Option<FileRecord>, Error> {
-        Ok(self.shelf.index.read(move |tx| index::find(tx, sha256)).await?)
-    }
-
     /// Those of `wanted` that are not here.
     pub async fn missing(&self, wanted: BTreeSet<Sha256>) -> Result<BTreeSet<Sha256>, Error> {
         let missing = move |tx: &sqlite_engine::ReadTx| {
@@ -127,8 +130,7 @@ impl ContentLibrary {
     /// file last changed; a damaged file is refused and taken out.
     pub async fn open_file(&self, sha256: Sha256) -> Result<FileReader, Error> {
         let (file, size) = self.on_shelf(move |shelf| shelf.open_verified(sha256)).await?;
-        let path = self.shelf.store.file(sha256);
-        Ok(FileReader { workers: Arc::clone(&self.workers), file: Arc::new(file), size, path })
+        Ok(FileReader { library: self.clone(), file: Arc::new(file), sha256, size })
     }
 
     /// Computes the digest of a file again.
@@ -142,8 +144,7 @@ impl ContentLibrary {
     }
 
     /// Says that `holder` needs exactly `files`, here or not yet; no files: it needs none.
-    pub async fn set_references(&self, holder: &Holder, files: Vec<Sha256>) -> Result<(), Error> {
-        let holder = holder.to_string();
+    pub async fn set_references(&self, holder: String, files: Vec<Sha256>) -> Result<(), Error> {
         let set = move |tx: &sqlite_engine::WriteTx| index::set_references(tx, &holder, &files);
         Ok(self.shelf.index.write(set).await?)
     }
@@ -158,10 +159,10 @@ impl ContentLibrary {
 /// A verified file, open for reading. It stays readable when the library drops it.
 #[derive(Clone, Debug)]
 pub struct FileReader {
-    workers: Arc<Workers>,
+    library: ContentLibrary,
     file: Arc<File>,
+    sha256: Sha256,
     size: u64,
-    path: PathBuf,
 }
 
 impl FileReader {
@@ -170,19 +171,36 @@ impl FileReader {
         self.size
     }
 
-    /// The first bytes of `range`, at most [`READ_BYTES_MAX`](crate::READ_BYTES_MAX); empty only
-    /// for an empty range.
+    pub(crate) fn sha256(&self) -> Sha256 {
+        self.sha256
+    }
+
+    /// The bytes of `range` as far as it is in the file, in pieces of at most 256 KiB.
+    pub fn pieces(&self, range: Range<u64>) -> impl Stream<Item = Result<Bytes, Error>> + use<> {
+        let rest = range.start..range.end.min(self.size);
+        stream::try_unfold((self.clone(), rest), async |(reader, rest)| {
+            if rest.is_empty() {
+                return Ok(None);
+            }
+            let bytes = reader.read(rest.clone()).await?;
+            let next = rest.start + bytes.len() as u64..rest.end;
+            Ok(Some((bytes, (reader, next))))
+        })
+    }
+
+    /// The first bytes of `range`, at most 256 KiB; empty only for an empty range.
     pub async fn read(&self, range: Range<u64>) -> Result<Bytes, Error> {
         let wanted = range.end.min(self.size).saturating_sub(range.start);
         let length = usize::try_from(wanted)
             .map_or(limits::READ_BYTES_MAX, |length| length.min(limits::READ_BYTES_MAX));
-        let (file, path) = (Arc::clone(&self.file), self.path.clone());
-        let read = move || {
+        let (file, sha256) = (Arc::clone(&self.file), self.sha256);
+        let read = move |shelf: &Arc<Shelf>| {
             let mut buffer = vec![0; length];
+            let path = shelf.store.file(sha256);
             file.read_exact_at(&mut buffer, range.start).map_err(Error::file("read", &path))?;
             Ok(Bytes::from(buffer))
         };
-        self.workers.run(read).await
+        self.library.on_shelf(read).await
     }
 }
 

@@ -2,11 +2,13 @@
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
+use std::pin::pin;
 use std::sync::Arc;
 
 use ambient::failpoint;
-use bytes::Bytes;
-use model::{Sha1, Sha256};
+use bytes::{Buf as _, Bytes};
+use futures_util::stream::{Stream, TryStreamExt as _};
+use model::{AssignedFile, ContentFile, ItemFile, Sha1, Sha256};
 
 use crate::error::Error;
 use crate::index::FileRecord;
@@ -23,6 +25,24 @@ pub struct Expected {
     pub size: Option<u64>,
     pub sha256: Option<Sha256>,
     pub sha1: Option<Sha1>,
+}
+
+impl From<&ContentFile> for Expected {
+    fn from(ContentFile { name, size, sha256 }: &ContentFile) -> Expected {
+        Expected { name: name.clone(), size: Some(*size), sha256: Some(*sha256), sha1: None }
+    }
+}
+
+impl From<&AssignedFile> for Expected {
+    fn from(AssignedFile { name, size, sha256 }: &AssignedFile) -> Expected {
+        Expected { name: name.clone(), size: Some(*size), sha256: Some(*sha256), sha1: None }
+    }
+}
+
+impl From<&ItemFile> for Expected {
+    fn from(ItemFile { name, size, sha1, sha256 }: &ItemFile) -> Expected {
+        Expected { name: name.clone(), size: Some(*size), sha256: *sha256, sha1: Some(*sha1) }
+    }
 }
 
 impl Expected {
@@ -73,13 +93,31 @@ impl Receipt {
         self.offset
     }
 
-    /// Appends `bytes`, which start at `offset` of the file. More than expected is refused and
-    /// what was received is dropped.
-    pub async fn write(&mut self, offset: u64, bytes: Bytes) -> Result<(), Error> {
-        let name = || self.expected.name.clone();
-        if offset != self.offset {
-            let (expected, actual) = (self.offset, offset);
-            return Err(Error::WrongOffset { name: name(), expected, actual });
+    /// Takes in what a source sends, which begins with byte `start` of the file.
+    pub async fn receive<E: From<Error>>(
+        &mut self,
+        mut start: u64,
+        pieces: impl Stream<Item = Result<Bytes, E>>,
+    ) -> Result<(), E> {
+        let mut pieces = pin!(pieces);
+        while let Some(bytes) = pieces.try_next().await? {
+            let next = start.saturating_add(bytes.len() as u64);
+            self.write(start, bytes).await?;
+            start = next;
+        }
+        Ok(())
+    }
+
+    /// Appends `bytes`, which start at `start` of the file; those that are here already are passed
+    /// over. More than expected is refused and what was received is dropped.
+    pub async fn write(&mut self, start: u64, mut bytes: Bytes) -> Result<(), Error> {
+        let (name, offset) = (|| self.expected.name.clone(), self.offset);
+        let Some(known) = offset.checked_sub(start) else {
+            return Err(Error::WrongOffset { name: name(), expected: offset, actual: start });
+        };
+        bytes.advance(usize::try_from(known).map_or(bytes.len(), |known| known.min(bytes.len())));
+        if bytes.is_empty() {
+            return Ok(());
         }
         let (end, allowed) = (offset.saturating_add(bytes.len() as u64), self.expected.size_max());
         let path = self.claim.path().to_owned();

@@ -4,6 +4,8 @@
 //! own intermediate, or the site server over its connection. A failure is tried again at the next
 //! look; there is half a life left to succeed in.
 
+use std::future::Future;
+use std::pin::pin;
 use std::time::Duration;
 
 use ambient::Ambient;
@@ -36,7 +38,26 @@ pub struct Renewal {
     pub names: Vec<String>,
 }
 
+/// Does `upkeep` as long as `work` takes.
+pub(crate) async fn alongside<T>(
+    work: impl Future<Output = T>,
+    upkeep: impl Future<Output = ()>,
+) -> T {
+    let mut work = pin!(work);
+    tokio::select! {
+        biased;
+        outcome = &mut work => return outcome,
+        () = upkeep => {}
+    }
+    work.await
+}
+
 impl Renewal {
+    /// Renews as long as the work takes that ends with `shutdown`.
+    pub async fn beside<T>(self, shutdown: CancellationToken, work: impl Future<Output = T>) -> T {
+        alongside(work, self.run(shutdown)).await
+    }
+
     pub async fn run(self, shutdown: CancellationToken) {
         loop {
             match self.step().await {

@@ -4,19 +4,19 @@
 //! A file that the parent has not got yet is asked for again when the parent says that something
 //! arrived there.
 
-use std::collections::BTreeSet;
-
-use content_library::{Begun, ContentLibrary, Expected, plan_transfers};
-use model::{ContentFile, ErrorClass, Invalid, Sha256, error_chain};
+use content_library::{Begun, ContentLibrary};
+use futures_util::StreamExt as _;
+use model::{ContentFile, ErrorClass, Invalid, error_chain};
 use rpc::pb::content as pb;
 use rpc::pb::content::content_service_client::ContentServiceClient;
 use site_db::SiteDb;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 use transport::{Backoff, Connection};
 
 use crate::Error;
-use crate::limits::{REPORTS_MAX, RETRY_MAX, RETRY_MIN, ROUND};
+use crate::limits::{ARRIVALS_EVERY, REPORTS_MAX, RETRY_MAX, RETRY_MIN};
 
 #[derive(Debug)]
 pub(crate) struct Fetcher {
@@ -84,40 +84,34 @@ impl Fetcher {
         }
     }
 
-    /// Rounds of transfers until nothing that the parent has is missing.
+    /// Fetches what the parent has of what is missing, each file once and in the order wanted.
     async fn fetch_missing(&self, wanted: &[ContentFile]) -> Result<(), Error> {
-        let all: BTreeSet<Sha256> = wanted.iter().map(|file| file.sha256).collect();
-        let missing = self.library.missing(all.clone()).await?;
-        let mut settled: BTreeSet<Sha256> = all.difference(&missing).copied().collect();
-        loop {
-            let plan = plan_transfers(wanted, &settled, ROUND);
-            if plan.fetch.is_empty() {
-                return Ok(());
+        let all = wanted.iter().map(|file| file.sha256).collect();
+        let mut missing = self.library.missing(all).await?;
+        let mut noted = Instant::now();
+        for file in wanted.iter().filter(|file| missing.remove(&file.sha256)) {
+            match self.fetch(file).await {
+                // Not there yet: the parent says when something arrived.
+                Err(error) if error.class() == ErrorClass::NotFound => {}
+                fetched => fetched?,
             }
-            for file in plan.fetch {
-                settled.insert(file.sha256);
-                match self.fetch(&file).await {
-                    // Not there yet: the parent says when something arrived.
-                    Err(error) if error.class() == ErrorClass::NotFound => {}
-                    fetched => fetched?,
-                }
+            if noted.elapsed() >= ARRIVALS_EVERY {
+                self.db.write(|w| w.note_arrival()).await?;
+                noted = Instant::now();
             }
-            self.db.write(|w| w.note_arrival()).await?;
         }
+        // Also if nothing was missing: a pass that a new state cut short has told nobody.
+        Ok(self.db.write(|w| w.note_arrival()).await?)
     }
 
     async fn fetch(&self, file: &ContentFile) -> Result<(), Error> {
-        let ContentFile { sha256, size, name } = file.clone();
-        let wanted = Expected { name, size: Some(size), sha256: Some(sha256), sha1: None };
-        let Begun::Receiving(mut receipt) = self.library.begin(wanted).await? else {
+        let Begun::Receiving(mut receipt) = self.library.begin(file.into()).await? else {
             return Ok(());
         };
-        let sha256 = sha256.0.to_vec().into();
-        let request = pb::FetchFileRequest { sha256, offset: receipt.offset() };
-        let mut pieces = self.client().fetch_file(request).await?.into_inner();
-        while let Some(pb::FetchFileResponse { data }) = pieces.message().await? {
-            receipt.write(receipt.offset(), data).await?;
-        }
+        let (sha256, offset) = (file.sha256.0.to_vec().into(), receipt.offset());
+        let request = pb::FetchFileRequest { sha256, offset };
+        let pieces = self.client().fetch_file(request).await?.into_inner();
+        receipt.receive(offset, pieces.map(|piece| Ok::<_, Error>(piece?.data))).await?;
         let record = receipt.finish().await?;
         tracing::info!(content.sha256 = %record.sha256, size = record.size, "a file arrived");
         Ok(())

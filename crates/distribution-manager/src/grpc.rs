@@ -3,14 +3,13 @@
 use std::collections::BTreeSet;
 use std::pin::Pin;
 
-use bytes::{Buf as _, Bytes};
-use content_library::{Begun, ContentLibrary, FileReader, FileRecord};
-use futures_util::stream::{self, Stream};
+use bytes::Bytes;
+use content_library::{Begun, ContentLibrary, FileRecord};
+use futures_util::stream::{self, Stream, StreamExt as _};
 use model::{
     ContentManifest, DistributionState, Group, Invalid, ItemFile, PeerIdentity, PeerKind, RoleId,
     Sha1, Sha256, SiteCode, StatusMessage, UpdateId,
 };
-use rpc::limits::FILE_CHUNK_BYTES;
 use rpc::object::ObjectBody as _;
 use rpc::pb::content as pb;
 use rpc::pb::content::content_service_server::ContentService;
@@ -21,7 +20,6 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::Error;
 use crate::limits::STATUS_MAX;
-use crate::packages::expected;
 
 /// The service.
 #[derive(Clone, Debug)]
@@ -61,7 +59,11 @@ impl ContentService for Contents {
         let pb::FetchFileRequest { sha256, offset } = request.into_inner();
         let sha256 = Sha256::from_slice(&sha256).map_err(Error::from)?;
         let reader = self.library.open_file(sha256).await.map_err(Error::from)?;
-        Ok(Response::new(Box::pin(stream::unfold((reader, offset), next_piece))))
+        let pieces = reader.pieces(offset..reader.size());
+        let message = |data| pb::FetchFileResponse { data };
+        Ok(Response::new(Box::pin(
+            pieces.map(move |piece| Ok(piece.map(message).map_err(Error::from)?)),
+        )))
     }
 
     async fn report_distribution(
@@ -148,7 +150,7 @@ impl Contents {
             return Err(Error::Unwanted { sha1: file.sha1 });
         }
         let upload = |source| Error::Upload { source };
-        let record = match self.library.begin(expected(file)).await.map_err(upload)? {
+        let record = match self.library.begin(file.into()).await.map_err(upload)? {
             Begun::Present(record) => record,
             Begun::Receiving(receipt) => receive(receipt, parts).await?,
         };
@@ -164,30 +166,14 @@ async fn receive(
     mut receipt: content_library::Receipt,
     mut parts: Streaming<pb::UploadFileRequest>,
 ) -> Result<FileRecord, Error> {
-    let mut skip = receipt.offset();
+    let mut start = 0;
     while let Some(pb::UploadFileRequest { part }) = parts.message().await? {
-        let Some(Part::Data(mut data)) = part else { continue };
-        let known = skip.min(data.len() as u64);
-        skip -= known;
-        data.advance(usize::try_from(known).unwrap_or(data.len()));
-        let written = receipt.write(receipt.offset(), data).await;
-        written.map_err(|source| Error::Upload { source })?;
+        let Some(Part::Data(data)) = part else { continue };
+        let next = start + data.len() as u64;
+        receipt.write(start, data).await.map_err(|source| Error::Upload { source })?;
+        start = next;
     }
     receipt.finish().await.map_err(|source| Error::Upload { source })
-}
-
-/// The next bytes of a file; none at its end.
-async fn next_piece(
-    (reader, offset): (FileReader, u64),
-) -> Option<(Result<pb::FetchFileResponse, Status>, (FileReader, u64))> {
-    let end = offset.saturating_add(FILE_CHUNK_BYTES as u64).min(reader.size());
-    if offset >= end {
-        return None;
-    }
-    let piece = reader.read(offset..end).await.map_err(Error::from);
-    let next = piece.as_ref().map_or(reader.size(), |data| offset + data.len() as u64);
-    let message = piece.map(|data| pb::FetchFileResponse { data }).map_err(Status::from);
-    Some((message, (reader, next)))
 }
 
 /// Whose manifests are wanted.

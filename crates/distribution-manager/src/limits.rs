@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use content_library::TransferLimits;
-
 /// Files without a package live at least this long: longer than any transfer or restore of a
 /// database takes to name them again.
 pub(crate) const LEASE_MS: i64 = 24 * 60 * 60 * 1000;
@@ -17,8 +15,8 @@ pub(crate) const REPORTS_MAX: usize = 256;
 /// Status messages in one submission of a role.
 pub(crate) const STATUS_MAX: usize = 1_000;
 
-/// One round of transfers, after which what shall be fetched is looked at anew.
-pub(crate) const ROUND: TransferLimits = TransferLimits { files_max: 64, bytes_max: 4 << 30 };
+/// How often those below hear of files that arrive: each time they are told the whole state.
+pub(crate) const ARRIVALS_EVERY: Duration = Duration::from_secs(1);
 
 /// Wait after a failure of the parent site.
 pub(crate) const RETRY_MIN: Duration = Duration::from_millis(500);

@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use content_library::{ContentLibrary, Expected, Holder};
-use model::{Group, ItemFile, ObjectCode, Severity, StatusMessage, error_chain};
+use content_library::ContentLibrary;
+use model::{Group, ObjectCode, Severity, StatusMessage, error_chain};
 use site_db::{ContentDemand, Found, SiteDb, Writer};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -18,11 +18,6 @@ const COMPONENT: &str = "SMS_DISTRIBUTION_MANAGER";
 
 /// A package has a new content version: its code, the version and the number of files.
 const PACKAGE_VERSION: u32 = 60_110;
-
-pub(crate) fn expected(file: &ItemFile) -> Expected {
-    let ItemFile { name, size, sha1, sha256 } = file.clone();
-    Expected { name, size: Some(size), sha256, sha1: Some(sha1) }
-}
 
 #[derive(Debug)]
 pub(crate) struct Packages {
@@ -87,7 +82,7 @@ impl Packages {
         if demand.found != Found::Unknown {
             return Ok(demand.found);
         }
-        let record = self.library.find(&expected(&demand.file)).await?;
+        let record = self.library.find(&(&demand.file).into()).await?;
         let found = record.map_or(Found::Missing, |record| Found::Stored {
             sha256: record.sha256,
             is_weak: record.is_weak,
@@ -119,10 +114,10 @@ impl Packages {
                 continue;
             }
             let files = manifest.files.iter().map(|file| file.sha256).collect();
-            let holder = |version| Holder::Package { code: code.clone(), version };
-            self.library.set_references(&holder(version), files).await?;
+            let holder = |version: u32| format!("package {code} {version}");
+            self.library.set_references(holder(version), files).await?;
             for old in before.max(1)..version {
-                self.library.set_references(&holder(old), Vec::new()).await?;
+                self.library.set_references(holder(old), Vec::new()).await?;
             }
             self.held.insert(code, version);
         }

@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ambient::failpoint;
-use content_library::{Begun, Expected, Holder, plan_transfers};
+use content_library::Begun;
+use futures_util::StreamExt as _;
 use model::{
     ContentFile, ContentManifest, ContentState, DistributionState, ErrorClass, ObjectCode, Sha256,
     Timestamp, error_chain,
@@ -18,7 +19,7 @@ use tonic::transport::Channel;
 use transport::Backoff;
 
 use crate::Error;
-use crate::limits::{RETRY_MAX, RETRY_MIN, ROUND};
+use crate::limits::{RETRY_MAX, RETRY_MIN};
 use crate::manifests::Held;
 use crate::point::Point;
 use crate::status::{FAILED, INSTALLED};
@@ -88,13 +89,18 @@ async fn take_over(point: &Point, state: pb::WatchManifestsResponse) -> Result<(
     let manifests = manifests.collect::<Result<Vec<_>, _>>()?;
     for manifest in &manifests {
         let files = manifest.files.iter().map(|file| file.sha256).collect();
-        let (code, version) = (manifest.package.clone(), manifest.version);
-        point.library.set_references(&Holder::Package { code, version }, files).await?;
+        let holder = holder(&manifest.package, manifest.version);
+        point.library.set_references(holder, files).await?;
     }
     for (code, version) in point.manifests.replace(manifests).await? {
-        point.library.set_references(&Holder::Package { code, version }, Vec::new()).await?;
+        point.library.set_references(holder(&code, version), Vec::new()).await?;
     }
     Ok(())
+}
+
+/// The name by which the library knows who needs files.
+fn holder(package: &ObjectCode, version: u32) -> String {
+    format!("package {package} {version}")
 }
 
 /// Brings every package to what it shall be, as far as the site server has it.
@@ -102,10 +108,9 @@ async fn reconcile(point: &Point, told: &mut Told) -> Result<Pass, Error> {
     let mut outcome = Pass::Settled;
     for held in point.manifests.all().await? {
         let state = match install(point, told, &held).await {
-            Ok(missing) if missing.is_empty() => (ContentState::Installed, String::new()),
-            Ok(missing) => {
-                let count = missing.len();
-                (ContentState::Pending, format!("the site server has not got {count} files yet"))
+            Ok(0) => (ContentState::Installed, String::new()),
+            Ok(absent) => {
+                (ContentState::Pending, format!("the site server has not got {absent} files yet"))
             }
             Err(error) if is_own(&error) => {
                 outcome = Pass::Again;
@@ -113,19 +118,15 @@ async fn reconcile(point: &Point, told: &mut Told) -> Result<Pass, Error> {
             }
             Err(error) => return Err(error),
         };
-        let (version, strings) = (held.version.to_string(), held.package.to_string());
-        match &state {
-            (ContentState::Installed, _) if !held.is_installed => {
-                let files = held.files.len().to_string();
-                point.statuses.say(INSTALLED, vec![strings, version, files]).await?;
-                point.manifests.mark_installed(held.package.clone(), held.version).await?;
-            }
-            (ContentState::Failed, cause) if !is_told(told, &held, &state) => {
-                point.statuses.say(FAILED, vec![strings, version, cause.clone()]).await?;
-            }
-            _ => {}
+        let strings = |last| vec![held.package.to_string(), held.version.to_string(), last];
+        if state.0 == ContentState::Installed && !held.is_installed {
+            point.statuses.say(INSTALLED, strings(held.files.len().to_string())).await?;
+            point.manifests.mark_installed(held.package.clone(), held.version).await?;
         }
-        report(point, told, &held, state).await?;
+        let is_news = report(point, told, &held, state.clone()).await?;
+        if state.0 == ContentState::Failed && is_news {
+            point.statuses.say(FAILED, strings(state.1)).await?;
+        }
     }
     Ok(outcome)
 }
@@ -135,10 +136,10 @@ fn is_own(error: &Error) -> bool {
     matches!(error, Error::Library(_))
 }
 
-/// Fetches what is missing of a package; says what the site server has not got yet.
-async fn install(point: &Point, told: &mut Told, held: &Held) -> Result<BTreeSet<Sha256>, Error> {
+/// Fetches what is missing of a package; says how many files the site server has not got yet.
+async fn install(point: &Point, told: &mut Told, held: &Held) -> Result<usize, Error> {
     let all: BTreeSet<Sha256> = held.files.iter().map(|file| file.sha256).collect();
-    let missing = point.library.missing(all.clone()).await?;
+    let mut missing = point.library.missing(all.clone()).await?;
     if !missing.is_empty() {
         report(point, told, held, (ContentState::Transferring, String::new())).await?;
     }
@@ -148,53 +149,41 @@ async fn install(point: &Point, told: &mut Told, held: &Held) -> Result<BTreeSet
             point.library.verify(*sha256).await?;
         }
     }
-    let mut settled: BTreeSet<Sha256> = all.difference(&missing).copied().collect();
-    let mut absent = BTreeSet::new();
-    loop {
-        let plan = plan_transfers(&held.files, &settled, ROUND);
-        if plan.fetch.is_empty() {
-            return Ok(absent);
-        }
-        for file in plan.fetch {
-            settled.insert(file.sha256);
-            match fetch(point, &file).await {
-                Err(Error::Site(status)) if rpc::status::class(&status) == ErrorClass::NotFound => {
-                    absent.insert(file.sha256);
-                }
-                fetched => fetched?,
+    let mut absent = 0;
+    for file in held.files.iter().filter(|file| missing.remove(&file.sha256)) {
+        match fetch(point, file).await {
+            Err(Error::Site(status)) if rpc::status::class(&status) == ErrorClass::NotFound => {
+                absent += 1;
             }
+            fetched => fetched?,
         }
     }
+    Ok(absent)
 }
 
 async fn fetch(point: &Point, file: &ContentFile) -> Result<(), Error> {
-    let ContentFile { sha256, size, name } = file.clone();
-    let wanted = Expected { name, size: Some(size), sha256: Some(sha256), sha1: None };
-    let Begun::Receiving(mut receipt) = point.library.begin(wanted).await? else { return Ok(()) };
-    let sha256 = sha256.0.to_vec().into();
-    let request = pb::FetchFileRequest { sha256, offset: receipt.offset() };
-    let mut pieces = client(point).fetch_file(request).await?.into_inner();
-    while let Some(pb::FetchFileResponse { data }) = pieces.message().await? {
-        receipt.write(receipt.offset(), data).await?;
-        failpoint("dp.file_partial");
-    }
+    let Begun::Receiving(mut receipt) = point.library.begin(file.into()).await? else {
+        return Ok(());
+    };
+    let (sha256, offset) = (file.sha256.0.to_vec().into(), receipt.offset());
+    let request = pb::FetchFileRequest { sha256, offset };
+    let pieces = client(point).fetch_file(request).await?.into_inner();
+    receipt.receive(offset, pieces.map(|piece| Ok::<_, Error>(piece?.data))).await?;
+    failpoint("dp.file_partial");
     receipt.finish().await?;
     Ok(())
 }
 
-fn is_told(told: &Told, held: &Held, (state, reason): &(ContentState, String)) -> bool {
-    let now = (held.version, *state, reason.clone());
-    told.get(&held.package) == Some(&now)
-}
-
+/// Tells the site server where a package stands, and the caller whether that was news.
 async fn report(
     point: &Point,
     told: &mut Told,
     held: &Held,
     (state, reason): (ContentState, String),
-) -> Result<(), Error> {
-    if is_told(told, held, &(state, reason.clone())) {
-        return Ok(());
+) -> Result<bool, Error> {
+    let now = (held.version, state, reason.clone());
+    if told.get(&held.package) == Some(&now) {
+        return Ok(false);
     }
     let report = DistributionState {
         package: held.package.clone(),
@@ -204,11 +193,11 @@ async fn report(
         state,
         files: u32::try_from(held.files.len()).unwrap_or(u32::MAX),
         bytes: held.files.iter().map(|file| file.size).sum(),
-        reason: reason.clone(),
+        reason,
         at: Timestamp(point.ambient.now_ms()),
     };
     let distributions = vec![(&report).into()];
     client(point).report_distribution(pb::ReportDistributionRequest { distributions }).await?;
-    told.insert(report.package, (report.version, state, reason));
-    Ok(())
+    told.insert(report.package, now);
+    Ok(true)
 }

@@ -1,17 +1,14 @@
 //! Files over HTTP: by hash on every port, by package and name over TLS.
 //!
-//! The answer is planned by the content library; this only moves bytes, a piece at a time.
+//! The content library answers; this finds the file that a path names.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
-use content_library::{Answer, FileReader, ServedFile, plan_answer};
-use futures_util::stream;
 use http::request::Parts;
 use http::{Request, StatusCode};
 use model::{ErrorClass, Sha256, error_chain};
@@ -53,48 +50,16 @@ async fn by_name(
 }
 
 async fn serve(point: &Point, sha256: Sha256, request: &Parts) -> Response {
-    let reader = match point.library.open_file(sha256).await {
-        Ok(reader) => reader,
+    match point.library.open_file(sha256).await {
+        Ok(reader) => reader.answer(request).map(Body::from_stream),
         Err(error) => {
             if error.class() == ErrorClass::Corrupt {
                 // It is gone now, and fetched again if it is still wanted.
                 point.wake.notify_one();
             }
-            return refuse(&error.into());
-        }
-    };
-    let file = ServedFile { size: reader.size(), sha256 };
-    let Answer { status, headers, parts } = plan_answer(&request.method, &request.headers, file);
-    let pieces = parts.into_iter().flat_map(|part| [Piece::Head(part.head), Piece::Of(part.range)]);
-    let pieces: Vec<Piece> = pieces.rev().collect();
-    let mut response = Response::new(Body::from_stream(stream::try_unfold((pieces, reader), next)));
-    *response.status_mut() = status;
-    *response.headers_mut() = headers;
-    response
-}
-
-/// What is left to send, the next piece last.
-enum Piece {
-    Head(Bytes),
-    Of(Range<u64>),
-}
-
-/// A file that cannot be read any more ends the body early, which the client notices.
-async fn next(
-    (mut pieces, reader): (Vec<Piece>, FileReader),
-) -> Result<Option<(Bytes, (Vec<Piece>, FileReader))>, content_library::Error> {
-    while let Some(piece) = pieces.pop() {
-        match piece {
-            Piece::Head(head) if !head.is_empty() => return Ok(Some((head, (pieces, reader)))),
-            Piece::Of(range) if !range.is_empty() => {
-                let bytes = reader.read(range.clone()).await?;
-                pieces.push(Piece::Of(range.start + bytes.len() as u64..range.end));
-                return Ok(Some((bytes, (pieces, reader))));
-            }
-            Piece::Head(_) | Piece::Of(_) => {}
+            refuse(&error.into())
         }
     }
-    Ok(None)
 }
 
 fn not_found() -> Response {

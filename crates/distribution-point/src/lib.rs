@@ -18,7 +18,8 @@ mod point;
 mod status;
 
 pub use error::Error;
-pub use point::{Config, Deps, DistributionPoint, Ports};
+pub use point::{Config, Deps, DistributionPoint};
+pub use transport::Ports;
 
 #[cfg(test)]
 mod tests;

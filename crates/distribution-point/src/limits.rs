@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use content_library::TransferLimits;
 use sqlite_engine::spool;
 
 /// Status messages that wait for the site server: weeks of them.
@@ -10,9 +9,6 @@ pub(crate) const SPOOL: spool::Limits = spool::Limits { entries_max: 100_000, by
 
 /// Status messages read from the spool at once.
 pub(crate) const STATUS_BATCH: usize = 100;
-
-/// One round of transfers of a package.
-pub(crate) const ROUND: TransferLimits = TransferLimits { files_max: 64, bytes_max: 4 << 30 };
 
 /// Wait after a failure of the site server.
 pub(crate) const RETRY_MIN: Duration = Duration::from_millis(500);

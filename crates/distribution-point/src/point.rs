@@ -1,20 +1,17 @@
 //! The role itself: what it is made of, its ports and its tasks.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use ambient::Ambient;
-use axum::Router;
 use content_library::ContentLibrary;
 use model::{RoleId, SiteCode, error_chain};
 use sqlite_engine::Executor;
 use sqlite_engine::spool::Spool;
 use tokio::sync::Notify;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use transport::{Connection, Credentials, Limits, Listen, Revoked, Server};
+use transport::{Connection, Credentials, Ports, TaskGroup};
 
 use crate::limits::{COLLECT_EVERY, SPOOL};
 use crate::manifests::Manifests;
@@ -41,22 +38,6 @@ pub struct Deps {
     pub code: SiteCode,
     /// To the site server.
     pub site: Connection,
-}
-
-/// Where the role answers.
-pub struct Ports {
-    pub https: Option<Box<dyn Listen>>,
-    pub http: Option<Box<dyn Listen>>,
-    /// Health and the like, merged into the first port there is.
-    pub operations: Router,
-    pub revoked: Revoked,
-}
-
-impl fmt::Debug for Ports {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Ports { https, http, .. } = self;
-        f.debug_struct("Ports").field("https", https).field("http", http).finish_non_exhaustive()
-    }
 }
 
 /// A distribution point.
@@ -110,46 +91,16 @@ impl DistributionPoint {
 
     /// Serves, and follows the site server, until `shutdown`.
     pub async fn run(self, ports: Ports, shutdown: CancellationToken) -> Result<(), Error> {
-        let stop = shutdown.child_token();
-        let mut tasks = JoinSet::new();
-        self.serve(ports, &stop, &mut tasks);
-        let (point, ending) = (self.point.clone(), stop.clone());
-        tasks.spawn(async move { follow::run(&point, &ending).await });
-        let (point, ending) = (self.point.clone(), stop.clone());
-        tasks.spawn(async move { point.statuses.run(&point.site, &ending).await });
-        let (point, ending) = (self.point.clone(), stop.clone());
-        tasks.spawn(async move { collect(&point, &ending).await });
-        let mut outcome = Ok(());
-        while let Some(ended) = tasks.join_next().await {
-            // One that ends before its time ends the others.
-            stop.cancel();
-            match ended {
-                Ok(ended) => outcome = outcome.and(ended),
-                Err(failed) => std::panic::resume_unwind(failed.into_panic()),
-            }
-        }
-        outcome
-    }
-
-    fn serve(
-        &self,
-        ports: Ports,
-        stop: &CancellationToken,
-        tasks: &mut JoinSet<Result<(), Error>>,
-    ) {
-        let Ports { https, http, operations, revoked } = ports;
-        let mut operations = Some(operations);
-        let tls = http::tls_router(self.point.clone());
-        let plain = http::plain_router(self.point.clone());
-        let listeners = [(https, tls, self.credentials.clone()), (http, plain, None)];
-        for (listener, router, credentials) in listeners {
-            let Some(listener) = listener else { continue };
-            let router = operations.take().unwrap_or_default().merge(router);
-            let (limits, revoked) = (Limits::default(), revoked.clone());
-            let server = Server { router, credentials, limits, revoked };
-            let stop = stop.clone();
-            tasks.spawn(async move { Ok(server.run(listener, stop).await?) });
-        }
+        let DistributionPoint { point, credentials } = self;
+        let mut tasks = TaskGroup::new(&shutdown);
+        let routers = [http::tls_router(point.clone()), http::plain_router(point.clone())];
+        tasks.serve(ports, credentials, routers);
+        let follower = point.clone();
+        tasks.spawn(|stop| async move { follow::run(&follower, &stop).await });
+        let sender = point.clone();
+        tasks.spawn(|stop| async move { sender.statuses.run(&sender.site, &stop).await });
+        tasks.spawn(|stop| async move { collect(&point, &stop).await });
+        tasks.join().await
     }
 }
 
@@ -158,9 +109,7 @@ pub(crate) async fn check(ambient: Ambient, data: &Path) -> Result<Vec<String>, 
     let library = ContentLibrary::open(ambient, &data.join("content"), Executor::Inline)?;
     let manifests = Manifests::open(&data.join("manifests.db"), Executor::Inline)?;
     let mut problems = manifests.check().await?;
-    for damage in library.check().await? {
-        problems.push(format!("file {}: {}", damage.sha256, damage.reason));
-    }
+    problems.extend(library.check().await?.iter().map(ToString::to_string));
     Ok(problems)
 }
 

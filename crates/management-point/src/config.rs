@@ -1,16 +1,17 @@
 //! The configuration of `tierline-mp`, and what its process does with it.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::sync::Arc;
 
-use daemon::{Base, Joining, Log, LogSection, Outcome, Problems, Process, RenewFrom, Renewal};
+use daemon::role::{self, Member};
+use daemon::{Base, Joining, Log, LogSection, Outcome, Problems, Process};
 use model::{PeerKind, RoleKind};
 use serde::{Deserialize, Serialize};
 use sqlite_engine::Executor;
-use transport::{Connection, Expect, Security, TcpConnect, TcpListen};
 
 use crate::{Config, Deps, ManagementPoint, Ports};
+
+/// An address and port.
+const EXAMPLE: &str = "0.0.0.0:7441";
 
 /// The TOML file; deploy/mp.example.toml says what each key means.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -28,7 +29,7 @@ impl Default for File {
         File {
             data: "/var/lib/tierline/mp".to_owned(),
             name: "tierline-mp".to_owned(),
-            listen: "0.0.0.0:7441".to_owned(),
+            listen: EXAMPLE.to_owned(),
             url: String::new(),
             log: LogSection::default(),
         }
@@ -53,26 +54,15 @@ impl daemon::Program for Program {
     type Config = Settings;
 
     fn validate(file: &File, problems: &mut Problems) -> Option<Settings> {
-        let data = PathBuf::from(&file.data);
-        if !data.is_absolute() {
-            problems.note("data", format!("\"{}\" is not an absolute path", file.data));
-        }
-        if file.name.is_empty() {
-            problems.note("name", "is empty; give the name of this machine");
-        }
+        let data = role::check_machine(&file.data, &file.name, problems);
         let log = Log::validate(&file.log, problems);
-        let bad =
-            |_| format!("\"{}\" is not an address and port such as 0.0.0.0:7441", file.listen);
-        let listen = problems.check("listen", file.listen.parse::<SocketAddr>().map_err(bad))?;
-        let url = match file.url.as_str() {
-            "" => format!("https://{}:{}", file.name, listen.port()),
-            given => given.to_owned(),
-        };
+        let listen = problems.check("listen", role::address(&file.listen, EXAMPLE))?;
+        let name = file.name.clone();
         let joining = Joining {
             kind: PeerKind::Role(RoleKind::ManagementPoint),
             site_kind: None,
-            name: file.name.clone(),
-            url,
+            url: role::url(&file.url, "https", &name, Some(listen)),
+            name,
             http_url: String::new(),
             names: Vec::new(),
         };
@@ -89,39 +79,19 @@ impl daemon::Program for Program {
 
     async fn run(config: Settings, process: Process) -> Outcome {
         let Process { ambient, pki, health, metrics, shutdown } = process;
-        let parent = pki.membership()?.and_then(|membership| membership.parent);
-        let (Some(credentials), Some(parent)) = (pki.credentials(&ambient)?, parent) else {
+        let Some(member) = Member::of(&pki, &ambient)? else {
             return Err("this management point has not joined: run `tierline-mp join TOKEN`".into());
         };
-        let expect = Expect { kind: PeerKind::Site, site: parent.site, id: None };
-        let security = Security::Mutual { credentials: credentials.clone(), expect };
-        let site = Connection::new(Arc::new(TcpConnect), &parent.url, security)?;
-        let listener = TcpListen::bind(&config.listen.to_string()).await?;
-        tracing::info!(address = %listener.local_address(), "the management point listens");
         let operations = daemon::routes(health.clone(), metrics);
-        // The site server refuses whom it has revoked; it is asked for everything that is new.
-        let revoked = Arc::new(|_: &model::PeerIdentity| false);
-        let ports = Ports { listener: Box::new(listener), operations, revoked };
-        let renewal = Renewal {
-            ambient: ambient.clone(),
-            pki,
-            credentials: credentials.clone(),
-            from: RenewFrom::Site(site.clone()),
-            names: Vec::new(),
-        };
+        let listener = role::listen(config.listen, "management point").await?;
+        let ports = Ports { listener, operations, revoked: member.revocations.check() };
+        let Member { credentials, site, .. } = member.clone();
         let deps = Deps { ambient, credentials: Some(credentials), site };
         let role = Config { data: config.base.data, executor: Executor::Thread };
         let point = ManagementPoint::new(role, deps)?;
         health.ready("management point");
-        let renewing = async {
-            renewal.run(shutdown.clone()).await;
-            std::future::pending::<()>().await;
-        };
-        tokio::select! {
-            biased;
-            outcome = point.run(ports, shutdown.clone()) => Ok(outcome?),
-            () = renewing => Ok(()),
-        }
+        let work = point.run(ports, shutdown.clone());
+        Ok(member.beside(Vec::new(), shutdown, work).await?)
     }
 
     async fn check(config: Settings) -> Outcome {

@@ -16,11 +16,10 @@ use rpc::pb::enrolment::enrolment_service_server::EnrolmentServiceServer;
 use rpc::pb::management::management_service_client::ManagementServiceClient;
 use sqlite_engine::spool::Spool;
 use sqlite_engine::{Durability, Executor, Options};
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 use tonic::{Response, Status};
-use transport::{Connection, Credentials, Limits, Listen, Revoked, Server};
+use transport::{Connection, Credentials, Limits, Listen, Revoked, Server, TaskGroup};
 
 use crate::Error;
 use crate::cache::Cache;
@@ -103,28 +102,19 @@ impl ManagementPoint {
 
     /// Serves clients and forwards to the site server until `shutdown`.
     pub async fn run(self, ports: Ports, shutdown: CancellationToken) -> Result<(), Error> {
-        let stop = shutdown.child_token();
-        let mut tasks = JoinSet::new();
-        let server = self.server(&ports, &stop);
-        let (listener, ending) = (ports.listener, stop.clone());
-        tasks.spawn(async move { Ok(server.run(listener, ending).await?) });
-        let (point, ending) = (self.point.clone(), stop.clone());
-        tasks.spawn(async move { point.intake.run(&point.policy.site, &ending).await });
-        let (point, ending) = (self.point.clone(), stop.clone());
-        tasks.spawn(async move {
-            let Policy { ambient, site, .. } = &point.policy;
-            point.wake_ups.run(ambient, site, &ending).await
+        let mut tasks = TaskGroup::new(&shutdown);
+        tasks.spawn(|stop| {
+            let server = self.server(&ports, &stop);
+            async move { Ok(server.run(ports.listener, stop).await?) }
         });
-        let mut outcome = Ok(());
-        while let Some(ended) = tasks.join_next().await {
-            // One that ends before its time ends the others.
-            stop.cancel();
-            match ended {
-                Ok(ended) => outcome = outcome.and(ended),
-                Err(failed) => std::panic::resume_unwind(failed.into_panic()),
-            }
-        }
-        outcome
+        let point = self.point.clone();
+        tasks.spawn(|stop| async move { point.intake.run(&point.policy.site, &stop).await });
+        let point = self.point;
+        tasks.spawn(|stop| async move {
+            let Policy { ambient, site, .. } = &point.policy;
+            point.wake_ups.run(ambient, site, &stop).await
+        });
+        tasks.join().await
     }
 
     #[cfg(test)]

@@ -5,11 +5,11 @@
 //! and digests are checked by the library before it is visible. Fails with every address tried
 //! and why.
 
-use bytes::{Buf as _, Bytes};
-use content_library::{Begun, FileRecord, Receipt};
+use bytes::Bytes;
+use content_library::{Begun, FileRecord, Receipt, ask_from, first_byte};
+use futures_util::future::ready;
 use futures_util::stream::{self, StreamExt as _};
-use http::{Request, Uri, header};
-use http_body_util::BodyExt as _;
+use http::Uri;
 use model::{ItemFile, UpdateId, error_chain};
 use rpc::pb::content::content_service_client::ContentServiceClient;
 use rpc::pb::content::{UploadFileRequest, UploadHeader, upload_file_request::Part};
@@ -17,7 +17,6 @@ use transport::Connection;
 use update_catalog::FileName;
 use wsus_protocol::content_path;
 
-use crate::content::expected;
 use crate::point::Point;
 use crate::web::{Web, within};
 use crate::{Error, limits};
@@ -27,7 +26,7 @@ impl Point {
     pub(crate) async fn fetch_file(&self, file: &ItemFile) -> Result<FileRecord, Error> {
         let mut tried = Vec::new();
         for place in self.places(file).await? {
-            let receipt = match self.library.begin(expected(file)).await? {
+            let receipt = match self.library.begin(file.into()).await? {
                 Begun::Present(record) => return Ok(record),
                 Begun::Receiving(receipt) => receipt,
             };
@@ -36,7 +35,7 @@ impl Point {
                 Err(error) => tried.push(error_chain(&error)),
             }
         }
-        if let Some(record) = self.library.find(&expected(file)).await? {
+        if let Some(record) = self.library.find(&file.into()).await? {
             return Ok(record);
         }
         if tried.is_empty() {
@@ -99,13 +98,8 @@ impl Point {
             sha256: file.sha256.map(|digest| Bytes::copy_from_slice(&digest.0)),
         });
         // Reading that fails ends the upload early; the site refuses what is too short.
-        let pieces = stream::unfold((reader, 0), |(reader, offset)| async move {
-            let end: u64 = (offset + rpc::limits::FILE_CHUNK_BYTES as u64).min(reader.size());
-            let bytes = reader.read(offset..end).await.ok().filter(|bytes| !bytes.is_empty())?;
-            let next = offset + bytes.len() as u64;
-            Some((Part::Data(bytes), (reader, next)))
-        });
-        let parts = stream::iter([header]).chain(pieces);
+        let pieces = reader.pieces(0..reader.size()).filter_map(|bytes| ready(bytes.ok()));
+        let parts = stream::iter([header]).chain(pieces.map(Part::Data));
         let requests = parts.map(|part| UploadFileRequest { part: Some(part) });
         let mut client = ContentServiceClient::new(site.channel());
         client.upload_file(requests).await.map_err(|status| Error::Site(Box::new(status)))?;
@@ -113,34 +107,24 @@ impl Point {
     }
 }
 
-/// Receives the rest of a file; a server that knows no ranges sends all of it once more.
 async fn download(web: &Web, path: &str, receipt: &mut Receipt, size: u64) -> Result<(), Error> {
-    let (url, offset) = (web.url(path), receipt.offset());
-    let mut request = Request::get(path);
-    if offset > 0 {
-        request = request.header(header::RANGE, format!("bytes={offset}-"));
-    }
-    let request = request.body(Bytes::new()).map_err(|_| Error::Url { url: url.clone() })?;
-    let answer = web.send(request).await?;
-    let range = answer.headers().get(header::CONTENT_RANGE).and_then(|range| range.to_str().ok());
-    let continues = range.is_some_and(|range| range.starts_with(&format!("bytes {offset}-")));
-    let mut skip = match answer.status().as_u16() {
-        206 if continues => 0,
-        200 => offset,
-        status => return Err(Error::HttpStatus { url, status }),
+    let (url, offset) = (&web.url(path), receipt.offset());
+    let request = ask_from(path, offset).body(Bytes::new());
+    let answer = web.send(request.map_err(|_| Error::Url { url: url.clone() })?).await?;
+    let Some(start) = first_byte(&answer, offset) else {
+        return Err(Error::HttpStatus { url: url.clone(), status: answer.status().as_u16() });
     };
-    let mut body = answer.into_body();
-    loop {
-        let Some(frame) = within(limits::SILENCE_MAX, &url, body.frame()).await? else { break };
-        let frame = frame.map_err(|error| Error::request(&url, error))?;
-        let Ok(mut data) = frame.into_data() else { continue };
-        let skipped = skip.min(data.len() as u64);
-        data.advance(usize::try_from(skipped).unwrap_or(data.len()));
-        skip -= skipped;
-        receipt.write(receipt.offset(), data).await?;
-    }
+    let body = answer.into_body().into_data_stream();
+    let pieces = stream::try_unfold(body, async |mut body| {
+        let piece = within(limits::SILENCE_MAX, url, body.next()).await?.transpose();
+        let piece = piece.map_err(|error| Error::request(url, error))?;
+        Ok::<_, Error>(piece.map(|piece| (piece, body)))
+    });
+    receipt.receive(start, pieces).await?;
     match receipt.offset() {
-        received if received < size => Err(Error::ShortFile { url, received, expected: size }),
+        received if received < size => {
+            Err(Error::ShortFile { url: url.clone(), received, expected: size })
+        }
         _ => Ok(()),
     }
 }

@@ -10,13 +10,13 @@ use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
+use content_library::Expected;
 use model::{ItemFile, UpdateRef, error_chain};
 use update_catalog::Batch;
 use update_metadata::Document;
 use update_metadata::sdp::{Entry, Package, PackageReader, Placed, Revisions};
 
 use crate::archive::{Member, unpack};
-use crate::content::expected;
 use crate::point::Point;
 use crate::{Error, limits};
 
@@ -76,37 +76,50 @@ impl Point {
         members: Vec<Member>,
         content: Option<&Path>,
     ) -> Result<ImportReport, Error> {
-        let mut report = ImportReport::default();
+        let mut taking = Taking {
+            point: self,
+            revisions: Revisions::default(),
+            report: ImportReport::default(),
+            content,
+        };
         let mut sound = Vec::new();
         let is_alone = members.len() == 1;
         for member in members {
             match inspect(&member).await {
                 Ok(form) => sound.push((member, form)),
                 Err(error @ Error::ReadCatalog { .. }) if !is_alone => {
-                    report.rejected.push(error_chain(&error));
+                    taking.report.rejected.push(error_chain(&error));
                 }
                 Err(error) => return Err(error),
             }
         }
-        let mut revisions = Revisions::default();
         for (member, form) in sound {
-            let mut taking = Taking { revisions: &mut revisions, report: &mut report, content };
             match form {
-                Form::Packages => self.import_packages(&member, &mut taking).await?,
-                Form::Update => self.import_update(&member, &mut taking).await?,
+                Form::Packages => taking.packages(&member).await?,
+                Form::Update => taking.update(&member).await?,
             }
         }
-        Ok(report)
+        Ok(taking.report)
     }
+}
 
-    async fn import_packages(&self, member: &Member, taking: &mut Taking<'_>) -> Result<(), Error> {
+/// An import under way, and what goes on from document to document of it.
+struct Taking<'a> {
+    point: &'a Point,
+    revisions: Revisions,
+    report: ImportReport,
+    content: Option<&'a Path>,
+}
+
+impl Taking<'_> {
+    async fn packages(&mut self, member: &Member) -> Result<(), Error> {
         let mut reader = open(member)?;
         loop {
             let mut packages = Vec::new();
             while packages.len() < limits::PACKAGES_PER_BATCH {
                 match reader.next_entry().map_err(|source| unreadable(member, source))? {
                     Some(Entry::Package(package)) => packages.push(*package),
-                    Some(Entry::Rejected(r)) => taking.reject(member, &r.place, &r.reason),
+                    Some(Entry::Rejected(r)) => self.reject(member, &r.place, &r.reason),
                     None => break,
                 }
                 tokio::task::yield_now().await;
@@ -114,92 +127,72 @@ impl Point {
             if packages.is_empty() {
                 return Ok(());
             }
-            self.import_batch(member, packages, taking).await?;
+            self.batch(member, packages).await?;
         }
     }
 
-    async fn import_batch(
-        &self,
-        member: &Member,
-        packages: Vec<Package>,
-        taking: &mut Taking<'_>,
-    ) -> Result<(), Error> {
+    async fn batch(&mut self, member: &Member, packages: Vec<Package>) -> Result<(), Error> {
+        let catalog = &self.point.catalog;
         let ids: BTreeSet<_> = packages.iter().flat_map(Package::ids).collect();
         let ids = Vec::from_iter(ids);
         for ids in ids.chunks(update_catalog::limits::IDS_MAX) {
-            for (update, digest) in self.catalog.digests(ids.to_vec()).await? {
-                taking.revisions.learn(update, digest);
+            for (update, digest) in catalog.digests(ids.to_vec()).await? {
+                self.revisions.learn(update, digest);
             }
         }
         let (mut documents, mut sources) = (Vec::new(), Vec::new());
         for package in &packages {
-            taking.place(member, package, &mut documents);
+            self.place(member, package, &mut documents);
             sources.extend(package.sources.iter().cloned());
         }
         // The sources first: a file may be asked for as soon as its update is here.
-        self.catalog.import(Batch { sources, ..Batch::default() }).await?;
+        catalog.import(Batch { sources, ..Batch::default() }).await?;
         for documents in documents.chunks(update_catalog::limits::BATCH_DOCUMENTS_MAX) {
             let batch = Batch { documents: documents.to_vec(), ..Batch::default() };
-            for rejected in self.catalog.import(batch).await?.rejected {
-                taking.reject(member, &rejected.place, &rejected.reason);
+            for rejected in catalog.import(batch).await?.rejected {
+                self.reject(member, &rejected.place, &rejected.reason);
             }
         }
         let named = packages.into_iter().flat_map(|p| p.members.into_iter().chain([p.update]));
-        self.take_content(named.flat_map(|d| d.files).collect(), member, taking).await
+        self.files(named.flat_map(|d| d.files).collect(), member).await
     }
 
-    async fn import_update(&self, member: &Member, taking: &mut Taking<'_>) -> Result<(), Error> {
+    async fn update(&mut self, member: &Member) -> Result<(), Error> {
         let bytes = fs::read(&member.path).map_err(Error::files("read", &member.path))?;
         let document = Document::parse(&bytes).map_err(|source| unreadable(member, source))?;
         let Ok(xml) = String::from_utf8(bytes) else {
-            taking.reject(member, "document", "it is not UTF-8; save it as UTF-8");
+            self.reject(member, "document", "it is not UTF-8; save it as UTF-8");
             return Ok(());
         };
         let batch = Batch { documents: vec![xml], ..Batch::default() };
-        let imported = self.catalog.import(batch).await?;
-        taking.report.imported += imported.imported.len() as u64;
-        taking.report.unchanged += imported.unchanged as u64;
+        let imported = self.point.catalog.import(batch).await?;
+        self.report.imported += imported.imported.len() as u64;
+        self.report.unchanged += imported.unchanged as u64;
         for rejected in imported.rejected {
-            taking.reject(member, &rejected.place, &rejected.reason);
+            self.reject(member, &rejected.place, &rejected.reason);
         }
-        self.take_content(document.files, member, taking).await
+        self.files(document.files, member).await
     }
 
-    /// The files that lie beside the catalog.
-    async fn take_content(
-        &self,
-        files: Vec<ItemFile>,
-        member: &Member,
-        taking: &mut Taking<'_>,
-    ) -> Result<(), Error> {
-        let Some(directory) = taking.content else { return Ok(()) };
+    /// Takes the files that lie beside the catalog.
+    async fn files(&mut self, files: Vec<ItemFile>, member: &Member) -> Result<(), Error> {
+        let (Some(directory), library) = (self.content, &self.point.library) else {
+            return Ok(());
+        };
         for file in files {
             let is_name = Path::new(&file.name).file_name() == Some(file.name.as_ref());
-            let Some(path) = is_name.then(|| directory.join(&file.name)).filter(|p| p.is_file())
-            else {
-                continue;
-            };
-            let expected = expected(&file);
-            if self.library.find(&expected).await?.is_some() {
+            let (path, expected) = (directory.join(&file.name), Expected::from(&file));
+            if !is_name || !path.is_file() || library.find(&expected).await?.is_some() {
                 continue;
             }
             let source = File::open(&path).map_err(Error::files("open", &path))?;
-            if let Err(error) = self.library.import(expected, source).await {
-                taking.reject(member, "content", &error_chain(&error));
+            if let Err(error) = library.import(expected, source).await {
+                self.reject(member, "content", &error_chain(&error));
             }
         }
         Ok(())
     }
-}
 
-/// What goes on from document to document of one import.
-struct Taking<'a> {
-    revisions: &'a mut Revisions,
-    report: &'a mut ImportReport,
-    content: Option<&'a Path>,
-}
-
-impl Taking<'_> {
     fn reject(&mut self, member: &Member, place: &str, reason: &str) {
         self.report.rejected.push(format!("{}: {place}: {reason}", member.name));
     }

@@ -30,7 +30,8 @@ mod upstream;
 mod web;
 
 pub use error::Error;
-pub use point::{Config, Deps, Holding, PlainHttp, Ports, Site, SoftwareUpdatePoint};
+pub use point::{Config, Deps, Holding, PlainHttp, Site, SoftwareUpdatePoint};
+pub use transport::Ports;
 
 #[cfg(test)]
 mod tests;

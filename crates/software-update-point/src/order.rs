@@ -1,6 +1,6 @@
 //! What the site server can order, and the doing of it.
 //!
-//! Owns the conversion of orders into work and of outcomes into answers. Items go up with number
+//! Owns the reading of orders and the making of answers from outcomes. Items go up with number
 //! and version zero: the site gives them.
 
 use std::fs;
@@ -11,8 +11,8 @@ use rpc::object::ObjectBody as _;
 use rpc::pb::update_point::session_request::Frame as Answer;
 use rpc::pb::update_point::session_response::Frame as Order;
 use rpc::pb::update_point::{
-    Changes, FileFailure, FilesReport, ImportReport, Progress, Synchronize, Synchronized,
-    WantedFile,
+    Changes, CompleteVersion, FetchFiles, FileFailure, FilesReport, GetChanges, ImportReport,
+    Progress, Synchronize, Synchronized, WantedFile,
 };
 use transport::Connection;
 use update_metadata::{EXTRACTOR_VERSION, Extracted};
@@ -23,72 +23,28 @@ use crate::status::REVISIONS_REJECTED;
 use crate::synchronize::{Phase, Plan, Source, Synced};
 use crate::{Error, limits};
 
-#[derive(Debug)]
-pub(crate) enum Work {
-    Synchronize {
-        /// None: imports only, so that there is nothing to ask.
-        plan: Option<Plan>,
-        /// Of a child site: the version to reach, and its set.
-        goal: Option<(u64, Sha256)>,
-    },
-    GetChanges {
-        anchor: u64,
-        extractor: u32,
-    },
-    CompleteVersion {
-        version: u64,
-        set_digest: Sha256,
-    },
-    FetchFiles(Vec<(UpdateId, ItemFile)>),
-    Import {
-        name: String,
-        path: PathBuf,
-    },
-}
+/// What to synchronize, if there is a source, and for a child site the version to reach with its
+/// set.
+type Task = (Option<Plan>, Option<(u64, Sha256)>);
 
-impl TryFrom<Order> for Work {
-    type Error = Invalid;
-
-    fn try_from(order: Order) -> Result<Work, Invalid> {
-        match order {
-            Order::Synchronize(order) => synchronize(order),
-            Order::GetChanges(order) => {
-                Ok(Work::GetChanges { anchor: order.anchor, extractor: order.extractor })
-            }
-            Order::CompleteVersion(order) => Ok(Work::CompleteVersion {
-                version: order.version,
-                set_digest: Sha256::from_slice(&order.set_digest)?,
-            }),
-            Order::FetchFiles(order) => {
-                let files = order.files.into_iter().map(wanted);
-                files.collect::<Result<_, Invalid>>().map(Work::FetchFiles)
-            }
-            Order::Cancel(_) | Order::Import(_) => {
-                Err(Invalid::new("order", "is no work of its own"))
-            }
-        }
-    }
-}
-
-fn synchronize(order: Synchronize) -> Result<Work, Invalid> {
+fn decode_task(order: Synchronize) -> Result<Task, Invalid> {
     let Synchronize { order: _, source, full, products, classifications, version, set_digest } =
         order;
     let ids = |ids: Vec<Vec<u8>>| -> Result<Vec<UpdateId>, Invalid> {
         ids.iter().map(|id| UpdateId::from_slice(id)).collect()
     };
-    let source = source.filter(|source| !source.url.is_empty());
-    let source = source.map(|source| {
-        let url = source.url;
-        Ok(match source.own {
-            true => Source::Own { url, site: source.site.parse()? },
-            false => Source::Foreign { url },
-        })
-    });
     let (products, classifications) = (ids(products)?, ids(classifications)?);
-    let plan =
-        source.transpose()?.map(|source| Plan { source, is_full: full, products, classifications });
+    let source = match source.filter(|source| !source.url.is_empty()) {
+        // Imports only, so that there is nothing to ask.
+        None => None,
+        Some(source) if source.own => {
+            Some(Source::Own { url: source.url, site: source.site.parse()? })
+        }
+        Some(source) => Some(Source::Foreign { url: source.url }),
+    };
+    let plan = source.map(|source| Plan { source, is_full: full, products, classifications });
     let digest = set_digest.map(|digest| Sha256::from_slice(&digest)).transpose()?;
-    Ok(Work::Synchronize { plan, goal: digest.map(|digest| (version, digest)) })
+    Ok((plan, digest.map(|digest| (version, digest))))
 }
 
 fn wanted(file: WantedFile) -> Result<(UpdateId, ItemFile), Invalid> {
@@ -99,41 +55,45 @@ fn wanted(file: WantedFile) -> Result<(UpdateId, ItemFile), Invalid> {
 }
 
 impl Point {
-    /// Does the work of an order; the answer ends it.
+    /// Carries out an order; the answer ends it.
     pub(crate) async fn perform(
         &self,
-        order: u64,
-        work: Work,
+        order: Order,
         site: &Connection,
         answers: &Answers,
     ) -> Result<Answer, Error> {
-        match work {
-            Work::Synchronize { plan, goal } => {
+        match order {
+            Order::Synchronize(task) => {
+                let order = task.order;
+                let (plan, goal) = decode_task(task)?;
+                let on_progress = |phase: Phase, done, total| {
+                    let phase = phase.name().to_owned();
+                    let news = Progress { order, phase, done, total };
+                    answers.send_if_idle(Answer::Progress(news));
+                };
                 let synced = match &plan {
-                    Some(plan) => {
-                        let on_progress = |phase: Phase, done, total| {
-                            let phase = phase.name().to_owned();
-                            let news = Progress { order, phase, done, total };
-                            answers.send_if_idle(Answer::Progress(news));
-                        };
-                        Box::pin(self.synchronize(plan, &on_progress)).await?
-                    }
+                    Some(plan) => Box::pin(self.synchronize(plan, &on_progress)).await?,
                     None => Synced::default(),
                 };
                 self.report_rejected(&synced.rejected).await;
                 self.reached(order, synced, goal).await
             }
-            Work::GetChanges { anchor, extractor } => {
+            Order::GetChanges(GetChanges { order, anchor, extractor }) => {
                 self.changes(order, anchor, extractor, answers).await
             }
-            Work::CompleteVersion { version, set_digest } => {
-                let answer = self.reached(order, Synced::default(), Some((version, set_digest)));
-                let answer = answer.await?;
+            Order::CompleteVersion(CompleteVersion { order, version, set_digest }) => {
+                let goal = Some((version, Sha256::from_slice(&set_digest)?));
+                let answer = self.reached(order, Synced::default(), goal).await?;
                 self.catalog.complete_version(version).await?;
                 Ok(answer)
             }
-            Work::FetchFiles(files) => Ok(self.fetch_all(order, files, site).await),
-            Work::Import { name, path } => self.import(order, name, path).await,
+            Order::FetchFiles(FetchFiles { order, files }) => {
+                let files = files.into_iter().map(wanted).collect::<Result<_, Invalid>>()?;
+                Ok(self.fetch_all(order, files, site).await)
+            }
+            Order::Cancel(_) | Order::Import(_) => {
+                Err(Invalid::new("order", "is no work of its own").into())
+            }
         }
     }
 
@@ -207,7 +167,13 @@ impl Point {
         Answer::FilesReport(FilesReport { order, failures })
     }
 
-    async fn import(&self, order: u64, name: String, path: PathBuf) -> Result<Answer, Error> {
+    /// Takes in a catalog file that has arrived as a whole.
+    pub(crate) async fn import(
+        &self,
+        order: u64,
+        name: String,
+        path: PathBuf,
+    ) -> Result<Answer, Error> {
         let report = self.import_file(&path, &name, None).await;
         fs::remove_file(&path).map_err(Error::files("remove", &path))?;
         let report = report?;

@@ -5,7 +5,6 @@
 //! cannot be opened; later failures of one task end the role.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,9 +20,8 @@ use rpc::pb::metadata::metadata_service_server::MetadataServiceServer;
 use sqlite_engine::spool::Spool;
 use sqlite_engine::{Durability, Executor, Options};
 use tokio::sync::Notify;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use transport::{Connect, Connection, Credentials, Limits, Listen, Revoked, Server};
+use transport::{Connect, Connection, Credentials, Ports, TaskGroup};
 use update_catalog::{Catalog, RevisionFilter};
 use update_metadata::Document;
 use uuid::Uuid;
@@ -69,15 +67,6 @@ pub struct Deps {
 pub struct Site {
     pub code: SiteCode,
     pub connection: Connection,
-}
-
-/// Where the role answers.
-pub struct Ports {
-    pub https: Option<Box<dyn Listen>>,
-    pub http: Option<Box<dyn Listen>>,
-    /// Health and the like, merged into the first port there is.
-    pub operations: Router,
-    pub revoked: Revoked,
 }
 
 /// A software update point; clones share it.
@@ -165,14 +154,14 @@ impl SoftwareUpdatePoint {
     }
 
     /// The TLS port: the update protocols, files, and documents for agents.
-    pub fn https_router(&self) -> Router {
+    pub(crate) fn https_router(&self) -> Router {
         let metadata = MetadataServiceServer::new(Metadata(self.point.clone()));
         let grpc = tonic::service::Routes::new(metadata).into_axum_router();
         grpc.reset_fallback().merge(self.router(Port::Tls))
     }
 
     /// The plain port: files, and the update protocols if they are open there.
-    pub fn http_router(&self) -> Router {
+    pub(crate) fn http_router(&self) -> Router {
         self.router(Port::Plain)
     }
 
@@ -181,59 +170,28 @@ impl SoftwareUpdatePoint {
     }
 
     /// Serves, and follows the site server or the inbox, until `shutdown`.
-    pub async fn run(self, ports: Ports, shutdown: CancellationToken) -> Result<(), Error> {
-        let stop = shutdown.child_token();
-        let mut tasks = JoinSet::new();
-        self.serve(ports, &stop, &mut tasks);
-        let point = &self.point;
-        if point.config.plain_http == PlainHttp::All {
-            tasks.spawn(alert(point.clone(), stop.clone()));
+    pub async fn run(self, mut ports: Ports, shutdown: CancellationToken) -> Result<(), Error> {
+        let mut tasks = TaskGroup::new(&shutdown);
+        let routers = [self.https_router(), self.http_router()];
+        let SoftwareUpdatePoint { point, site } = self;
+        match point.config.plain_http {
+            PlainHttp::Off => ports.http = None,
+            PlainHttp::Content => {}
+            PlainHttp::All => {
+                let point = point.clone();
+                tasks.spawn(|stop| async move { alert(&point, &stop).await });
+            }
         }
-        match self.site.clone() {
+        tasks.serve(ports, point.credentials.clone(), routers);
+        match site {
             Some(Site { connection, .. }) => {
-                let (sender, stop_sending, site) =
-                    (point.clone(), stop.clone(), connection.clone());
-                tasks.spawn(async move { sender.statuses.run(&site, &stop_sending).await });
-                let (point, stop) = (point.clone(), stop.clone());
-                tasks.spawn(async move { session::run(&point, &connection, &stop).await });
+                let (sender, site) = (point.clone(), connection.clone());
+                tasks.spawn(|stop| async move { sender.statuses.run(&site, &stop).await });
+                tasks.spawn(|stop| async move { session::run(&point, &connection, &stop).await });
             }
-            None => {
-                let (point, stop) = (point.clone(), stop.clone());
-                tasks.spawn(async move { inbox::run(&point, &stop).await });
-            }
+            None => tasks.spawn(|stop| async move { inbox::run(&point, &stop).await }),
         }
-        let mut outcome = Ok(());
-        while let Some(ended) = tasks.join_next().await {
-            // One that ends before its time ends the others.
-            stop.cancel();
-            match ended {
-                Ok(ended) => outcome = outcome.and(ended),
-                Err(failed) => std::panic::resume_unwind(failed.into_panic()),
-            }
-        }
-        outcome
-    }
-
-    fn serve(
-        &self,
-        ports: Ports,
-        stop: &CancellationToken,
-        tasks: &mut JoinSet<Result<(), Error>>,
-    ) {
-        let Ports { https, http, operations, revoked } = ports;
-        let mut operations = Some(operations);
-        let http = http.filter(|_| self.point.config.plain_http != PlainHttp::Off);
-        let credentials = self.point.credentials.clone();
-        for (listener, router, credentials) in
-            [(https, self.https_router(), credentials), (http, self.http_router(), None)]
-        {
-            let Some(listener) = listener else { continue };
-            let router = operations.take().unwrap_or_default().reset_fallback().merge(router);
-            let (limits, revoked) = (Limits::default(), revoked.clone());
-            let server = Server { router, credentials, limits, revoked };
-            let stop = stop.clone();
-            tasks.spawn(async move { Ok(server.run(listener, stop).await?) });
-        }
+        tasks.join().await
     }
 
     pub async fn holding(&self) -> Result<Holding, Error> {
@@ -259,9 +217,7 @@ impl SoftwareUpdatePoint {
     /// Problems of the stores; empty if they are sound.
     pub async fn check(&self) -> Result<Vec<String>, Error> {
         let mut problems = self.point.catalog.check().await?;
-        for damage in self.point.library.check().await? {
-            problems.push(format!("file {}: {}", damage.sha256, damage.reason));
-        }
+        problems.extend(self.point.library.check().await?.iter().map(ToString::to_string));
         Ok(problems)
     }
 }
@@ -294,7 +250,7 @@ impl Point {
     }
 }
 
-async fn alert(point: Arc<Point>, stop: CancellationToken) -> Result<(), Error> {
+async fn alert(point: &Point, stop: &CancellationToken) -> Result<(), Error> {
     loop {
         let text = "plain_http is \"all\": whoever is on the network can alter what is scanned for";
         point.statuses.warn(status::PLAIN_HTTP_OPEN, vec![text.to_owned()]).await;
@@ -325,12 +281,5 @@ async fn answer(
             soap::plain(StatusCode::FORBIDDEN, "the update protocols are served over https only")
         }
         (false, false) => soap::plain(StatusCode::NOT_FOUND, "there is nothing at this address"),
-    }
-}
-
-impl fmt::Debug for Ports {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Ports { https, http, .. } = self;
-        f.debug_struct("Ports").field("https", https).field("http", http).finish_non_exhaustive()
     }
 }

@@ -10,7 +10,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::pin::Pin;
 
-use model::{Invalid, error_chain};
+use model::error_chain;
 use rpc::limits::MESSAGE_BYTES_MAX;
 use rpc::pb::update_point::session_request::Frame as Answer;
 use rpc::pb::update_point::session_response::Frame as Order;
@@ -22,7 +22,6 @@ use tokio_util::sync::CancellationToken;
 use tonic::Streaming;
 use transport::{Backoff, Connection};
 
-use crate::order::Work;
 use crate::point::Point;
 use crate::{Error, limits};
 
@@ -93,7 +92,8 @@ struct Conversation<'a> {
     site: &'a Connection,
     answers: Answers,
     running: Option<Running<'a>>,
-    upload: Option<Upload>,
+    /// The order of a catalog file that arrives in parts, and the bytes that are here.
+    upload: Option<(u64, u64)>,
 }
 
 struct Running<'a> {
@@ -101,14 +101,7 @@ struct Running<'a> {
     job: Pin<Box<dyn Future<Output = ()> + Send + 'a>>,
 }
 
-/// A catalog file that arrives in parts.
-struct Upload {
-    order: u64,
-    path: PathBuf,
-    bytes: u64,
-}
-
-impl Conversation<'_> {
+impl<'a> Conversation<'a> {
     async fn hold(mut self, mut orders: Streaming<SessionResponse>) -> Result<(), Error> {
         loop {
             let running = async {
@@ -143,22 +136,23 @@ impl Conversation<'_> {
                 self.answers.refuse(order, format!("order {running} is still running")).await;
             }
             (Order::Import(part), None) => match self.gather(part) {
-                Ok(Some(work)) => self.start(order, Ok(work)),
+                Ok(Some((name, path))) => {
+                    self.start(order, self.point.import(order, name, path));
+                }
                 Ok(None) => {}
                 Err(error) => self.answers.fail(order, &error).await,
             },
-            (frame, None) => self.start(order, Work::try_from(frame)),
+            (frame, None) => {
+                let (point, site, answers) = (self.point, self.site, self.answers.clone());
+                self.start(order, async move { point.perform(frame, site, &answers).await });
+            }
         }
     }
 
-    fn start(&mut self, order: u64, work: Result<Work, Invalid>) {
-        let (point, site, answers) = (self.point, self.site, self.answers.clone());
+    fn start(&mut self, order: u64, work: impl Future<Output = Result<Answer, Error>> + Send + 'a) {
+        let answers = self.answers.clone();
         let job = async move {
-            let outcome = match work {
-                Ok(work) => point.perform(order, work, site, &answers).await,
-                Err(invalid) => Err(invalid.into()),
-            };
-            match outcome {
+            match work.await {
                 Ok(answer) => answers.send(answer).await,
                 Err(error) => answers.fail(order, &error).await,
             }
@@ -166,26 +160,22 @@ impl Conversation<'_> {
         self.running = Some(Running { order, job: Box::pin(job) });
     }
 
-    /// Keeps a part; the last one makes the work.
-    fn gather(&mut self, part: Import) -> Result<Option<Work>, Error> {
+    /// Keeps a part; after the last one, names the whole file and where it lies.
+    fn gather(&mut self, part: Import) -> Result<Option<(String, PathBuf)>, Error> {
         let Import { order, name, data, last } = part;
         let path = self.point.work_path(&format!("upload-{order}"));
-        let is_first = self.upload.as_ref().is_none_or(|upload| upload.order != order);
-        if is_first {
-            self.upload = Some(Upload { order, path: path.clone(), bytes: 0 });
-        }
-        let upload = self.upload.as_mut().expect("set above if it was not");
-        upload.bytes += data.len() as u64;
-        if upload.bytes > limits::CATALOG_BYTES_MAX {
+        let before = self.upload.filter(|(of, _)| *of == order);
+        let bytes = before.map_or(0, |(_, bytes)| bytes) + data.len() as u64;
+        self.upload = (!last).then_some((order, bytes));
+        if bytes > limits::CATALOG_BYTES_MAX {
             let reason = format!("it is larger than {} bytes", limits::CATALOG_BYTES_MAX);
             return Err(Error::Archive { name, reason });
         }
         let mut options = OpenOptions::new();
-        options.create(true).write(true).truncate(is_first).append(!is_first);
+        options.create(true).write(true).truncate(before.is_none()).append(before.is_some());
         let written = options.open(&path).and_then(|mut file| file.write_all(&data));
         written.map_err(Error::files("write", &path))?;
-        let whole = last.then(|| self.upload.take()).flatten();
-        Ok(whole.map(|upload| Work::Import { name, path: upload.path }))
+        Ok(last.then_some((name, path)))
     }
 }
 

@@ -15,7 +15,7 @@ use update_catalog::Batch;
 use wsus_protocol::{ErrorCode, Filter, Selected, UpdateIdentity};
 
 use crate::point::Point;
-use crate::upstream::{Account, Fetched, Upstream};
+use crate::upstream::{Fetched, Upstream};
 use crate::web::Web;
 use crate::{Error, limits};
 
@@ -93,8 +93,7 @@ impl Point {
     }
 
     async fn run(&self, plan: &Plan, on_progress: OnProgress<'_>) -> Result<Synced, Error> {
-        let account = Account { name: self.config.name.clone(), id: self.server_id };
-        let upstream = Upstream::new(self.web(&plan.source)?, self.ambient.clone(), account);
+        let upstream = Upstream::new(self.web(&plan.source)?, self);
         let config = upstream.config_data().await?;
         let mut synced = Synced::default();
         let updates_max = config.updates_max.min(limits::UPDATES_PER_REQUEST) as usize;
@@ -177,7 +176,7 @@ impl Point {
 
 struct Step<'a> {
     plan: &'a Plan,
-    upstream: &'a Upstream,
+    upstream: &'a Upstream<'a>,
     phase: Phase,
     updates_max: usize,
     on_progress: OnProgress<'a>,

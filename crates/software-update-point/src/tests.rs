@@ -1,6 +1,5 @@
 //! Real stores and sockets; upstream is another update point or a fake that speaks the protocol.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use ambient::{Ambient, ManualClock, SystemEntropy};
@@ -9,6 +8,7 @@ use http::{Request, Response};
 use model::{ItemFile, Sha1, Sha256, UpdateId, UpdateRef, error_chain};
 use sqlite_engine::Executor;
 use tempfile::TempDir;
+use testkit::reference::reference;
 use testkit::upstream::FakeUpstream;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -41,15 +41,15 @@ struct Bench {
 
 impl Bench {
     async fn new() -> Bench {
-        Bench::with(None).await
+        Bench::with(PlainHttp::All, None).await
     }
 
-    async fn with(site: Option<Site>) -> Bench {
+    async fn with(plain_http: PlainHttp, site: Option<Site>) -> Bench {
         let directory = tempfile::tempdir().expect("a directory");
         let config = Config {
             name: "sup.example.com".to_owned(),
             data: directory.path().to_owned(),
-            plain_http: PlainHttp::All,
+            plain_http,
             executor: Executor::Thread,
         };
         let clock = Arc::new(ManualClock::at(NOW_MS));
@@ -162,20 +162,4 @@ async fn call<M: Message>(url: &str, path: &str, request: &M) -> (u16, Vec<u8>) 
         .expect("a request");
     let (answer, body) = send(url, request).await;
     (answer.status().as_u16(), body)
-}
-
-/// The reference data, or nothing and a note for the test run's summary.
-fn reference(test: &str, path: &str) -> Option<PathBuf> {
-    let workspace = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let root = std::env::var_os("TIERLINE_REFERENCE_DATA")
-        .map_or_else(|| workspace.join("../shared/data"), PathBuf::from);
-    let found = root.join(path);
-    if found.exists() {
-        return Some(found);
-    }
-    let skipped = workspace.join("target/skipped");
-    std::fs::create_dir_all(&skipped).expect("the target directory is writable");
-    let reason = format!("{} is missing", found.display());
-    std::fs::write(skipped.join(test), reason).expect("the target directory is writable");
-    None
 }

@@ -4,7 +4,6 @@
 //! know what is done with what comes. A server may fail at one unknown id with the whole batch:
 //! such a batch is halved until the culprit is alone, and that one is rejected by name.
 
-use ambient::Ambient;
 use bytes::{Buf as _, Bytes};
 use http::{Request, header};
 use model::{UpdateId, UpdateRef, error_chain};
@@ -12,7 +11,6 @@ use tokio::sync::Mutex;
 use transport::Backoff;
 use update_metadata::Document;
 use update_metadata::sdp::FileSource;
-use uuid::Uuid;
 use wsus_protocol::limits::{MESSAGE_BYTES_MAX, REVISION_LIST_BYTES_MAX};
 use wsus_protocol::{
     AuthConfig, AuthorizationCookie, ConfigData, Cookie, ErrorCode, Filter, GetAuthConfig,
@@ -20,20 +18,14 @@ use wsus_protocol::{
     ProtocolVersion, RevisionIdList, UpdateData, UpdateIdentity, decode, encode,
 };
 
+use crate::point::Point;
 use crate::web::{Web, collect};
 use crate::{Error, limits};
 
-/// Who asks.
-#[derive(Clone, Debug)]
-pub(crate) struct Account {
-    pub(crate) name: String,
-    pub(crate) id: Uuid,
-}
-
-pub(crate) struct Upstream {
+pub(crate) struct Upstream<'a> {
     web: Web,
-    ambient: Ambient,
-    account: Account,
+    /// Who asks.
+    point: &'a Point,
     cookie: Mutex<Option<Held>>,
 }
 
@@ -50,9 +42,9 @@ pub(crate) struct Fetched {
     pub(crate) rejected: Vec<String>,
 }
 
-impl Upstream {
-    pub(crate) fn new(web: Web, ambient: Ambient, account: Account) -> Upstream {
-        Upstream { web, ambient, account, cookie: Mutex::default() }
+impl<'a> Upstream<'a> {
+    pub(crate) fn new(web: Web, point: &'a Point) -> Upstream<'a> {
+        Upstream { web, point, cookie: Mutex::default() }
     }
 
     pub(crate) async fn config_data(&self) -> Result<ConfigData, Error> {
@@ -106,7 +98,7 @@ impl Upstream {
     async fn cookie(&self, refused: Option<&Cookie>) -> Result<Cookie, Error> {
         let mut held = self.cookie.lock().await;
         let usable = |held: &&Held| {
-            Some(&held.cookie) != refused && self.ambient.now_ms() < held.renew_at_ms
+            Some(&held.cookie) != refused && self.point.ambient.now_ms() < held.renew_at_ms
         };
         if let Some(held) = held.as_ref().filter(usable) {
             return Ok(held.cookie.clone());
@@ -114,7 +106,7 @@ impl Upstream {
         let old = held.take().map(|held| held.cookie);
         let cookie = self.authorize(old).await?;
         // By a clock that is ahead of ours it has expired already; then the server says when.
-        let lasts_ms = cookie.expires.as_millis() - self.ambient.now_ms();
+        let lasts_ms = cookie.expires.as_millis() - self.point.ambient.now_ms();
         let is_told = lasts_ms > limits::COOKIE_MARGIN_MS;
         let margin = cookie.expires.as_millis() - limits::COOKIE_MARGIN_MS;
         let renew_at_ms = if is_told { margin } else { i64::MAX };
@@ -129,8 +121,9 @@ impl Upstream {
             source: wsus_protocol::Error::FindElement { element: "AuthPlugInInfo" },
         })?;
         let path = format!("/{}", plug_in.service_url.trim_start_matches('/'));
-        let Account { name, id } = self.account.clone();
-        let request = GetAuthorizationCookie { account_name: name, account_guid: id.to_string() };
+        let (name, id) = (&self.point.config.name, self.point.server_id);
+        let (account_name, account_guid) = (name.clone(), id.to_string());
+        let request = GetAuthorizationCookie { account_name, account_guid };
         let authorization: AuthorizationCookie = self.call_at(&path, &request, MAX).await?;
         let request = GetCookie {
             authorization: vec![authorization],
@@ -157,7 +150,7 @@ impl Upstream {
             match self.attempt::<A>(path, Q::OPERATION.soap_action(), body.clone(), max).await {
                 Err(error) if error.is_transient() && attempt < limits::ATTEMPTS_MAX => {
                     tracing::info!(error = %error_chain(&error), attempt, "upstream failed once");
-                    tokio::time::sleep(backoff.wait(&self.ambient)).await;
+                    tokio::time::sleep(backoff.wait(&self.point.ambient)).await;
                     attempt += 1;
                 }
                 outcome => return outcome,

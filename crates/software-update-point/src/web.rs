@@ -4,20 +4,17 @@
 //! Owns how a request is carried and for how long. Refuses to know what is asked. Fails with the
 //! URL and what happened; the HTTP status is the caller's to judge.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::Body;
 use bytes::{Buf, Bytes};
 use http::{Request, Response, Uri, header};
-use http_body::Frame;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use model::{PeerKind, RoleKind, SiteCode};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tonic::transport::Channel;
 use tower::ServiceExt as _;
@@ -105,42 +102,15 @@ async fn converse(
     request: Request<Full<Bytes>>,
 ) -> Result<Response<Body>, hyper::Error> {
     let (mut sender, connection) = http1::handshake(stream).await?;
+    let mut driver = JoinSet::new();
     // How the connection ends shows in the request or in the body.
-    let mut driver: Driver = Some(Box::pin(async move { drop(connection.await) }));
-    let mut answer = std::pin::pin!(sender.send_request(request));
-    let answer = std::future::poll_fn(|context| {
-        drive(&mut driver, context);
-        answer.as_mut().poll(context)
-    });
-    let answer = answer.await?;
-    Ok(answer.map(|body| Body::new(Driven { body, driver })))
-}
-
-type Driver = Option<Pin<Box<dyn Future<Output = ()> + Send>>>;
-
-fn drive(driver: &mut Driver, context: &mut Context<'_>) {
-    if driver.as_mut().is_some_and(|driver| driver.as_mut().poll(context).is_ready()) {
-        *driver = None;
-    }
-}
-
-/// A body together with the connection that brings it.
-struct Driven {
-    body: Incoming,
-    driver: Driver,
-}
-
-impl http_body::Body for Driven {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        drive(&mut self.driver, context);
-        Pin::new(&mut self.body).poll_frame(context)
-    }
+    driver.spawn(async move { drop(connection.await) });
+    let answer = sender.send_request(request).await?;
+    let keep = move |frame| {
+        let _ = &driver;
+        frame
+    };
+    Ok(answer.map(|body| Body::new(body.map_frame(keep))))
 }
 
 /// The whole body, in the pieces in which it came.

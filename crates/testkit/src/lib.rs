@@ -3,9 +3,12 @@
 //! Knows no role, so that every role's tests may use it. A fake does what a test told it to and
 //! remembers what it was asked; one that cannot do so panics, which fails the test.
 
+pub mod content;
+pub mod distribution;
 pub mod facts;
 pub mod management;
 pub mod objects;
 pub mod pki;
+pub mod reference;
 pub mod sample;
 pub mod upstream;

@@ -3,7 +3,8 @@
 use ambient::Ambient;
 use model::{HierarchyId, PeerIdentity, PeerKind, SiteCode};
 use rpc::object::ObjectBody as _;
-use trust::{Anchor, Intermediate, KeyPair, Root, SigningKey, sign_statement};
+use transport::Credentials;
+use trust::{Anchor, CertificateDer, Intermediate, KeyPair, Root, SigningKey, sign_statement};
 use uuid::Uuid;
 
 /// A root with the keys of its sites.
@@ -19,6 +20,8 @@ pub struct SiteKeys {
     pub signer: SigningKey,
     /// The encoded statement of that key.
     pub statement: Vec<u8>,
+    site: SiteCode,
+    issuer: Intermediate,
 }
 
 impl Pki {
@@ -39,13 +42,31 @@ impl Pki {
         let (authority, holder) = (key(), key());
         let issued = self.root.issue_intermediate(&self.ambient, site, &authority.public_key());
         let issuer = Intermediate::load(issued.expect("issued"), authority).expect("its key");
-        let (hierarchy, id) = (self.anchor().hierarchy(), site.to_string());
-        let identity = PeerIdentity { hierarchy, site, kind: PeerKind::Site, id };
-        let leaf = issuer.issue(&self.ambient, &holder.public_key(), &identity, &[]);
-        let chain = [leaf.expect("issued"), issuer.certificate().clone()];
+        let chain = self.chain((site, &issuer), PeerKind::Site, &site.to_string(), &holder);
         let signer = SigningKey::generate(&self.ambient);
         let stated = sign_statement((site, 1, signer.public_key()), &holder, &chain);
-        SiteKeys { signer, statement: stated.expect("signed").encode() }
+        SiteKeys { signer, statement: stated.expect("signed").encode(), site, issuer }
+    }
+
+    /// What a process of `site` joined with.
+    #[must_use]
+    pub fn credentials(&self, keys: &SiteKeys, kind: PeerKind, id: &str) -> Credentials {
+        let (own, anchor) = (key(), self.anchor().clone());
+        let chain = self.chain((keys.site, &keys.issuer), kind, id, &own);
+        Credentials::new(self.ambient.clone(), anchor, &chain, &own).expect("its own certificate")
+    }
+
+    fn chain(
+        &self,
+        (site, issuer): (SiteCode, &Intermediate),
+        kind: PeerKind,
+        id: &str,
+        key: &KeyPair,
+    ) -> [CertificateDer<'static>; 2] {
+        let (hierarchy, id) = (self.anchor().hierarchy(), id.to_owned());
+        let identity = PeerIdentity { hierarchy, site, kind, id };
+        let leaf = issuer.issue(&self.ambient, &key.public_key(), &identity, &[]);
+        [leaf.expect("issued"), issuer.certificate().clone()]
     }
 }
 

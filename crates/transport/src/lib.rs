@@ -11,6 +11,7 @@ mod connection;
 mod error;
 mod gate;
 mod net;
+mod ports;
 mod server;
 mod tls;
 
@@ -22,6 +23,7 @@ pub use net::{
     Accepted, BoxFuture, BoxStream, Connect, Listen, MemoryConnect, MemoryListen, Stream,
     TcpConnect, TcpListen, memory,
 };
+pub use ports::{Ports, TaskGroup};
 pub use server::Server;
 pub use tls::{Credentials, Expect};
 

@@ -9,6 +9,7 @@ pub struct XmlWriter {
     out: String,
     open: Vec<String>,
     in_tag: bool,
+    is_compact: bool,
 }
 
 impl XmlWriter {
@@ -17,6 +18,12 @@ impl XmlWriter {
     pub fn declared() -> XmlWriter {
         let out = "<?xml version=\"1.0\" encoding=\"utf-8\"?>".to_owned();
         XmlWriter { out, ..XmlWriter::default() }
+    }
+
+    /// A document without declaration whose empty elements are `<name/>`, without the space.
+    #[must_use]
+    pub fn compact() -> XmlWriter {
+        XmlWriter { is_compact: true, ..XmlWriter::default() }
     }
 
     pub fn reserve(&mut self, bytes: usize) -> &mut XmlWriter {
@@ -51,10 +58,17 @@ impl XmlWriter {
         self
     }
 
+    /// Text that was escaped before, by [`text`](XmlWriter::text) of a writer without elements.
+    pub fn escaped(&mut self, text: &str) -> &mut XmlWriter {
+        self.close_tag();
+        self.out.push_str(text);
+        self
+    }
+
     pub fn end(&mut self) -> &mut XmlWriter {
         let name = self.open.pop().unwrap_or_default();
         if self.in_tag {
-            self.out.push_str(" />");
+            self.out.push_str(if self.is_compact { "/>" } else { " />" });
         } else {
             self.out.push_str("</");
             self.out.push_str(&name);

@@ -137,6 +137,22 @@ fn several_ranges_make_a_multipart_body() {
     assert_eq!(answer.headers[CONTENT_TYPE], kind);
 }
 
+#[test]
+fn an_answer_says_where_it_begins() {
+    let asked = ask_from("/file", 7).body(()).expect("a request");
+    assert_eq!(asked.headers()[RANGE], "bytes=7-");
+    assert!(ask_from("/file", 0).body(()).expect("a request").headers().is_empty());
+    let first = |status: u16, range: &str| {
+        let answer = Response::builder().status(status).header(CONTENT_RANGE, range);
+        first_byte(&answer.body(()).expect("an answer"), 7)
+    };
+    assert_eq!(first(200, ""), Some(0));
+    assert_eq!(first(206, "bytes 7-9/10"), Some(7));
+    for (status, range) in [(206, "bytes 70-90/100"), (206, ""), (404, ""), (416, "bytes */5")] {
+        assert_eq!(first(status, range), None, "{status} {range}");
+    }
+}
+
 proptest! {
     #[test]
     fn what_is_served_is_in_the_file_and_as_long_as_announced(

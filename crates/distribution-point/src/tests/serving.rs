@@ -4,12 +4,12 @@ use super::*;
 
 #[tokio::test]
 async fn ranges_are_answered_over_a_real_socket() {
-    let (directory, site) = (tempfile::tempdir().expect("a directory"), FakeSite::new());
+    let (directory, site) = (tempfile::tempdir().expect("a directory"), FakeContents::default());
     let content = Bytes::from_static(b"0123456789abcdef");
     site.script().files = vec![content.clone()];
     site.distribute(2, &["setup.exe"], &[]);
     let point = start(&site, directory.path(), &Arc::new(ManualClock::at(0))).await;
-    site.until_reported("2 installed 1 files 16 bytes").await;
+    until_reported(&site, "2 installed 1 files 16 bytes").await;
     let hash = sha256(&content).to_string();
     let tag = format!("\"{hash}\"");
     let (by_hash, by_name) =

@@ -6,7 +6,7 @@ fn large() -> Bytes {
 
 #[tokio::test]
 async fn a_killed_point_goes_on_where_the_transfer_broke_off() {
-    let (directory, site) = (tempfile::tempdir().expect("a directory"), FakeSite::new());
+    let (directory, site) = (tempfile::tempdir().expect("a directory"), FakeContents::default());
     let clock = Arc::new(ManualClock::at(0));
     site.script().files = vec![large()];
     site.script().silent_after = Some(200_000);
@@ -18,7 +18,7 @@ async fn a_killed_point_goes_on_where_the_transfer_broke_off() {
     }
     point.kill().await;
     let point = start(&site, directory.path(), &clock).await;
-    site.until_reported("2 installed 1 files 700000 bytes").await;
+    until_reported(&site, "2 installed 1 files 700000 bytes").await;
     assert_eq!(site.script().offsets, [0, 200_000]);
     let path = format!("GET /content/sha256/{} HTTP/1.1", sha256(&large()));
     assert_eq!(ask(&point.http, &path).await.2, large());
@@ -27,20 +27,19 @@ async fn a_killed_point_goes_on_where_the_transfer_broke_off() {
 
 #[tokio::test]
 async fn a_point_waits_for_what_the_site_has_not_got_and_serves_without_it() {
-    let (directory, site) = (tempfile::tempdir().expect("a directory"), FakeSite::new());
+    let (directory, site) = (tempfile::tempdir().expect("a directory"), FakeContents::default());
     let clock = Arc::new(ManualClock::at(0));
     let (here, later) = (Bytes::from_static(b"here"), Bytes::from_static(b"later"));
     site.script().files = vec![here.clone()];
     site.distribute(2, &["here.cab", "later.cab"], &[&later]);
     let point = start(&site, directory.path(), &clock).await;
-    site.until_reported("2 pending 2 files 9 bytes the site server has not got 1 files yet").await;
+    until_reported(&site, "2 pending 2 files 9 bytes the site server has not got 1 files yet")
+        .await;
     site.script().files.push(later);
     // The same state once more: something arrived at the site.
     site.manifests.send_modify(|_| {});
-    site.until_reported("2 installed 2 files 9 bytes").await;
-    let mut reported = site.reported.subscribe();
-    let sent = |_: &usize| site.script().statuses == [60_111];
-    reported.wait_for(sent).await.expect("the sender is here");
+    until_reported(&site, "2 installed 2 files 9 bytes").await;
+    site.until(|script| script.statuses == [60_111]).await;
     point.stop().await;
 
     // Damage is found when the file is asked for, and mended from the site.
@@ -54,9 +53,9 @@ async fn a_point_waits_for_what_the_site_has_not_got_and_serves_without_it() {
     site.script().reports.clear();
     let point = start(&site, directory.path(), &clock).await;
     let request = format!("GET /content/sha256/{hash} HTTP/1.1");
-    site.until_reported("2 installed 2 files 9 bytes").await;
+    until_reported(&site, "2 installed 2 files 9 bytes").await;
     assert_eq!(ask(&point.http, &request).await.0, 500);
-    site.until_reported("2 transferring 2 files 9 bytes").await;
+    until_reported(&site, "2 transferring 2 files 9 bytes").await;
     while ask(&point.http, &request).await.2 != here {
         tokio::task::yield_now().await;
     }
@@ -65,7 +64,7 @@ async fn a_point_waits_for_what_the_site_has_not_got_and_serves_without_it() {
 
 #[tokio::test]
 async fn content_without_a_manifest_is_deleted_after_its_lease() {
-    let (directory, site) = (tempfile::tempdir().expect("a directory"), FakeSite::new());
+    let (directory, site) = (tempfile::tempdir().expect("a directory"), FakeContents::default());
     let clock = Arc::new(ManualClock::at(0));
     let content = Bytes::from_static(b"content");
     site.script().files = vec![content.clone()];
@@ -73,7 +72,7 @@ async fn content_without_a_manifest_is_deleted_after_its_lease() {
     let by_hash = format!("GET /content/sha256/{} HTTP/1.1", sha256(&content));
     let by_name = "GET /content/CAS00001/2/setup.exe HTTP/1.1";
     let point = start(&site, directory.path(), &clock).await;
-    site.until_reported("2 installed 1 files 7 bytes").await;
+    until_reported(&site, "2 installed 1 files 7 bytes").await;
     assert_eq!(ask(&point.https, by_name).await.0, 200);
     site.manifests.send_replace(Vec::new());
     while ask(&point.https, by_name).await.0 != 404 {

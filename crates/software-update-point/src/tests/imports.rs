@@ -3,10 +3,10 @@
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
-use std::process::Command;
 
 use expect_test::expect;
 use notify::{RecursiveMode, Watcher as _};
+use testkit::reference::vendor_catalogs;
 use tokio::sync::mpsc;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
@@ -16,42 +16,6 @@ use crate::import::ImportReport;
 
 const PACKAGES: &str =
     "http://schemas.microsoft.com/wsus/2005/04/CorporatePublishing/SoftwareDistributionPackage.xsd";
-
-/// Counts independently: strict XML, then PackageID, a title and an installable item.
-const COUNT: &str = r#"
-import sys, zipfile, xml.parsers.expat as expat
-NAME = "SoftwareDistributionPackage"
-def local(name): return name.rsplit("}", 1)[-1]
-def packages(data):
-    found, stack = [], []
-    def start(name, attributes):
-        stack.append(local(name))
-        if stack[-1] == NAME: found.append({"title": "", "items": 0, "id": None})
-        if NAME not in stack: return
-        inner, package = stack[len(stack) - stack[::-1].index(NAME):], found[-1]
-        if inner == ["Properties"]: package["id"] = attributes.get("PackageID")
-        if inner == ["InstallableItem"]: package["items"] += 1
-    def end(name): stack.pop()
-    def text(data):
-        if stack[-2:] == ["LocalizedProperties", "Title"]: found[-1]["title"] += data
-    parser = expat.ParserCreate(namespace_separator="}")
-    parser.StartElementHandler, parser.EndElementHandler = start, end
-    parser.CharacterDataHandler = text
-    parser.Parse(data, True)
-    return found
-ids = set()
-for path in sys.argv[1:]:
-    if path.endswith(".zip"):
-        archive = zipfile.ZipFile(path)
-        documents = [archive.read(name) for name in archive.namelist()]
-    else:
-        documents = [open(path, "rb").read()]
-    for document in documents:
-        for package in packages(document):
-            if package["id"] and package["title"].strip() and package["items"]:
-                ids.add(package["id"].lower())
-print(len(ids))
-"#;
 
 fn sdp(number: u128, title: &str, files: &str) -> String {
     let id = Uuid::from_u128(number);
@@ -80,16 +44,7 @@ async fn import(bench: &Bench, name: &str, content: &[u8]) -> ImportReport {
 
 #[tokio::test]
 async fn vendor_catalogs_come_in_whole() {
-    let name = "vendor_catalogs_come_in_whole";
-    let Some(folder) = reference(name, "sdp-catalogs") else { return };
-    let mut paths: Vec<PathBuf> = fs::read_dir(folder)
-        .expect("a folder")
-        .map(|entry| entry.expect("a file").path())
-        .collect();
-    paths.sort();
-    let counted = Command::new("python3").arg("-c").arg(COUNT).args(&paths).output();
-    let counted = counted.expect("python3 is there").stdout;
-    let expected: u64 = String::from_utf8(counted).expect("text").trim().parse().expect("a number");
+    let Some((paths, expected)) = vendor_catalogs("vendor_catalogs_come_in_whole") else { return };
     let bench = Bench::new().await;
     let (mut imported, mut revised) = (0, 0);
     for path in &paths {
@@ -100,11 +55,11 @@ async fn vendor_catalogs_come_in_whole() {
         revised += report.revised.len() as u64;
     }
     assert!(expected > 1_000, "{expected}");
-    assert_eq!(imported - revised, expected);
+    assert_eq!(imported - revised, expected as u64);
     let documents = bench.documents().await;
     let parsed = documents.iter().map(|d| Document::parse(d.xml.as_bytes()).expect("sound"));
     let visible = parsed.filter(|d| d.properties.is_explicitly_deployable).count();
-    assert_eq!(visible as u64, expected);
+    assert_eq!(visible, expected);
     let again = bench.point.import_file(&paths[0], "again", None).await.expect("handled");
     assert_eq!((again.imported, again.revised.len()), (0, 0));
 }

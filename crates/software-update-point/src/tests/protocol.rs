@@ -104,18 +104,7 @@ async fn files_are_served_by_their_digest() {
 
 #[tokio::test]
 async fn plain_http_serves_files_only_unless_it_is_opened() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let config = Config {
-        name: "sup".to_owned(),
-        data: directory.path().to_owned(),
-        plain_http: PlainHttp::Content,
-        executor: Executor::Thread,
-    };
-    let (ambient, connect) = (Ambient::seeded(1, NOW_MS), Arc::new(TcpConnect));
-    let deps = Deps { ambient, connect, credentials: None, site: None };
-    let role = SoftwareUpdatePoint::new(config, deps).await.expect("opens");
-    let point = role.point.clone();
-    let bench = Bench { directory, role, point };
+    let bench = Bench::with(PlainHttp::Content, None).await;
     let (url, _tasks) = bench.serve().await;
     for operation in Operation::ALL {
         let request = Request::post(operation.path()).header("SOAPAction", operation.soap_action());

@@ -4,12 +4,7 @@ use std::sync::Mutex;
 
 use model::{Item, PeerIdentity, PeerKind, RoleKind, SiteCode};
 use rpc::object::ObjectBody as _;
-use rpc::pb::content::content_service_server::{ContentService, ContentServiceServer};
-use rpc::pb::content::{
-    FetchFileRequest, FetchFileResponse, ReportDistributionRequest, ReportDistributionResponse,
-    SendStatusRequest, SendStatusResponse, UploadFileRequest, UploadFileResponse,
-    WatchManifestsRequest, WatchManifestsResponse, upload_file_request::Part,
-};
+use rpc::pb::content::content_service_server::ContentServiceServer;
 use rpc::pb::metadata::FollowDocumentsRequest;
 use rpc::pb::metadata::metadata_service_client::MetadataServiceClient;
 use rpc::pb::update_point::session_request::Frame as Answer;
@@ -22,6 +17,7 @@ use rpc::pb::update_point::{
     SessionResponse, Source as OrderedSource, Synchronize, Synchronized, WantedFile,
 };
 use rpc::status::refuse;
+use testkit::distribution::FakeContents;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request as Call, Response as Reply, Status, Streaming};
@@ -33,8 +29,6 @@ use super::*;
 struct FakeSite {
     orders: Mutex<Option<mpsc::Receiver<Result<SessionResponse, Status>>>>,
     answers: mpsc::Sender<Answer>,
-    uploads: mpsc::Sender<Vec<u8>>,
-    statuses: mpsc::Sender<u32>,
 }
 
 #[tonic::async_trait]
@@ -67,59 +61,6 @@ impl UpdatePointService for FakeSite {
     }
 }
 
-#[tonic::async_trait]
-impl ContentService for FakeSite {
-    type WatchManifestsStream = ReceiverStream<Result<WatchManifestsResponse, Status>>;
-    type FetchFileStream = ReceiverStream<Result<FetchFileResponse, Status>>;
-
-    async fn upload_file(
-        &self,
-        call: Call<Streaming<UploadFileRequest>>,
-    ) -> Result<Reply<UploadFileResponse>, Status> {
-        let (mut parts, mut content) = (call.into_inner(), Vec::new());
-        while let Some(UploadFileRequest { part: Some(part) }) = parts.message().await? {
-            match part {
-                Part::Header(header) => assert_eq!(header.size, 10),
-                Part::Data(data) => content.extend(data),
-            }
-        }
-        self.uploads.send(content).await.expect("the test listens");
-        Ok(Reply::new(UploadFileResponse::default()))
-    }
-
-    async fn send_status(
-        &self,
-        call: Call<SendStatusRequest>,
-    ) -> Result<Reply<SendStatusResponse>, Status> {
-        for body in call.into_inner().messages {
-            let message = model::StatusMessage::decode(&body).expect("a status message");
-            self.statuses.send(message.id).await.expect("the test listens");
-        }
-        Ok(Reply::new(SendStatusResponse {}))
-    }
-
-    async fn watch_manifests(
-        &self,
-        _: Call<WatchManifestsRequest>,
-    ) -> Result<Reply<Self::WatchManifestsStream>, Status> {
-        Err(refuse(model::ErrorClass::Invalid, "no update point asks for it"))
-    }
-
-    async fn fetch_file(
-        &self,
-        _: Call<FetchFileRequest>,
-    ) -> Result<Reply<Self::FetchFileStream>, Status> {
-        Err(refuse(model::ErrorClass::Invalid, "no update point asks for it"))
-    }
-
-    async fn report_distribution(
-        &self,
-        _: Call<ReportDistributionRequest>,
-    ) -> Result<Reply<ReportDistributionResponse>, Status> {
-        Err(refuse(model::ErrorClass::Invalid, "no update point asks for it"))
-    }
-}
-
 fn identity(kind: PeerKind) -> PeerIdentity {
     let hierarchy = model::HierarchyId(Uuid::from_u128(1));
     PeerIdentity { hierarchy, site: site_code(), kind, id: "one".to_owned() }
@@ -134,8 +75,7 @@ struct World {
     bench: Bench,
     orders: mpsc::Sender<Result<SessionResponse, Status>>,
     answers: mpsc::Receiver<Answer>,
-    uploads: mpsc::Receiver<Vec<u8>>,
-    statuses: mpsc::Receiver<u32>,
+    content: FakeContents,
     agent: Connection,
     _tasks: JoinSet<()>,
 }
@@ -147,18 +87,12 @@ fn connection(connect: impl Connect + 'static) -> Connection {
 async fn world() -> World {
     let (orders, ordered) = mpsc::channel(8);
     let (answered, answers) = mpsc::channel(64);
-    let (uploaded, uploads) = mpsc::channel(8);
-    let (stated, statuses) = mpsc::channel(8);
-    let site = Arc::new(FakeSite {
-        orders: Mutex::new(Some(ordered)),
-        answers: answered,
-        uploads: uploaded,
-        statuses: stated,
-    });
+    let (orders_to_come, content) = (Mutex::new(Some(ordered)), FakeContents::default());
+    let site = FakeSite { orders: orders_to_come, answers: answered };
     let update_point = PeerKind::Role(RoleKind::SoftwareUpdatePoint);
     let (listen, connect) = transport::memory(identity(update_point));
-    let routes = tonic::service::Routes::new(UpdatePointServiceServer::from_arc(site.clone()));
-    let routes = routes.add_service(ContentServiceServer::from_arc(site));
+    let routes = tonic::service::Routes::new(UpdatePointServiceServer::new(site));
+    let routes = routes.add_service(ContentServiceServer::new(content.clone()));
     let mut tasks = JoinSet::new();
     let revoked: transport::Revoked = Arc::new(|_| false);
     let server = Server {
@@ -171,14 +105,15 @@ async fn world() -> World {
     let stop = never.clone();
     tasks.spawn(async move { server.run(Box::new(listen), stop).await.expect("serves") });
     let code = site_code();
-    let bench = Bench::with(Some(Site { code, connection: connection(connect) })).await;
+    let bench =
+        Bench::with(PlainHttp::All, Some(Site { code, connection: connection(connect) })).await;
     let (listen, connect) = transport::memory(identity(PeerKind::Client));
     let operations = axum::Router::new();
     let ports = Ports { https: Some(Box::new(listen)), http: None, operations, revoked };
-    let role = SoftwareUpdatePoint { point: bench.point.clone(), site: bench.role.site.clone() };
+    let role = bench.role.clone();
     tasks.spawn(async move { role.run(ports, never).await.expect("runs") });
     let agent = connection(connect);
-    World { bench, orders, answers, uploads, statuses, agent, _tasks: tasks }
+    World { bench, orders, answers, content, agent, _tasks: tasks }
 }
 
 impl World {
@@ -239,7 +174,8 @@ async fn a_site_s_orders_are_carried_out() {
     let mut world = world().await;
     let Answer::Ready(ready) = world.answer().await else { panic!("it says who it is") };
     assert_eq!((ready.server_id.len(), ready.version), (16, 0));
-    assert_eq!(world.statuses.recv().await, Some(60_100), "plain HTTP is open");
+    // Plain HTTP is open.
+    world.content.until(|script| script.statuses == [60_100]).await;
 
     // As at a child site: the source is an update point of the parent.
     let source = OrderedSource { url, own: true, site: "CAS".to_owned() };
@@ -283,7 +219,7 @@ async fn a_site_s_orders_are_carried_out() {
     world.order(Order::FetchFiles(FetchFiles { order: 4, files })).await;
     let Answer::FilesReport(report) = world.answer().await else { panic!("a report") };
     let FilesReport { failures, .. } = report;
-    assert_eq!(world.uploads.recv().await.as_deref(), Some(b"0123456789".as_slice()));
+    assert_eq!(world.content.script().uploads, [b"0123456789"]);
     assert!(failures.len() == 1 && failures[0].reason.contains("HTTP status 404"), "{failures:?}");
 }
 
