@@ -18,17 +18,17 @@ use sqlite_engine::Executor;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use transport::{Backoff, Connect, Credentials};
+use transport::{Connect, Credentials};
 
 use crate::cache::{Cache, Copy};
-use crate::client::ledger::{Progress, States};
+use crate::client::ledger::{Progress, Record, States};
 use crate::client::plan::Run;
-use crate::client::policy::{Parts, Policy};
+use crate::client::policy::Policy;
 use crate::client::scan::Scan;
 use crate::machine::Machine;
 use crate::servers::Servers;
-use crate::store::{Record, Store};
-use crate::summary::{Refusals, Summary, View};
+use crate::store::Store;
+use crate::summary::{Refusals, View};
 use crate::wake::{self, Wakes};
 use crate::{Error, limits};
 
@@ -36,8 +36,10 @@ mod enforcing;
 mod obeying;
 mod reporting;
 mod scanning;
+mod turn;
 
 use scanning::Reach;
+use turn::Turn;
 
 /// What an agent is told at its start.
 #[derive(Clone, Debug)]
@@ -78,25 +80,6 @@ pub struct Step {
     pub next: Duration,
 }
 
-/// When something is next to be done by itself.
-#[derive(Debug)]
-struct Due {
-    register: Instant,
-    policy: Instant,
-    scan: Option<Instant>,
-    fetch: Instant,
-    send: Option<Instant>,
-}
-
-/// How often in a row something could not be reached.
-#[derive(Debug)]
-struct Patience {
-    policy: Backoff,
-    scan: Backoff,
-    fetch: Backoff,
-    send: Backoff,
-}
-
 #[derive(Debug)]
 pub struct Agent {
     config: Config,
@@ -114,8 +97,6 @@ pub struct Agent {
     said: States,
     runs: BTreeMap<UpdateId, Run>,
     policy: Policy,
-    parts: Parts,
-    key_epoch: u32,
     /// Of documents in use; none before the first one is complete.
     copy: Option<Copy>,
     /// The one they came from; another would send all of them again.
@@ -128,8 +109,11 @@ pub struct Agent {
     /// Of the last plan: files to fetch, and the next deadline.
     awaits_content: bool,
     wake_at: Option<Timestamp>,
-    due: Due,
-    patience: Patience,
+    register_at: Instant,
+    polls: Turn,
+    scans: Turn,
+    fetches: Turn,
+    sends: Turn,
     step: Step,
 }
 
@@ -152,8 +136,6 @@ impl Agent {
         let first = config.management_point.clone();
         let servers = Arc::new(Servers::new(connect, credentials, first));
         let now = Instant::now();
-        let due = Due { register: now, policy: now, scan: None, fetch: now, send: Some(now) };
-        let [policy, scan, fetch, send] = std::array::from_fn(|_| wake::backoff());
         let mut agent = Agent {
             said: store.states().await?,
             runs: store.runs().await?,
@@ -169,8 +151,6 @@ impl Agent {
             refusals: Refusals::default(),
             record,
             policy: Policy::default(),
-            parts: Parts::default(),
-            key_epoch: 0,
             copy,
             update_point: None,
             refreshed: None,
@@ -179,8 +159,11 @@ impl Agent {
             troubles: BTreeMap::new(),
             awaits_content: false,
             wake_at: None,
-            due,
-            patience: Patience { policy, scan, fetch, send },
+            register_at: now,
+            polls: Turn::at(Some(now)),
+            scans: Turn::at(None),
+            fetches: Turn::at(Some(now)),
+            sends: Turn::at(Some(now)),
             step: Step::default(),
         };
         agent.recall_policy().await?;
@@ -191,10 +174,6 @@ impl Agent {
     #[must_use]
     pub fn view(&self) -> View {
         View { client: self.client, store: self.store.clone(), refusals: self.refusals.clone() }
-    }
-
-    pub async fn summary(&self) -> Result<Summary, Error> {
-        self.view().summary().await
     }
 
     /// Passes until `shutdown`. An installer that is running is waited for.
@@ -227,8 +206,7 @@ impl Agent {
     /// One pass over whatever is due.
     pub async fn step(&mut self) -> Result<Step, Error> {
         self.step = Step::default();
-        let woken = self.wakes.take_policy();
-        if woken || self.due.policy <= Instant::now() {
+        if self.wakes.take_policy() || self.polls.is_due() {
             self.poll_policy().await?;
         }
         if let Some(reach) = self.reach() {
@@ -249,7 +227,7 @@ impl Agent {
         if self.wakes.take_scan() {
             return Some(Reach::Forced);
         }
-        if self.due.scan.is_some_and(|due| due <= Instant::now()) {
+        if self.scans.is_due() {
             return Some(Reach::Online);
         }
         // After a restart: what was decided before goes on from what is here (SCAN-18).
@@ -259,11 +237,11 @@ impl Agent {
     /// How long nothing is due.
     fn rest(&self) -> Duration {
         let now = Instant::now();
-        let fetch = self.awaits_content.then_some(self.due.fetch);
+        let fetch = self.fetches.due.filter(|_| self.awaits_content);
         let deadline = self
             .wake_at
             .map(|at| now + Duration::from_millis(u64::try_from(at.0 - self.now().0).unwrap_or(0)));
-        let due = [Some(self.due.policy), self.due.scan, self.due.send, fetch, deadline];
+        let due = [self.polls.due, self.scans.due, self.sends.due, fetch, deadline];
         let due = due.into_iter().flatten().min().unwrap_or(now);
         due.saturating_duration_since(now).min(limits::SLEEP_MAX)
     }
@@ -281,12 +259,11 @@ impl Agent {
 
 /// Problems of what an agent remembers, and files of its cache that are damaged; those are taken
 /// out and fetched again.
-pub async fn check(data: &Path) -> Result<Vec<String>, Error> {
+pub(crate) async fn check(data: &Path) -> Result<Vec<String>, Error> {
     let (ambient, executor) = (Ambient::system(), Executor::Inline);
     let mut problems = Store::open(&ambient, &data.join("agent.db"), executor)?.check().await?;
     let library = ContentLibrary::open(ambient, &data.join("content"), executor)?;
-    let damaged = library.check().await?.into_iter();
-    problems.extend(damaged.map(|damage| format!("file {}: {}", damage.sha256, damage.reason)));
+    problems.extend(library.check().await?.iter().map(ToString::to_string));
     Ok(problems)
 }
 

@@ -18,7 +18,7 @@ use update_metadata::sdp::Rejected;
 use uuid::Uuid;
 
 use crate::Error;
-use crate::limits::{CATALOG_BYTES_MAX, SILENCE_MAX};
+use crate::limits::CATALOG_BYTES_MAX;
 use crate::servers::Servers;
 
 /// The name of the position in the server's changes.
@@ -92,11 +92,10 @@ impl Cache {
         let client = MetadataServiceClient::new(channel);
         let mut client = client.max_decoding_message_size(MESSAGE_BYTES_MAX);
         let request = FollowDocumentsRequest { server_id, anchor };
-        let stream = servers.bounded(url, SILENCE_MAX, client.follow_documents(request)).await?;
-        let mut stream = stream.map_err(Error::call(url))?.into_inner();
+        let mut stream = servers.answer(url, client.follow_documents(request)).await?;
         let (mut copy, mut bytes) = (None, 0);
         loop {
-            let page = servers.bounded(url, SILENCE_MAX, stream.message()).await?;
+            let page = servers.bounded(url, stream.message()).await?;
             let Some(page) = page.map_err(Error::call(url))? else {
                 let (name, offset) = ("its catalog".to_owned(), anchor);
                 return Err(Error::CutOff { url: url.clone(), name, offset });

@@ -1,18 +1,18 @@
-//! The configuration file of `tierline-agent`.
+//! The configuration of `tierline-agent`, and what its process does with it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ambient::Ambient;
 use daemon::config::units;
-use daemon::{Log, LogSection, Problems};
-use model::{ClientKind, RoleKind, ServerRef, SiteCode};
+use daemon::{Base, Joining, Log, LogSection, Outcome, Problems, Process, RenewFrom, Renewal};
+use model::{ClientKind, PeerKind, RoleKind, ServerRef, SiteCode};
 use serde::{Deserialize, Serialize};
 use sqlite_engine::Executor;
-use transport::{Connect, Credentials};
+use transport::{Connection, Security, TcpConnect};
 
-use crate::{Config, Deps, LinuxMachine, Machine, PretendedMachine};
+use crate::servers::expected;
+use crate::{Agent, Config, Deps, LinuxMachine, Machine, PretendedMachine};
 
 /// As written. `deploy/agent.example.toml` says what each key means.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -44,19 +44,26 @@ impl Default for File {
 /// As checked.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    pub data: PathBuf,
-    pub mp_url: String,
+    base: Base,
+    mp_url: String,
     /// The client's own site, if absent.
-    pub mp_site: Option<SiteCode>,
-    pub name: String,
+    mp_site: Option<SiteCode>,
+    name: String,
     /// A computer to pretend instead of the real one.
-    pub facts_file: Option<PathBuf>,
-    pub scan_spread: Duration,
-    pub log: Log,
+    facts_file: Option<PathBuf>,
+    scan_spread: Duration,
 }
 
-impl Settings {
-    pub fn validate(file: &File, problems: &mut Problems) -> Option<Settings> {
+/// The process.
+#[derive(Debug)]
+pub struct Program;
+
+impl daemon::Program for Program {
+    const NAME: &'static str = "tierline-agent";
+    type File = File;
+    type Config = Settings;
+
+    fn validate(file: &File, problems: &mut Problems) -> Option<Settings> {
         let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let mp_url = problems.check("mp_url", https(&file.mp_url));
         let mp_site = given(&file.mp_site).map(|code| SiteCode::new(&code)).transpose();
@@ -64,43 +71,55 @@ impl Settings {
         let scan_spread = problems.check("scan_spread", units::duration(&file.scan_spread));
         let log = Log::validate(&file.log, problems);
         Some(Settings {
-            data: PathBuf::from(&file.data_dir),
+            base: Base { data: PathBuf::from(&file.data_dir), log: log? },
             mp_url: mp_url?,
             mp_site: mp_site?,
             name: given(&file.name).unwrap_or_else(host_name),
             facts_file: given(&file.facts_file).map(PathBuf::from),
             scan_spread: scan_spread?,
-            log: log?,
         })
     }
 
-    /// What the agent is made of, once it is known who it is.
-    pub fn assemble(
-        &self,
-        ambient: &Ambient,
-        credentials: &Credentials,
-        connect: Arc<dyn Connect>,
-    ) -> std::io::Result<(Config, Deps)> {
-        let (kind, machine): (_, Arc<dyn Machine>) = match &self.facts_file {
+    fn base(settings: &Settings) -> Base {
+        settings.base.clone()
+    }
+
+    fn joining(settings: &Settings) -> Joining {
+        let (name, (url, http_url, names)) = (settings.name.clone(), Default::default());
+        Joining { kind: PeerKind::Client, site_kind: None, name, url, http_url, names }
+    }
+
+    async fn run(settings: Settings, process: Process) -> Outcome {
+        let Process { ambient, pki, shutdown, .. } = process;
+        let Settings { base: Base { data, .. }, mp_url: url, name, scan_spread, .. } = settings;
+        let credentials = pki.credentials(&ambient)?.ok_or("join a hierarchy first")?;
+        let (kind, machine): (_, Arc<dyn Machine>) = match &settings.facts_file {
             Some(file) => (ClientKind::Simulated, Arc::new(PretendedMachine::open(file)?)),
-            None => (ClientKind::Agent, Arc::new(LinuxMachine::new(&self.data))),
+            None => (ClientKind::Agent, Arc::new(LinuxMachine::new(&data))),
         };
-        let management_point = ServerRef {
-            kind: RoleKind::ManagementPoint,
-            site: self.mp_site.unwrap_or(credentials.identity().site),
-            url: self.mp_url.clone(),
-            http_url: String::new(),
+        let site = settings.mp_site.unwrap_or(credentials.identity().site);
+        let (role, http_url) = (RoleKind::ManagementPoint, String::new());
+        let management_point = ServerRef { kind: role, site, url, http_url };
+        let (connect, expect) = (Arc::new(TcpConnect), expected(&management_point));
+        let security = Security::Mutual { credentials: credentials.clone(), expect };
+        let relay = Connection::new(connect.clone(), &management_point.url, security)?;
+        let renewal = Renewal {
+            ambient: ambient.clone(),
+            pki,
+            credentials: credentials.clone(),
+            from: RenewFrom::Site(relay),
+            names: Vec::new(),
         };
-        let config = Config {
-            data: self.data.clone(),
-            kind,
-            name: self.name.clone(),
-            management_point,
-            scan_spread: self.scan_spread,
-            executor: Executor::Thread,
-        };
-        let (ambient, credentials) = (ambient.clone(), credentials.clone());
-        Ok((config, Deps { ambient, connect, credentials, machine }))
+        let executor = Executor::Thread;
+        let config = Config { data, kind, name, management_point, scan_spread, executor };
+        let agent = Agent::new(config, Deps { ambient, connect, credentials, machine }).await?;
+        let work = Box::pin(agent.run(shutdown.clone()));
+        Ok(renewal.beside(shutdown, work).await?)
+    }
+
+    async fn check(settings: Settings) -> Outcome {
+        let problems = crate::agent::check(&settings.base.data).await?;
+        if problems.is_empty() { Ok(()) } else { Err(problems.join("\n").into()) }
     }
 }
 

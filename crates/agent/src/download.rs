@@ -4,15 +4,15 @@
 //! file is in the content cache only if size and SHA-256 are those of policy; a point that serves
 //! other bytes is left for the next one.
 
-use content_library::{Begun, ContentLibrary, Expected, Receipt};
-use http::{Method, Request, Response, StatusCode, header};
+use content_library::{Begun, ContentLibrary, Receipt, ask_from, first_byte};
+use futures_util::StreamExt as _;
+use futures_util::stream;
 use http_body_util::BodyExt as _;
 use model::{AssignedFile, ErrorClass, ServerRef, Timestamp, error_chain};
 use tonic::body::Body;
 use tower::ServiceExt as _;
 
 use crate::Error;
-use crate::limits::{CALL_MAX, SILENCE_MAX};
 use crate::servers::Servers;
 use crate::summary::Refusals;
 
@@ -26,7 +26,7 @@ pub(crate) struct Downloads<'a> {
 }
 
 impl Downloads<'_> {
-    /// Fetches one file from the first point that gives it. The last error tells why none did.
+    /// Fetches one file from the first point that gives it; an error tells why none did.
     pub(crate) async fn fetch(
         &self,
         file: &AssignedFile,
@@ -49,7 +49,8 @@ impl Downloads<'_> {
                 ErrorClass::Corrupt => self.refusals.note(&url, &reason, self.now),
                 _ => tracing::info!(url, file.name, reason, "a file was not fetched"),
             }
-            last = Some(error);
+            // That one serves other bytes is more to know than that another is away.
+            last = last.filter(|last: &Error| last.class() == ErrorClass::Corrupt).or(Some(error));
         }
         Err(last)
     }
@@ -62,86 +63,55 @@ struct Source<'a> {
 }
 
 impl Source<'_> {
-    /// What was received before may come from somebody else: if the whole is not what it should
-    /// be, this point is asked for all of it before it is blamed.
     async fn give(&self, file: &AssignedFile) -> Result<(), Error> {
-        match self.attempt(file).await {
-            Err((true, error)) if error.class() == ErrorClass::Corrupt => {
-                self.attempt(file).await.map_err(|(_, error)| error)
+        loop {
+            let Begun::Receiving(mut receipt) = self.with.library.begin(file.into()).await? else {
+                return Ok(());
+            };
+            let is_resumed = receipt.offset() > 0;
+            let received = match self.receive(file, &mut receipt).await {
+                Ok(()) => receipt.finish().await.map(drop).map_err(Error::from),
+                failed => failed,
+            };
+            match received {
+                // What was here before may have come from somebody else, and is dropped now: this
+                // point is asked for all of it before it is blamed.
+                Err(Error::Content(error)) if is_resumed && is_corrupt(&error) => {}
+                received => return received,
             }
-            result => result.map_err(|(_, error)| error),
         }
-    }
-
-    /// An error says whether the receipt was resumed.
-    async fn attempt(&self, file: &AssignedFile) -> Result<(), (bool, Error)> {
-        let expected = Expected {
-            name: file.name.clone(),
-            size: Some(file.size),
-            sha256: Some(file.sha256),
-            sha1: None,
-        };
-        let begun = self.with.library.begin(expected).await.map_err(|e| (false, e.into()))?;
-        let Begun::Receiving(mut receipt) = begun else { return Ok(()) };
-        let is_resumed = receipt.offset() > 0;
-        let received = self.receive(file, &mut receipt).await;
-        received.map_err(|error| (is_resumed, error))?;
-        let finished = receipt.finish().await;
-        finished.map(drop).map_err(|error| (is_resumed, error.into()))
     }
 
     async fn receive(&self, file: &AssignedFile, receipt: &mut Receipt) -> Result<(), Error> {
-        if receipt.offset() == file.size {
+        let (servers, offset) = (self.with.servers, receipt.offset());
+        if offset == file.size {
             return Ok(());
         }
-        let (response, mut offset) = self.request(file, receipt.offset()).await?;
-        let mut body = response.into_body();
-        loop {
-            let frame = self.with.servers.bounded(self.url, SILENCE_MAX, body.frame()).await?;
-            let Some(frame) = frame else { break };
-            let frame = frame.map_err(Error::call(self.url))?;
-            let Ok(mut bytes) = frame.into_data() else { continue };
-            // A whole answer to a request for the rest begins with what is here already.
-            let known = receipt.offset().saturating_sub(offset).min(bytes.len() as u64);
-            offset += bytes.len() as u64;
-            let bytes = bytes.split_off(usize::try_from(known).unwrap_or(bytes.len()));
-            if !bytes.is_empty() {
-                receipt.write(receipt.offset(), bytes).await?;
-            }
-        }
-        if receipt.offset() < file.size {
-            let (url, name) = (self.url.to_owned(), file.name.clone());
-            return Err(Error::CutOff { url, name, offset: receipt.offset() });
-        }
-        Ok(())
-    }
-
-    /// The answer, and the offset of its first byte.
-    async fn request(
-        &self,
-        file: &AssignedFile,
-        offset: u64,
-    ) -> Result<(Response<Body>, u64), Error> {
-        let mut request =
-            Request::builder().method(Method::GET).uri(format!("/content/sha256/{}", file.sha256));
-        if offset > 0 {
-            request = request.header(header::RANGE, format!("bytes={offset}-"));
-        }
+        let url = || self.url.to_owned();
+        let request = ask_from(&format!("/content/sha256/{}", file.sha256), offset);
         let request = request.body(Body::empty()).expect("a digest makes a good path");
-        let channel = self.with.servers.connection(self.point, self.url)?.channel();
-        let answer =
-            self.with.servers.bounded(self.url, CALL_MAX, channel.oneshot(request)).await?;
-        let unreachable = |source| Error::Reach { url: self.url.to_owned(), source };
-        let response = answer.map_err(unreachable)?;
-        let starts_there = |response: &Response<Body>| {
-            let range = response.headers().get(header::CONTENT_RANGE);
-            let range = range.and_then(|range| range.to_str().ok());
-            range.is_some_and(|range| range.starts_with(&format!("bytes {offset}-")))
+        let channel = servers.connection(self.point, self.url)?.channel();
+        let answer = servers.bounded(self.url, channel.oneshot(request)).await?;
+        let answer = answer.map_err(|source| Error::Reach { url: url(), source })?;
+        let Some(start) = first_byte(&answer, offset) else {
+            return Err(Error::Fetch { url: url(), status: answer.status().as_u16() });
         };
-        match response.status() {
-            StatusCode::OK => Ok((response, 0)),
-            StatusCode::PARTIAL_CONTENT if starts_there(&response) => Ok((response, offset)),
-            status => Err(Error::Fetch { url: self.url.to_owned(), status: status.as_u16() }),
+        let body = answer.into_body().into_data_stream();
+        let pieces = stream::try_unfold(body, async |mut body| {
+            let piece = servers.bounded(self.url, body.next()).await?.transpose();
+            let piece = piece.map_err(Error::call(self.url))?;
+            Ok::<_, Error>(piece.map(|piece| (piece, body)))
+        });
+        receipt.receive(start, pieces).await?;
+        match receipt.offset() {
+            offset if offset < file.size => {
+                Err(Error::CutOff { url: url(), name: file.name.clone(), offset })
+            }
+            _ => Ok(()),
         }
     }
+}
+
+fn is_corrupt(error: &content_library::Error) -> bool {
+    error.class() == ErrorClass::Corrupt
 }

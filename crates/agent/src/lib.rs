@@ -30,9 +30,8 @@ mod wake;
 #[cfg(test)]
 mod world;
 
-pub use agent::{Agent, Config, Deps, Step, check};
+pub use agent::{Agent, Config, Deps, Step};
 pub use client::policy::Refused;
 pub use error::Error;
 pub use machine::{Job, LinuxMachine, Machine, PretendedMachine, Wanted};
-pub use servers::expected;
 pub use summary::{Refusal, Summary, View};

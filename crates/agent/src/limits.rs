@@ -21,10 +21,8 @@ pub(crate) const NESTING_MAX: usize = 64;
 /// Reports waiting for a management point. Beyond it one full report says the same.
 pub(crate) const REPORTS_MAX: u64 = 1_000;
 
-/// A question and its answer; servers answer from a cache or a database.
-pub(crate) const CALL_MAX: Duration = Duration::from_secs(60);
-
-/// A stream that brings nothing for so long is given up; it goes on where it was.
+/// A server that answers nothing for so long, or whose stream brings nothing, is given up; servers
+/// answer from a cache or a database, and streams go on where they were.
 pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(60);
 
 /// An installer that runs longer is ended (the documented default of a maximum run time).

@@ -6,10 +6,11 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use model::{PeerKind, RoleKind, ServerRef};
+use model::{PeerKind, RoleKind, ServerRef, error_chain};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tonic::{Response, Status};
 use transport::{Connect, Connection, Credentials, Expect, Security};
 
 use crate::{Error, limits};
@@ -78,13 +79,34 @@ impl Servers {
     pub(crate) async fn bounded<T>(
         &self,
         url: &str,
-        limit: Duration,
         answer: impl Future<Output = T>,
     ) -> Result<T, Error> {
-        let answer = self.stop.run_until_cancelled(tokio::time::timeout(limit, answer)).await;
+        let limit = limits::SILENCE_MAX;
+        let answer = self.stop.run_until_cancelled(timeout(limit, answer)).await;
         let silent = |_| Error::Silent { url: url.to_owned(), limit };
         answer.ok_or(Error::Stopping)?.map_err(silent)
     }
+
+    /// The answer to a call.
+    pub(crate) async fn answer<T>(
+        &self,
+        url: &str,
+        call: impl Future<Output = Result<Response<T>, Status>>,
+    ) -> Result<T, Error> {
+        let answer = self.bounded(url, call).await?;
+        Ok(answer.map_err(Error::call(url))?.into_inner())
+    }
+}
+
+/// What was wrong with a server, whose place the next one takes. What ends the agent is no fault
+/// of a server.
+pub(crate) fn pass_over(url: &str, what: &'static str, error: Error) -> Result<String, Error> {
+    if matches!(error, Error::Stopping | Error::Store(_)) {
+        return Err(error);
+    }
+    let reason = error_chain(&error);
+    tracing::info!(url, reason, "{what}");
+    Ok(reason)
 }
 
 impl std::fmt::Debug for Servers {
@@ -94,8 +116,7 @@ impl std::fmt::Debug for Servers {
 }
 
 /// Whom a connection to a server must reach.
-#[must_use]
-pub fn expected(server: &ServerRef) -> Expect {
+pub(crate) fn expected(server: &ServerRef) -> Expect {
     Expect { kind: PeerKind::Role(server.kind), site: server.site, id: None }
 }
 

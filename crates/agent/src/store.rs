@@ -20,7 +20,7 @@ use sqlite_engine::{
 use uuid::Uuid;
 
 use crate::Error;
-use crate::client::ledger::{Held, States};
+use crate::client::ledger::{Extent, Held, Record, States};
 use crate::client::plan::{Phase, Run};
 use crate::client::policy::{Accepted, Parts};
 
@@ -29,26 +29,6 @@ const SCHEMA: Schema = Schema {
     application_id: 0x544c_4147, // "TLAG"
     migrations: &[include_str!("../schema/0001_create_agent.sql")],
 };
-
-/// Who this client is and what it last saw.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Record {
-    pub(crate) incarnation: u64,
-    pub(crate) serial: u64,
-    pub(crate) covered: u64,
-    pub(crate) scanned_at: Timestamp,
-    pub(crate) scan_error: Option<String>,
-    pub(crate) updates: u64,
-    pub(crate) catalog: Option<Uuid>,
-}
-
-/// What becomes of the reports that are not sent yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unsent {
-    Kept,
-    /// The new reports say everything.
-    Replaced,
-}
 
 /// An open memory; clones share it.
 #[derive(Clone, Debug)]
@@ -82,14 +62,28 @@ impl Store {
         self.database.read(move |tx| tx.query_row(sql, [], record)).await
     }
 
-    /// Writes the record, the changes of state it brings and the reports about them, in one.
+    /// Writes the record, the changes of state it brings and the reports about them, in one. Those
+    /// that say everything replace whatever was not sent yet.
     pub(crate) async fn say(
         &self,
         record: Record,
         reports: Vec<StateReport>,
-        unsent: Unsent,
+        extent: Extent,
     ) -> Result<(), EngineError> {
-        self.database.write(move |tx| say(tx, &record, &reports, unsent)).await
+        let say = move |tx: &WriteTx| {
+            put_record(tx, &record)?;
+            if extent == Extent::Everything {
+                tx.execute("DELETE FROM report", [])?;
+                tx.execute("DELETE FROM state", [])?;
+            }
+            for report in &reports {
+                let values = params![report.serial_to, encode_report(report)];
+                tx.execute("INSERT INTO report VALUES (?1, ?2)", values)?;
+                report.changes.iter().try_for_each(|change| put_state(tx, change))?;
+            }
+            Ok(())
+        };
+        self.database.write(say).await
     }
 
     pub(crate) async fn states(&self) -> Result<States, EngineError> {
@@ -118,7 +112,15 @@ impl Store {
 
     /// Replaces the policy in effect; parts that it does not name go.
     pub(crate) async fn adopt(&self, accepted: Accepted) -> Result<(), EngineError> {
-        self.database.write(move |tx| adopt(tx, &accepted)).await
+        let adopt = move |tx: &WriteTx| {
+            let values = params![accepted.key_epoch, encode_head(&accepted.head)];
+            tx.execute("INSERT OR REPLACE INTO head VALUES (1, ?1, ?2)", values)?;
+            tx.execute("DELETE FROM part", [])?;
+            let put = "INSERT INTO part VALUES (?1, ?2)";
+            let mut parts = accepted.parts.iter();
+            parts.try_for_each(|(sha256, body)| tx.execute(put, params![sha256.0, body]).map(drop))
+        };
+        self.database.write(adopt).await
     }
 
     /// The policy in effect, with the epoch of the key that signed it.
@@ -160,28 +162,13 @@ impl Store {
     }
 }
 
-fn say(
-    tx: &WriteTx,
-    record: &Record,
-    reports: &[StateReport],
-    unsent: Unsent,
-) -> Result<(), EngineError> {
+fn put_record(tx: &WriteTx, record: &Record) -> Result<(), EngineError> {
     let Record { incarnation, serial, covered, scanned_at, scan_error, updates, catalog } = record;
     let sql = "UPDATE record SET incarnation = ?1, serial = ?2, covered = ?3, scanned_at = ?4,
                                  scan_error = ?5, updates = ?6, catalog = ?7";
     let catalog = catalog.as_ref().map(Uuid::as_bytes);
     let values = params![incarnation, serial, covered, scanned_at.0, scan_error, updates, catalog];
-    tx.execute(sql, values)?;
-    if unsent == Unsent::Replaced {
-        tx.execute("DELETE FROM report", [])?;
-        tx.execute("DELETE FROM state", [])?;
-    }
-    for report in reports {
-        let body = encode_report(report);
-        tx.execute("INSERT INTO report VALUES (?1, ?2)", params![report.serial_to, body])?;
-        report.changes.iter().try_for_each(|change| put_state(tx, change))?;
-    }
-    Ok(())
+    tx.execute(sql, values).map(drop)
 }
 
 fn put_state(tx: &WriteTx, change: &StateChange) -> Result<(), EngineError> {
@@ -194,16 +181,6 @@ fn put_state(tx: &WriteTx, change: &StateChange) -> Result<(), EngineError> {
     let sql = "INSERT OR REPLACE INTO state VALUES (?1, ?2, ?3, ?4, ?5)";
     let values = params![update.id.as_bytes(), update.revision, *state as u8, enforcement, code];
     tx.execute(sql, values).map(drop)
-}
-
-fn adopt(tx: &WriteTx, accepted: &Accepted) -> Result<(), EngineError> {
-    let values = params![accepted.key_epoch, encode_head(&accepted.head)];
-    tx.execute("INSERT OR REPLACE INTO head VALUES (1, ?1, ?2)", values)?;
-    tx.execute("DELETE FROM part", [])?;
-    for (sha256, body) in &accepted.parts {
-        tx.execute("INSERT INTO part VALUES (?1, ?2)", params![sha256.0, body])?;
-    }
-    Ok(())
 }
 
 fn record(row: &Row<'_>) -> RowResult<Record> {

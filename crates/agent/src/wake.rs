@@ -5,10 +5,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use ambient::Ambient;
-use model::{RoleKind, ServerRef, error_chain};
+use model::{RoleKind, ServerRef};
 use rpc::pb::client::client_service_client::ClientServiceClient;
 use rpc::pb::client::{WakeRequest, WakeResponse};
 use rpc::pb::management::WakeUp;
@@ -16,8 +15,8 @@ use tokio::sync::Notify;
 use transport::Backoff;
 
 use crate::Error;
-use crate::limits::{CALL_MAX, RETRY_MAX, RETRY_MIN};
-use crate::servers::Servers;
+use crate::limits::{RETRY_MAX, RETRY_MIN};
+use crate::servers::{Servers, pass_over};
 
 /// Reasons that have come up since they were last taken; many of a kind are one.
 #[derive(Debug, Default)]
@@ -60,17 +59,14 @@ pub(crate) async fn listen(ambient: Ambient, servers: Arc<Servers>, wakes: Arc<W
     let mut backoff = backoff();
     while !servers.stop.is_cancelled() {
         for server in servers.of(RoleKind::ManagementPoint) {
-            match follow(&servers, &server, &wakes, &mut backoff).await {
-                Ok(()) => tracing::debug!(url = %server.url, "the wake-up stream ended"),
-                Err(Error::Stopping) => return,
-                Err(error) => {
-                    let error = error_chain(&error);
-                    tracing::info!(url = %server.url, error, "no wake-ups from a management point");
-                }
+            let ended = follow(&servers, &server, &wakes, &mut backoff).await;
+            let failure = "no wake-ups from a management point";
+            if ended.or_else(|error| pass_over(&server.url, failure, error).map(drop)).is_err() {
+                return;
             }
         }
-        let wait: Duration = backoff.wait(&ambient);
-        servers.stop.run_until_cancelled(tokio::time::sleep(wait)).await;
+        let wait = tokio::time::sleep(backoff.wait(&ambient));
+        servers.stop.run_until_cancelled(wait).await;
     }
 }
 
@@ -82,14 +78,16 @@ async fn follow(
 ) -> Result<(), Error> {
     let url = &server.url;
     let mut client = ClientServiceClient::new(servers.connection(server, url)?.channel());
-    let stream = servers.bounded(url, CALL_MAX, client.wake(WakeRequest {})).await?;
-    let mut stream = stream.map_err(Error::call(url))?.into_inner();
+    let mut stream = servers.answer(url, client.wake(WakeRequest {})).await?;
     backoff.reset();
     wakes.want_policy();
     loop {
         let next = servers.stop.run_until_cancelled(stream.message()).await;
         let next = next.ok_or(Error::Stopping)?.map_err(Error::call(url))?;
-        let Some(WakeResponse { wake_up }) = next else { return Ok(()) };
+        let Some(WakeResponse { wake_up }) = next else {
+            tracing::debug!(url, "the wake-up stream ended");
+            return Ok(());
+        };
         match WakeUp::try_from(wake_up) {
             Ok(WakeUp::Policy) => wakes.want_policy(),
             Ok(WakeUp::Scan) => wakes.want_scan(),

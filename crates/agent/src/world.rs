@@ -9,17 +9,17 @@ use ambient::{Ambient, ManualClock, SystemEntropy};
 use axum::Router;
 use model::{
     AssignedFile, AssignedUpdate, Assignment, ClientId, ClientKind, ClientSettings, DeploymentId,
-    HierarchyId, Intent, ItemFile, KeyStatement, PeerIdentity, PeerKind, PolicyHead, RoleKind,
-    ServerList, ServerRef, Sha1, SiteCode, Timestamp, UpdateId, UpdateRef,
+    Intent, ItemFile, PeerIdentity, PeerKind, PolicyHead, RoleKind, ServerList, ServerRef, Sha1,
+    SiteCode, Timestamp, UpdateId, UpdateRef,
 };
 use rpc::convert::{Part, encode_head, encode_part};
-use rpc::object::ObjectBody as _;
 use sqlite_engine::Executor;
 use tempfile::TempDir;
+use testkit::pki::{Pki, SiteKeys};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use transport::{Credentials, Limits, Server, TcpConnect, TcpListen};
-use trust::{CertificateDer, Intermediate, KeyPair, Purpose, Root, SigningKey, sign_statement};
+use transport::{Limits, Server, TcpConnect, TcpListen};
+use trust::Purpose;
 use update_metadata::{CommandLine, Document, Installer, Outcome, Rule, UpdateKind, linux};
 use uuid::Uuid;
 
@@ -42,10 +42,8 @@ pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) ambient: Ambient,
     pub(crate) client: ClientId,
-    pub(crate) root: Root,
-    issuer: Intermediate,
-    key: SigningKey,
-    statement: KeyStatement,
+    pub(crate) pki: Pki,
+    keys: SiteKeys,
     pub(crate) mp: Arc<FakeMp>,
     pub(crate) servers: Vec<ServerRef>,
     pub(crate) settings: ClientSettings,
@@ -74,24 +72,15 @@ impl World {
     pub(crate) async fn new() -> World {
         let clock = Arc::new(ManualClock::at(NOW.0));
         let ambient = Ambient::new(clock.clone(), Arc::new(SystemEntropy));
-        let hierarchy = HierarchyId::from_slice(&[1; 16]).expect("sixteen bytes");
-        let root = Root::create(&ambient, hierarchy).expect("a root");
-        let authority = KeyPair::generate().expect("a key");
-        let issued = root.issue_intermediate(&ambient, pr1(), &authority.public_key());
-        let issuer = Intermediate::load(issued.expect("issued"), authority).expect("its key");
-        let key = SigningKey::from_seed([9; 32]);
-        let holder = KeyPair::generate().expect("a key");
-        let chain = chain(&ambient, &issuer, &root, PeerKind::Site, "PR1", &holder);
-        let statement = sign_statement((pr1(), 2, key.public_key()), &holder, &chain);
+        let pki = Pki::new(&ambient);
+        let keys = pki.site(pr1());
         let mut world = World {
             directory: TempDir::new().expect("a directory"),
             clock,
             ambient,
             client: ClientId(Uuid::from_u128(0xc)),
-            root,
-            issuer,
-            key,
-            statement: statement.expect("stated"),
+            pki,
+            keys,
             mp: Arc::default(),
             servers: Vec::new(),
             settings: ClientSettings {
@@ -108,18 +97,12 @@ impl World {
         world
     }
 
-    pub(crate) fn credentials(&self, kind: PeerKind, id: &str) -> Credentials {
-        let key = KeyPair::generate().expect("a key");
-        let chain = chain(&self.ambient, &self.issuer, &self.root, kind, id, &key);
-        let anchor = self.root.anchor().clone();
-        Credentials::new(self.ambient.clone(), anchor, &chain, &key).expect("its own certificate")
-    }
-
     async fn serve(&mut self, kind: RoleKind, router: Router) -> String {
         let listener = TcpListen::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_address();
         let is_plain = kind == RoleKind::DistributionPoint;
-        let own = (!is_plain).then(|| self.credentials(PeerKind::Role(kind), "role"));
+        let own =
+            (!is_plain).then(|| self.pki.credentials(&self.keys, PeerKind::Role(kind), "role"));
         let (limits, revoked) = (Limits::default(), Arc::new(|_: &PeerIdentity| false));
         let server = Server { router, credentials: own, limits, revoked };
         let shutdown = self.shutdown.clone();
@@ -194,7 +177,7 @@ impl World {
 
     pub(crate) fn head(&self, incarnation: u64, version: u64, parts: &[Part]) -> PolicyHead {
         PolicyHead {
-            hierarchy: self.root.anchor().hierarchy(),
+            hierarchy: self.pki.anchor().hierarchy(),
             site: pr1(),
             client: self.client,
             incarnation,
@@ -208,9 +191,9 @@ impl World {
     pub(crate) fn sign(&self, head: &PolicyHead, parts: &[Part]) -> Offer {
         let head = encode_head(head);
         Offer {
-            signature: self.key.sign(Purpose::PolicyHead, &head),
+            signature: self.keys.signer.sign(Purpose::PolicyHead, &head),
             head,
-            statement: self.statement.encode(),
+            statement: self.keys.statement.clone(),
             parts: parts.iter().map(encode_part).collect(),
         }
     }
@@ -227,7 +210,11 @@ impl World {
         let deps = Deps {
             ambient: self.ambient.clone(),
             connect: Arc::new(TcpConnect),
-            credentials: self.credentials(PeerKind::Client, &self.client.to_string()),
+            credentials: self.pki.credentials(
+                &self.keys,
+                PeerKind::Client,
+                &self.client.to_string(),
+            ),
             machine: Arc::new(machine),
         };
         let agent = Agent::new(config, deps).await.expect("starts");
@@ -263,18 +250,4 @@ pub(crate) fn assignment(documents: &[Document], deadline: Timestamp) -> Assignm
         deadline: Some(deadline),
         updates: updates.collect(),
     }
-}
-
-fn chain(
-    ambient: &Ambient,
-    issuer: &Intermediate,
-    root: &Root,
-    kind: PeerKind,
-    id: &str,
-    key: &KeyPair,
-) -> [CertificateDer<'static>; 2] {
-    let hierarchy = root.anchor().hierarchy();
-    let identity = PeerIdentity { hierarchy, site: pr1(), kind, id: id.to_owned() };
-    let leaf = issuer.issue(ambient, &key.public_key(), &identity, &[]).expect("issued");
-    [leaf, issuer.certificate().clone()]
 }

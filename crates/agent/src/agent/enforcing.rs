@@ -5,8 +5,6 @@ use std::io;
 
 use ambient::failpoint;
 use model::{AssignedFile, AssignedUpdate, EnforcementState, ErrorClass, Sha256, error_chain};
-use tokio::time::Instant;
-use transport::BoxFuture;
 use update_metadata::{Applicability, CommandLine, Document, InstallResult, Installer, evaluate};
 
 use super::Agent;
@@ -33,7 +31,7 @@ impl Agent {
         loop {
             let plan = self.plan().await?;
             self.say().await?;
-            if !plan.fetch.is_empty() && !has_fetched && self.due.fetch <= Instant::now() {
+            if !plan.fetch.is_empty() && !has_fetched && self.fetches.is_due() {
                 has_fetched = true;
                 self.fetch(&plan.fetch).await?;
             } else if let Some(assigned) = plan.install.first() {
@@ -77,16 +75,14 @@ impl Agent {
     }
 
     async fn fetch(&mut self, files: &[AssignedFile]) -> Result<(), Error> {
-        let wanted = files.iter().map(|file| file.sha256);
-        let locate = |mut point: ManagementPoint| -> BoxFuture<'_, _> {
-            let wanted = wanted.clone();
-            Box::pin(async move { point.locations(wanted).await })
-        };
-        let locations = first_to_answer(&self.servers, "no locations of content", locate).await?;
+        let servers = &*self.servers;
+        let locate =
+            |server| async move { ManagementPoint::new(servers, &server)?.locations(files).await };
+        let locations = first_to_answer(servers, "no locations of content", locate).await?;
         let locations = locations.unwrap_or_default();
         self.troubles.clear();
-        let (servers, library) = (&*self.servers, &self.library);
-        let downloads = Downloads { servers, library, refusals: &self.refusals, now: self.now() };
+        let (library, refusals) = (&self.library, &self.refusals);
+        let downloads = Downloads { servers, library, refusals, now: self.now() };
         for file in files {
             let points = locations.get(&file.sha256).map_or(&[][..], Vec::as_slice);
             let fetched = downloads.fetch(file, points).await;
@@ -102,9 +98,9 @@ impl Agent {
             self.troubles.insert(file.sha256, trouble);
         }
         if self.troubles.is_empty() {
-            self.patience.fetch.reset();
+            self.fetches.succeeded();
         } else {
-            self.due.fetch = Instant::now() + self.patience.fetch.wait(&self.ambient);
+            self.fetches.failed(&self.ambient);
         }
         Ok(())
     }

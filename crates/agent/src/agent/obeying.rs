@@ -12,6 +12,7 @@ use crate::calls::ManagementPoint;
 use crate::client::plan::{Doubt, doubt};
 use crate::client::policy::{Accepted, Policy, Standing, accept};
 use crate::client::scan::Scan;
+use crate::servers::pass_over;
 use crate::{Error, limits};
 
 impl Agent {
@@ -27,8 +28,7 @@ impl Agent {
                 Some(_) => Duration::ZERO,
                 None => interval.saturating_sub(since),
             };
-            let next = Instant::now() + rest;
-            self.due.scan = Some(self.due.scan.map_or(next, |due| due.min(next)));
+            self.scans.until(Instant::now() + rest);
         }
         Ok(())
     }
@@ -44,10 +44,10 @@ impl Agent {
                 // Not planned for this client yet.
                 Ok(None) if self.policy.version == 0 => break,
                 Ok(accepted) => {
-                    self.patience.policy.reset();
+                    self.polls.succeeded();
                     let poll = Duration::from_millis(self.policy.settings().policy_poll_ms);
                     // Not all clients of a site at the same moment.
-                    self.due.policy = self.within(poll / 10) + poll * 9 / 10;
+                    self.polls.due = Some(self.within(poll / 10) + poll * 9 / 10);
                     return match accepted {
                         Some(accepted) => self.adopt(accepted).await,
                         None => Ok(()),
@@ -56,28 +56,26 @@ impl Agent {
                 Err(Error::Policy { url, source }) => {
                     self.refusals.note(&url, &error_chain(&source), self.now());
                 }
-                Err(error @ (Error::Stopping | Error::Store(_))) => return Err(error),
                 Err(error) => {
-                    let reason = error_chain(&error);
-                    tracing::info!(url = %server.url, reason, "no policy from a management point");
+                    pass_over(&server.url, "no policy from a management point", error)?;
                 }
             }
         }
-        self.due.policy = Instant::now() + self.patience.policy.wait(&self.ambient);
+        self.polls.failed(&self.ambient);
         Ok(())
     }
 
     async fn ask(&mut self, server: &ServerRef) -> Result<Option<Accepted>, Error> {
         let servers = self.servers.clone();
         let mut point = ManagementPoint::new(&servers, server)?;
-        if self.due.register <= Instant::now() {
+        if self.register_at <= Instant::now() {
             point.register(self.introduction()?).await?;
-            self.due.register = Instant::now() + limits::REGISTER_EVERY;
+            self.register_at = Instant::now() + limits::REGISTER_EVERY;
         }
         let request = GetPolicyRequest {
             incarnation: self.record.incarnation,
             have_version: self.policy.version,
-            have_parts: self.parts.keys().map(|sha256| sha256.0.to_vec()).collect(),
+            have_parts: self.policy.parts.keys().map(|sha256| sha256.0.to_vec()).collect(),
         };
         let Some(offer) = point.policy(request).await? else { return Ok(None) };
         let credentials = self.servers.credentials();
@@ -86,10 +84,8 @@ impl Agent {
             site: credentials.identity().site,
             client: self.client,
             incarnation: self.record.incarnation,
-            version: self.policy.version,
-            key_epoch: self.key_epoch,
         };
-        let accepted = accept(&offer, &self.parts, &standing, self.now());
+        let accepted = accept(&offer, &self.policy, &standing, self.now());
         let refused = |source| Error::Policy { url: server.url.clone(), source };
         accepted.map(Some).map_err(refused)
     }
@@ -127,24 +123,21 @@ impl Agent {
         let news = self.policy.assignments != assigned && !self.policy.assignments.is_empty();
         // A deployment is evaluated at once (DEP-16) and fetched at once (DEP-17).
         if news {
-            self.due.scan = Some(Instant::now());
-            self.due.fetch = Instant::now();
+            self.scans.until(Instant::now());
+            self.fetches.until(Instant::now());
         }
         Ok(())
     }
 
     fn obey(&mut self, accepted: Accepted) {
-        let Accepted { head, key_epoch, parts } = accepted;
-        self.policy = Policy::read(&head, &parts);
-        (self.key_epoch, self.parts) = (key_epoch, parts);
+        self.policy = Policy::read(accepted);
         for (sha256, invalid) in &self.policy.unread {
             tracing::warn!(%sha256, reason = %invalid, "a part of the policy was not understood");
         }
         self.servers.list(&self.policy.servers);
         // A newer catalog is no reason to hurry (STATE-01); all clients would come at once.
         if self.record.covered < self.policy.settings().catalog_version {
-            let soon = self.within(self.config.scan_spread);
-            self.due.scan = Some(self.due.scan.map_or(soon, |due| due.min(soon)));
+            self.scans.until(self.within(self.config.scan_spread));
         }
         let is_altered =
             |scan: &Scan| matches!(doubt(&self.policy.assignments, scan), Some(Doubt::Altered(_)));

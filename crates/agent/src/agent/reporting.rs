@@ -2,15 +2,13 @@
 
 use std::time::Duration;
 
-use model::{ReportOutcome, StateReport};
+use model::ReportOutcome;
 use rpc::convert::decode_report;
 use tokio::time::Instant;
-use transport::BoxFuture;
 
 use super::Agent;
 use crate::calls::{ManagementPoint, first_to_answer};
-use crate::client::ledger::{self, Extent, Subject};
-use crate::store::Unsent;
+use crate::client::ledger::{self, Extent};
 use crate::{Error, limits};
 
 impl Agent {
@@ -33,7 +31,7 @@ impl Agent {
         });
         let batch = Duration::from_millis(self.policy.settings().state_batch_ms);
         let due = if urgent { Instant::now() } else { Instant::now() + batch };
-        self.due.send = Some(self.due.send.map_or(due, |earlier| earlier.min(due)));
+        self.sends.until(due);
         self.write(extent, holds).await
     }
 
@@ -43,68 +41,52 @@ impl Agent {
     }
 
     async fn write(&mut self, extent: Extent, holds: ledger::States) -> Result<(), Error> {
-        let subject = Subject {
-            client: self.client,
-            incarnation: self.record.incarnation,
-            covered: self.record.covered,
-            scanned_at: self.record.scanned_at,
-            scan_error: self.record.scan_error.clone(),
-        };
-        let (serial, at) = (self.record.serial, self.now());
-        let reports = ledger::reports(&subject, serial, extent, &self.said, &holds, at);
-        self.record.serial = reports.last().map_or(serial, |report| report.serial_to);
-        let unsent = match extent {
-            Extent::Changes => Unsent::Kept,
-            Extent::Everything => Unsent::Replaced,
-        };
-        self.store.say(self.record.clone(), reports, unsent).await?;
+        let (client, record) = (self.client, &self.record);
+        let reports = ledger::reports(client, record, extent, &self.said, &holds, self.now());
+        self.record.serial = reports.last().map_or(record.serial, |report| report.serial_to);
+        self.store.say(self.record.clone(), reports, extent).await?;
         self.said = holds;
         Ok(())
     }
 
     /// Sends what is due, the oldest first, until a management point has all of it.
     pub(super) async fn send(&mut self) -> Result<(), Error> {
-        if self.due.send.is_none_or(|due| due > Instant::now()) {
+        if !self.sends.is_due() {
             return Ok(());
         }
         let mut has_resent = false;
         while let Some((serial, body)) = self.store.oldest_report().await? {
             let stored = |source| Error::DecodeStored { what: "report", source };
             let report = decode_report(&body).map_err(stored)?;
-            let Some(outcome) = self.deliver(report).await? else {
-                self.due.send = Some(Instant::now() + self.patience.send.wait(&self.ambient));
+            let (servers, report) = (&*self.servers, &report);
+            let send = |server| async move {
+                ManagementPoint::new(servers, &server)?.send_state(report).await
+            };
+            let sent = first_to_answer(servers, "no report taken", send).await?;
+            let Some(outcome) = sent else {
+                self.sends.failed(&self.ambient);
                 return Ok(());
             };
-            self.patience.send.reset();
+            self.sends.succeeded();
             self.step.sent += 1;
             match outcome {
-                ReportOutcome::Applied | ReportOutcome::Known => {
+                // None: safe on the management point, which is as good as applied.
+                None | Some(ReportOutcome::Applied | ReportOutcome::Known) => {
                     self.store.acknowledge(serial).await?;
                 }
-                ReportOutcome::SendFull => {
+                Some(ReportOutcome::SendFull) => {
                     tracing::info!(serial, "the site asks for everything");
                     self.write(Extent::Everything, self.said.clone()).await?;
                     if has_resent {
                         // A site that is not content with everything is not asked twice at once.
-                        self.due.send = Some(Instant::now() + limits::RETRY_MAX);
+                        self.sends.due = Some(Instant::now() + limits::RETRY_MAX);
                         return Ok(());
                     }
                     has_resent = true;
                 }
             }
         }
-        self.due.send = None;
+        self.sends.due = None;
         Ok(())
-    }
-
-    /// Nothing if no management point takes the report.
-    async fn deliver(&self, report: StateReport) -> Result<Option<ReportOutcome>, Error> {
-        let report = &report;
-        let send = |mut point: ManagementPoint| -> BoxFuture<'_, _> {
-            Box::pin(async move { point.send_state(report.into()).await })
-        };
-        let sent = first_to_answer(&self.servers, "no report taken", send).await?;
-        // Safe on the management point: as good as applied.
-        Ok(sent.map(|outcome| outcome.unwrap_or(ReportOutcome::Applied)))
     }
 }

@@ -12,6 +12,7 @@ use crate::cache::{self, Copy};
 use crate::client::plan::{Doubt, doubt};
 use crate::client::scan::{Scan, Scanning};
 use crate::machine::look;
+use crate::servers::pass_over;
 use crate::{Error, limits};
 
 /// How far a scan goes for its documents (SCAN-09 … SCAN-18).
@@ -41,16 +42,14 @@ impl Agent {
                     return Ok(());
                 }
                 Ok(Some(reason)) => failure = reason,
-                Err(error @ (Error::Stopping | Error::Store(_))) => return Err(error),
                 Err(error) => {
-                    let reason = error_chain(&error);
-                    tracing::info!(url = %server.url, reason, "no scan with an update point");
+                    let reason = pass_over(&server.url, "no scan with an update point", error)?;
                     failure = format!("waiting for catalog {wanted}: {reason}");
                 }
             }
         }
         tracing::warn!(reason = failure, "the scan failed");
-        self.due.scan = Some(Instant::now() + self.patience.scan.wait(&self.ambient));
+        self.scans.failed(&self.ambient);
         self.record.scan_error = Some(failure);
         self.say().await
     }
@@ -98,6 +97,8 @@ impl Agent {
                 let reason =
                     format!("its document of update {id} revision {revision} is not policy's");
                 self.refusals.note(url, &reason, self.now());
+                // The site shall know at once, not with the next batch.
+                self.sends.until(Instant::now());
                 self.distrust(&copy).await;
                 return Ok(Some(format!("{url} is refused: {reason}")));
             }
@@ -161,12 +162,12 @@ impl Agent {
         scan: Scan,
         missing: Option<String>,
     ) -> Result<(), Error> {
-        let interval = Duration::from_millis(self.policy.settings().scan_interval_ms);
-        self.due.scan = Some(Instant::now() + interval);
         if missing.is_some() {
-            self.due.scan = Some(Instant::now() + self.patience.scan.wait(&self.ambient));
+            self.scans.failed(&self.ambient);
         } else {
-            self.patience.scan.reset();
+            let interval = Duration::from_millis(self.policy.settings().scan_interval_ms);
+            self.scans.due = Some(Instant::now() + interval);
+            self.scans.succeeded();
         }
         self.record.scanned_at = self.now();
         self.record.scan_error = missing;

@@ -21,11 +21,15 @@ impl Agent {
         self.record.incarnation
     }
 
+    async fn summary(&self) -> Result<Summary, Error> {
+        self.view().summary().await
+    }
+
     /// A pass after a wake-up of each kind.
     async fn woken(&mut self) -> Step {
         self.wakes.want_policy();
         self.wakes.want_scan();
-        self.due.fetch = Instant::now();
+        self.fetches.until(Instant::now());
         let step = self.step().await.expect("a pass");
         assert!(step.next > Duration::ZERO, "nothing is left to be done at once: {step:?}");
         step

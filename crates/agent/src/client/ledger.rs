@@ -9,6 +9,7 @@ use model::{
 };
 use rpc::limits::REPORT_CHANGES_MAX;
 use update_metadata::Applicability;
+use uuid::Uuid;
 
 use crate::client::scan::Scan;
 
@@ -24,14 +25,20 @@ pub(crate) struct Held {
 /// Where each required update stands with its installation.
 pub(crate) type Progress = BTreeMap<UpdateId, (EnforcementState, i32)>;
 
-/// Whose report it is, and of which scan.
+/// Who this client is and what it last saw.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Subject {
-    pub(crate) client: ClientId,
+pub(crate) struct Record {
     pub(crate) incarnation: u64,
+    /// Of the last state message.
+    pub(crate) serial: u64,
+    /// The catalog version of the last scan.
     pub(crate) covered: u64,
     pub(crate) scanned_at: Timestamp,
     pub(crate) scan_error: Option<String>,
+    /// Counted in the last scan.
+    pub(crate) updates: u64,
+    /// The server whose catalog is in use.
+    pub(crate) catalog: Option<Uuid>,
 }
 
 /// How much a report says.
@@ -74,11 +81,11 @@ pub(crate) fn changes(said: &States, holds: &States, at: Timestamp) -> Vec<State
     all.map(change).collect()
 }
 
-/// Reports that bring the site from `said` to `holds`; at least one. `serial` is the last one
-/// given; each change, and each report without any, takes the next.
+/// Reports that bring the site from `said` to `holds`; at least one. Each change, and each report
+/// without any, takes the next serial.
 pub(crate) fn reports(
-    subject: &Subject,
-    serial: u64,
+    client: ClientId,
+    record: &Record,
     extent: Extent,
     said: &States,
     holds: &States,
@@ -89,20 +96,23 @@ pub(crate) fn reports(
         Extent::Everything => States::new(),
     };
     let changes = changes(&known, holds, at);
-    let batches = if changes.is_empty() { vec![&[][..]] } else { chunks(&changes) };
-    let mut serial = serial;
+    let batches = match &changes[..] {
+        [] => vec![&[][..]],
+        changes => changes.chunks(REPORT_CHANGES_MAX).collect(),
+    };
+    let mut serial = record.serial;
     let report = |(number, changes): (usize, &[StateChange])| {
         changes.iter().for_each(|change| apply(&mut known, change));
         let from = serial + 1;
         serial += (changes.len() as u64).max(1);
         StateReport {
-            client: subject.client,
-            incarnation: subject.incarnation,
+            client,
+            incarnation: record.incarnation,
             serial_from: from,
             serial_to: serial,
-            covered: subject.covered,
-            scanned_at: subject.scanned_at,
-            scan_error: subject.scan_error.clone(),
+            covered: record.covered,
+            scanned_at: record.scanned_at,
+            scan_error: record.scan_error.clone(),
             // The rest of a full report follows as changes.
             full: extent == Extent::Everything && number == 0,
             changes: changes.to_vec(),
@@ -110,10 +120,6 @@ pub(crate) fn reports(
         }
     };
     batches.into_iter().enumerate().map(report).collect()
-}
-
-fn chunks(changes: &[StateChange]) -> Vec<&[StateChange]> {
-    changes.chunks(REPORT_CHANGES_MAX).collect()
 }
 
 fn apply(known: &mut States, change: &StateChange) {
@@ -126,10 +132,10 @@ fn apply(known: &mut States, change: &StateChange) {
     };
 }
 
-/// The site keeps lists of required and installed updates only.
+/// What is not required is in no list of the site.
 fn digest(states: &States) -> [u8; 32] {
     let listed = states.iter().map(|(id, held)| (*id, held.state.state));
-    state_digest(listed.filter(|(_, state)| *state >= ComplianceState::Required))
+    state_digest(listed.filter(|(_, state)| *state != ComplianceState::NotRequired))
 }
 
 #[cfg(test)]

@@ -26,16 +26,13 @@ pub(crate) struct Offer {
     pub(crate) parts: Vec<Vec<u8>>,
 }
 
-/// What a head must name, and what it must not fall behind.
+/// What a head must name.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Standing<'a> {
     pub(crate) anchor: &'a Anchor,
     pub(crate) site: SiteCode,
     pub(crate) client: ClientId,
     pub(crate) incarnation: u64,
-    /// Of the policy in effect; zero: none yet.
-    pub(crate) version: u64,
-    pub(crate) key_epoch: u32,
 }
 
 /// Why policy is not believed.
@@ -85,10 +82,10 @@ pub(crate) struct Accepted {
     pub(crate) parts: Parts,
 }
 
-/// `held` are parts that are here already.
+/// `held` is in effect: an offer must not fall behind it, and need not repeat its parts.
 pub(crate) fn accept(
     offer: &Offer,
-    held: &Parts,
+    held: &Policy,
     standing: &Standing<'_>,
     now: Timestamp,
 ) -> Result<Accepted, Refused> {
@@ -97,7 +94,8 @@ pub(crate) fn accept(
     verify_signature(Purpose::PolicyHead, &statement.key, &offer.head, &offer.signature)
         .map_err(Refused::Signature)?;
     let head = decode_head(&offer.head).map_err(Refused::Decode)?;
-    let Standing { site, client, incarnation, version, key_epoch, anchor } = *standing;
+    let Standing { site, client, incarnation, anchor } = *standing;
+    let Policy { version, key_epoch, .. } = *held;
     let own = name(anchor.hierarchy(), site, client, incarnation);
     let found = name(head.hierarchy, head.site, head.client, head.incarnation);
     if found != own || statement.site != site {
@@ -114,7 +112,7 @@ pub(crate) fn accept(
     }
     let offered: Parts = offer.parts.iter().map(|part| (sha256(part), part.clone())).collect();
     let take = |sha256: &Sha256| {
-        let part = offered.get(sha256).or_else(|| held.get(sha256));
+        let part = offered.get(sha256).or_else(|| held.parts.get(sha256));
         part.map(|part| (*sha256, part.clone())).ok_or(Refused::Part { sha256: *sha256 })
     };
     let parts = head.parts.iter().map(take).collect::<Result<_, _>>()?;
@@ -128,8 +126,11 @@ fn name(hierarchy: HierarchyId, site: SiteCode, client: ClientId, incarnation: u
 /// What accepted policy says.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Policy {
+    /// Zero: there is none yet.
     pub(crate) version: u64,
     pub(crate) expires: Timestamp,
+    pub(crate) key_epoch: u32,
+    pub(crate) parts: Parts,
     pub(crate) settings: Option<ClientSettings>,
     pub(crate) servers: Vec<ServerRef>,
     pub(crate) assignments: Vec<Assignment>,
@@ -138,9 +139,10 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
-    pub(crate) fn read(head: &PolicyHead, parts: &Parts) -> Policy {
-        let (version, expires) = (head.version, head.expires);
-        let mut policy = Policy { version, expires, ..Policy::default() };
+    pub(crate) fn read(accepted: Accepted) -> Policy {
+        let Accepted { head, key_epoch, parts } = accepted;
+        let PolicyHead { version, expires, .. } = head;
+        let mut policy = Policy { version, expires, key_epoch, ..Policy::default() };
         for sha256 in &head.parts {
             let Some(bytes) = parts.get(sha256) else { continue };
             match decode_part(bytes) {
@@ -150,7 +152,7 @@ impl Policy {
                 Err(invalid) => policy.unread.push((*sha256, invalid)),
             }
         }
-        policy
+        Policy { parts, ..policy }
     }
 
     pub(crate) fn settings(&self) -> ClientSettings {

@@ -46,38 +46,34 @@ pub(crate) struct Scanning {
 
 #[derive(Debug)]
 struct Entry {
-    update: UpdateRef,
-    document: Sha256,
-    is_visible: bool,
+    /// By its own rules alone, without members.
+    judged: Judged,
     is_item: bool,
     is_expired: bool,
-    has_files: bool,
     relations: Relations,
-    own: Applicability,
 }
 
 impl Scanning {
     /// `facts` must speak of the files that the document asks for.
     pub(crate) fn add(&mut self, document: &Document, sha256: Sha256, facts: &Facts) {
-        let rules = &document.rules;
+        let Document { update, properties, relations, rules, .. } = document;
         let is_silent = rules.is_installed.is_none() && rules.is_installable.is_none();
-        // A bundle without rules of its own is what its members are.
-        let own = match document.relations.bundled.is_empty() || !is_silent {
-            true => evaluate(document, facts),
-            false => Applicability::Applicable,
-        };
-        let is_item = document.is_item();
-        let entry = Entry {
-            update: document.update,
+        let (is_item, is_bundle) = (document.is_item(), !relations.bundled.is_empty());
+        let judged = Judged {
+            update: *update,
             document: sha256,
-            is_visible: is_item && document.properties.is_explicitly_deployable,
-            is_item,
-            is_expired: document.properties.is_expired,
+            is_visible: is_item && properties.is_explicitly_deployable,
             has_files: !document.files.is_empty(),
-            relations: document.relations.clone(),
-            own,
+            // A bundle without rules of its own is what its members are.
+            verdict: match is_bundle && is_silent {
+                true => Applicability::Applicable,
+                false => evaluate(document, facts),
+            },
+            members: Vec::new(),
+            is_bundle,
         };
-        self.entries.insert(document.update.id, entry);
+        let (is_expired, relations) = (properties.is_expired, relations.clone());
+        self.entries.insert(update.id, Entry { judged, is_item, is_expired, relations });
     }
 
     pub(crate) fn finish(self) -> Scan {
@@ -85,16 +81,7 @@ impl Scanning {
         let items = self.entries.iter().filter(|(_, entry)| entry.is_item);
         let judged = |(id, entry): (&UpdateId, &Entry)| {
             let verdict = judge.verdict(*id, 0);
-            let judged = Judged {
-                update: entry.update,
-                document: entry.document,
-                is_visible: entry.is_visible,
-                has_files: entry.has_files,
-                members: judge.members(entry),
-                is_bundle: !entry.relations.bundled.is_empty(),
-                verdict,
-            };
-            (*id, judged)
+            (*id, Judged { verdict, members: judge.members(entry), ..entry.judged.clone() })
         };
         Scan { updates: items.map(judged).collect() }
     }
@@ -125,7 +112,8 @@ impl Judge<'_> {
     }
 
     fn judge(&self, entry: &Entry, depth: usize) -> Applicability {
-        if entry.own == Applicability::NotApplicable {
+        let own = &entry.judged.verdict;
+        if *own == Applicability::NotApplicable {
             return Applicability::NotApplicable;
         }
         let installed = |id| match self.verdict(id, depth) {
@@ -138,12 +126,12 @@ impl Judge<'_> {
             Truth::False => return Applicability::NotApplicable,
             Truth::Unknown(reason) => return Applicability::Unknown(reason),
         }
-        let verdict = match (&entry.own, &entry.relations.bundled[..]) {
-            (own, []) | (own @ Applicability::Unknown(_), _) => own.clone(),
-            (_, groups) => {
-                let parts = groups.iter().map(|group| self.part(group, depth));
-                join(parts, [Required, Doubt, Done])
-            }
+        let groups = &entry.relations.bundled;
+        let parts = groups.iter().map(|group| self.part(group, depth));
+        let verdict = match own {
+            Applicability::Unknown(_) => own.clone(),
+            _ if groups.is_empty() => own.clone(),
+            _ => first(parts, of_all),
         };
         match verdict {
             // Listed still, offered no more.
@@ -154,45 +142,45 @@ impl Judge<'_> {
 
     /// One member of each group belongs to a bundle.
     fn part(&self, group: &[UpdateRef], depth: usize) -> Applicability {
-        let members = group.iter().map(|member| self.verdict(member.id, depth));
-        join(members, [Done, Required, Doubt])
+        first(group.iter().map(|member| self.verdict(member.id, depth)), of_one)
     }
 
     /// Only called once everything is judged, or about to be with the full depth to spare.
     fn members(&self, entry: &Entry) -> Vec<UpdateId> {
         let required = |group: &&Vec<UpdateRef>| self.part(group, 0) == Applicability::Applicable;
-        let first = |group: &Vec<UpdateRef>| {
+        let chosen = |group: &Vec<UpdateRef>| {
             let mut members = group.iter().map(|member| member.id);
             members.find(|id| self.verdict(*id, 0) == Applicability::Applicable)
         };
-        entry.relations.bundled.iter().filter(required).filter_map(first).collect()
+        entry.relations.bundled.iter().filter(required).filter_map(chosen).collect()
     }
 }
 
-/// Kinds of verdicts, to be ordered by what decides.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Required,
-    Doubt,
-    Done,
-    Nothing,
-}
-use Kind::{Done, Doubt, Nothing, Required};
-
-fn kind(verdict: &Applicability) -> Kind {
+/// What decides about a bundle: a part that is required, then one that is in doubt.
+fn of_all(verdict: &Applicability) -> u8 {
     match verdict {
-        Applicability::Applicable => Required,
-        Applicability::Unknown(_) => Doubt,
-        Applicability::Installed => Done,
-        Applicability::NotApplicable => Nothing,
+        Applicability::Applicable => 0,
+        Applicability::Unknown(_) => 1,
+        Applicability::Installed => 2,
+        Applicability::NotApplicable => 3,
     }
 }
 
-/// The verdict of the kind that comes first in `order`; not applicable if there is none.
-fn join(verdicts: impl Iterator<Item = Applicability>, order: [Kind; 3]) -> Applicability {
-    let rank = |verdict: &Applicability| {
-        order.iter().position(|decisive| *decisive == kind(verdict)).unwrap_or(order.len())
-    };
+/// What decides about a part: a member that is installed, then one that can be.
+fn of_one(verdict: &Applicability) -> u8 {
+    match verdict {
+        Applicability::Installed => 0,
+        Applicability::Applicable => 1,
+        Applicability::Unknown(_) => 2,
+        Applicability::NotApplicable => 3,
+    }
+}
+
+/// The verdict that `rank` puts first; not applicable if there is none.
+fn first(
+    verdicts: impl Iterator<Item = Applicability>,
+    rank: fn(&Applicability) -> u8,
+) -> Applicability {
     verdicts.min_by_key(rank).unwrap_or(Applicability::NotApplicable)
 }
 

@@ -1,3 +1,4 @@
+use daemon::Program as _;
 use expect_test::expect;
 
 use super::*;
@@ -18,7 +19,7 @@ fn every_problem_is_reported_with_its_key() {
         ..File::default()
     };
     let mut problems = Problems::default();
-    assert!(Settings::validate(&file, &mut problems).is_none());
+    assert!(Program::validate(&file, &mut problems).is_none());
     expect![[r#"
         problems:
           mp_url: "http://mp" is not https://host:port

@@ -10,9 +10,11 @@ use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::process::Stdio;
 
 use content_library::FileReader;
+use futures_util::TryStreamExt as _;
 use model::{AssignedFile, Sha256};
 use sha2::{Digest as _, Sha256 as Hasher};
 use tokio::process::Command;
@@ -143,12 +145,10 @@ fn program(job: &Job<'_>, directory: &Path) -> io::Result<PathBuf> {
 /// Copies a file and computes the digest of what is written.
 async fn copy(file: &AssignedFile, from: &FileReader, to: &Path) -> io::Result<()> {
     let mut target = OpenOptions::new().write(true).create_new(true).mode(0o700).open(to)?;
-    let (mut hasher, mut offset) = (Hasher::new(), 0);
-    while offset < from.size() {
-        let bytes = from.read(offset..from.size()).await.map_err(io::Error::other)?;
+    let (mut hasher, mut pieces) = (Hasher::new(), pin!(from.pieces(0..from.size())));
+    while let Some(bytes) = pieces.try_next().await.map_err(io::Error::other)? {
         hasher.update(&bytes);
         target.write_all(&bytes)?;
-        offset += bytes.len() as u64;
     }
     let found = Sha256(hasher.finalize().into());
     if found != file.sha256 {

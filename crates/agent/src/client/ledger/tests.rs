@@ -1,7 +1,6 @@
 use expect_test::expect;
 use model::ComplianceState::{self, Installed, Required};
 use model::EnforcementState::{self, Downloaded};
-use uuid::Uuid;
 
 use super::*;
 use crate::world::{NOW, update_id};
@@ -14,13 +13,17 @@ fn held(
     (update_id(number), Held { revision: 1, state: UpdateState { state, enforcement } })
 }
 
-fn subject() -> Subject {
-    Subject {
-        client: ClientId(Uuid::from_u128(0xc)),
+const CLIENT: ClientId = ClientId(Uuid::from_u128(0xc));
+
+fn record(serial: u64) -> Record {
+    Record {
         incarnation: 7,
+        serial,
         covered: 3,
         scanned_at: NOW,
         scan_error: None,
+        updates: 0,
+        catalog: None,
     }
 }
 
@@ -57,21 +60,22 @@ fn only_what_changed_is_said() {
 fn every_report_takes_serials_and_tells_the_digest_of_the_whole() {
     let count = REPORT_CHANGES_MAX as u128 + 2;
     let holds: States = (1..=count).map(|n| held(n, Required, None)).collect();
-    let all = reports(&subject(), 5, Extent::Everything, &States::new(), &holds, NOW);
+    let all = reports(CLIENT, &record(5), Extent::Everything, &States::new(), &holds, NOW);
     let shape: Vec<_> = all.iter().map(|r| (r.serial_from, r.serial_to, r.full)).collect();
     expect!["[(6, 20005, true), (20006, 20007, false)]"].assert_eq(&format!("{shape:?}"));
     let digest_of = |states: &States| state_digest(states.keys().map(|id| (*id, Required)));
     assert_eq!(all[1].digest_after, digest_of(&holds));
 
-    let nothing = reports(&subject(), 9, Extent::Changes, &holds, &holds, NOW);
+    let nothing = reports(CLIENT, &record(9), Extent::Changes, &holds, &holds, NOW);
     let [only] = &nothing[..] else { panic!("{nothing:?}") };
     assert_eq!((only.serial_from, only.serial_to, only.changes.len()), (10, 10, 0));
     assert_eq!(only.digest_after, digest_of(&holds));
 }
 
 #[test]
-fn the_unknown_is_no_part_of_the_digest() {
-    let holds = States::from([held(1, Required, None), held(2, ComplianceState::Unknown, None)]);
-    let report = reports(&subject(), 0, Extent::Everything, &States::new(), &holds, NOW);
+fn what_is_not_required_is_no_part_of_the_digest() {
+    let states = [held(1, Required, None), held(2, ComplianceState::NotRequired, None)];
+    let holds = States::from(states);
+    let report = reports(CLIENT, &record(0), Extent::Everything, &States::new(), &holds, NOW);
     assert_eq!(report[0].digest_after, state_digest([(update_id(1), Required)]));
 }
