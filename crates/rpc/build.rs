@@ -26,6 +26,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let descriptors = protox::compile(&files, [&root])?;
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     std::fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
-    tonic_prost_build::configure().bytes(".tierline.content.v1").compile_fds(descriptors)?;
+    // The command line finds a method by its request.
+    let mut config = tonic_prost_build::Config::new();
+    config.enable_type_names();
+    let build = tonic_prost_build::configure().bytes(".tierline.content.v1");
+    build.compile_fds_with_config(descriptors, config)?;
     Ok(())
 }

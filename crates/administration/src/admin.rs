@@ -1,12 +1,16 @@
 //! What the administration service works with.
 
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use compliance::BoardHandle;
-use model::{ClientId, PeerIdentity, SiteCode, SiteKind, SiteRecord, Timestamp};
-use site_db::{Reader, SiteDb, Writer};
+use model::{ClientId, PeerIdentity, PeerKind, Revocation, SiteCode, SiteKind, SiteRecord};
+use model::{Invalid, Timestamp};
+use rpc::object::ObjectBody;
+use site_db::{Own, Reader, SiteDb, Writer};
 
+use crate::audit::{Deed, audit};
 use crate::token::{Order, mint};
 use crate::{Authority, Error, Links};
 
@@ -15,6 +19,21 @@ use crate::{Authority, Error, Links};
 pub struct Home {
     pub name: String,
     pub url: String,
+}
+
+impl Home {
+    /// Type and address of `site`; this site knows its own before its record is here.
+    pub(crate) fn place(
+        &self,
+        r: &Reader<'_>,
+        site: SiteCode,
+    ) -> Result<(SiteKind, String), Error> {
+        if site == r.identity().code() {
+            return Ok((r.identity().kind, self.url.clone()));
+        }
+        let record: SiteRecord = r.require(site.as_str().as_bytes())?;
+        Ok((record.kind, record.url))
+    }
 }
 
 /// Tells clients to scan now; a hint.
@@ -55,54 +74,87 @@ impl Admin {
     pub fn with_clients(self, clients: Clients) -> Admin {
         Admin { clients: Some(clients), ..self }
     }
-
-    pub(crate) fn code(&self) -> SiteCode {
-        self.db.identity().code()
-    }
-
-    pub(crate) fn mint(
-        &self,
-        w: &Writer<'_>,
-        account: &str,
-        order: Order,
-    ) -> Result<(String, Timestamp), Error> {
-        mint(w, (self.db.ambient(), self.authority.anchor()), account, order)
-    }
-
-    /// Where `site` is reached; this site knows its own address before its record is here.
-    pub(crate) fn url_of(&self, r: &Reader<'_>, site: SiteCode) -> Result<String, Error> {
-        if site == self.code() {
-            return Ok(self.home.url.clone());
-        }
-        Ok(r.require::<SiteRecord>(site.as_str().as_bytes())?.url)
-    }
 }
 
 impl fmt::Debug for Admin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Admin({})", self.code())
+        write!(f, "Admin({})", self.db.identity().code())
     }
 }
 
-/// A call of an administrator.
-#[derive(Debug)]
-pub(crate) struct Call<M> {
-    pub(crate) caller: PeerIdentity,
-    pub(crate) message: M,
+/// What a question is answered from: a snapshot, and the service around it.
+pub(crate) struct View<'a> {
+    pub(crate) admin: &'a Admin,
+    pub(crate) reader: &'a Reader<'a>,
 }
 
-impl<M> Call<M> {
-    /// The account, as audit names it.
-    pub(crate) fn account(&self) -> String {
-        self.caller.id.clone()
+impl<'a> Deref for View<'a> {
+    type Target = Reader<'a>;
+
+    fn deref(&self) -> &Reader<'a> {
+        self.reader
     }
 }
 
-pub(crate) fn site_kind(r: &Reader<'_>, site: SiteCode) -> Result<SiteKind, Error> {
-    if site == r.identity().code() {
-        return Ok(r.identity().kind);
+/// A change by an administrator: one transaction with its audit message.
+pub(crate) struct Change<'a> {
+    pub(crate) admin: &'a Admin,
+    pub(crate) writer: &'a Writer<'a>,
+    /// Who makes it, as audit names him.
+    pub(crate) account: &'a str,
+}
+
+impl<'a> Deref for Change<'a> {
+    type Target = Writer<'a>;
+
+    fn deref(&self) -> &Writer<'a> {
+        self.writer
     }
-    Ok(r.require::<SiteRecord>(site.as_str().as_bytes())?.kind)
+}
+
+impl Change<'_> {
+    pub(crate) fn audit(&self, deed: Deed, object: impl Into<String>) -> Result<(), Error> {
+        audit(self, self.account, deed, object)
+    }
+
+    pub(crate) fn mint(&self, order: Order) -> Result<(String, Timestamp), Error> {
+        let made_by = (self.admin.db.ambient(), self.admin.authority.anchor());
+        mint(self, made_by, self.account, order)
+    }
+
+    /// The site that is named, or this one if none is.
+    pub(crate) fn site_or_here(&self, name: &str) -> Result<SiteCode, Invalid> {
+        if name.is_empty() { Ok(self.identity().code()) } else { name.parse() }
+    }
+
+    /// Such a site's type and address, if this one issues certificates for it.
+    pub(crate) fn issues_at(&self, site: SiteCode) -> Result<(SiteKind, String), Error> {
+        self.admin.authority.require(self.identity().code(), site)?;
+        self.admin.home.place(self, site)
+    }
+
+    pub(crate) fn delete<T: ObjectBody>(&self, value: &T) -> Result<(), Error> {
+        let delete = Own::delete(T::KIND, value.object_id());
+        Ok(self.write_own(T::KIND.group(), vec![delete])?)
+    }
+
+    /// The revocation of a certificate under this site's authority, audited and yet to be written.
+    pub(crate) fn revocation(
+        &self,
+        (site, kind): (SiteCode, PeerKind),
+        id: String,
+        reason: String,
+    ) -> Result<Revocation, Error> {
+        let hierarchy = self.identity().hierarchy;
+        let identity = PeerIdentity { hierarchy, site, kind, id }.to_string();
+        self.audit(Deed::Removed, identity.clone())?;
+        Ok(Revocation { identity, at: self.now(), reason })
+    }
+}
+
+/// Refuses what only the top-level site does.
+pub(crate) fn check_top(r: &Reader<'_>) -> Result<(), Error> {
+    if r.identity().is_top() { Ok(()) } else { Err(Error::OnlyTop { top: top_of(r)? }) }
 }
 
 /// The code of the top-level site, as far as this site knows it.

@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use ambient::Ambient;
-use model::{PeerIdentity, SiteCode};
+use model::SiteCode;
 use trust::{Anchor, CertificateDer, Intermediate, KeyPair, PublicKey, Root};
 
 use crate::Error;
@@ -55,17 +55,6 @@ impl Authority {
         site: SiteCode,
     ) -> Result<Arc<Intermediate>, Error> {
         self.issuer(site).ok_or(Error::NotIssuer { here, site })
-    }
-
-    /// Issues a leaf under the intermediate of the site it names.
-    pub(crate) fn issue(
-        &self,
-        ambient: &Ambient,
-        (here, identity): (SiteCode, &PeerIdentity),
-        key: &PublicKey,
-        names: &[String],
-    ) -> Result<CertificateDer<'static>, Error> {
-        Ok(self.require(here, identity.site)?.issue(ambient, key, identity, names)?)
     }
 
     /// Issues an intermediate under the root; none where there is no root.

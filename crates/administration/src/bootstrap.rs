@@ -45,7 +45,8 @@ pub async fn bootstrap(
     .await
 }
 
-fn all_systems() -> Collection {
+/// The built-in collection.
+pub(crate) fn all_systems() -> Collection {
     let code = ObjectCode::new(ALL_SYSTEMS).expect("the built-in code is well-formed");
     Collection { code, name: "All Systems".to_owned(), rules: vec![CollectionRule::All] }
 }

@@ -6,15 +6,12 @@
 //! that a crash leaves a token that was not used or one that gives the same answer again.
 
 mod claim;
-mod relay;
 mod renewal;
 mod secondary;
 
 pub(crate) use claim::{Claim, Question};
-pub use relay::Relay;
 pub(crate) use renewal::check_relay;
 
-use std::fmt;
 use std::sync::Arc;
 
 use model::{
@@ -22,16 +19,17 @@ use model::{
     SiteRecord,
 };
 use rpc::pb::enrolment::EnrolResponse;
-use site_db::{Reader, SiteDb, StoredToken, TokenUse, Writer};
+use site_db::{Reader, SiteDb, TokenUse, Writer};
 use tonic::transport::Channel;
+use trust::PublicKey;
 
-use crate::admin::top_of;
+use crate::admin::{check_top, top_of};
 use crate::audit::{Deed, audit};
-use crate::token::{Presented, Verdict, judge};
+use crate::token::{Presented, Verdict, burn, judge};
 use crate::{Authority, Error, Home};
 
 /// Joining and renewal at a site that issues certificates.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Enrolment {
     db: SiteDb,
     authority: Arc<Authority>,
@@ -39,9 +37,6 @@ pub struct Enrolment {
     /// Of a site that is not the top.
     parent: Option<Channel>,
 }
-
-/// The leaf and the identity of somebody new.
-type Admitted = (PeerIdentity, Option<Vec<u8>>);
 
 impl Enrolment {
     #[must_use]
@@ -59,74 +54,73 @@ impl Enrolment {
     }
 
     pub(crate) async fn enrol(&self, claim: Claim) -> Result<EnrolResponse, Error> {
-        if claim.site_kind == Some(SiteKind::Secondary) {
-            return self.enrol_secondary(claim).await;
-        }
         let this = self.clone();
-        self.db
-            .write(move |w| {
-                if claim.site_kind.is_some() && !w.identity().is_top() {
-                    return Err(Error::OnlyTop { top: top_of(w)? });
-                }
-                let presented = this.presented(&claim);
-                let now = w.now();
-                let used = match judge(w.token(&claim.hash())?, &presented, (this.here(), now))? {
-                    Verdict::Again(_, used) => used,
-                    Verdict::Fresh(token) => this.admit(w, &claim, token)?,
-                };
-                this.answer(w, &used)
-            })
-            .await
-    }
-
-    fn presented(&self, claim: &Claim) -> Presented {
-        Presented {
-            kind: claim.kind,
-            site: claim.site,
-            joins: claim.site_kind.map(|kind| (kind, self.here())),
-            key: claim.key.digest(),
+        match claim.site_kind {
+            Some(SiteKind::Secondary) => self.enrol_secondary(claim).await,
+            Some(_) => self.db.write(move |w| this.admit_primary(w, &claim)).await,
+            None => self.db.write(move |w| this.admit_member(w, &claim)).await,
         }
     }
 
-    /// Issues, records and burns the token.
-    fn admit(
+    /// A primary gets its intermediate, and issues its own leaf.
+    fn admit_primary(&self, w: &Writer<'_>, claim: &Claim) -> Result<EnrolResponse, Error> {
+        let used = self.authorize(w, &claim.presented(self.here()), claim.authority_key()?)?;
+        let known = w.get::<SiteRecord>(claim.site.as_str().as_bytes())?;
+        if let (Some(owner), None) = (used.owner, known) {
+            w.put_own(&self.site_record(claim, owner))?;
+        }
+        self.answer(w, &used)
+    }
+
+    /// At the top: gives its code to a joining site, issues its intermediate and burns the token.
+    fn authorize(
         &self,
         w: &Writer<'_>,
-        claim: &Claim,
-        mut token: StoredToken,
+        presented: &Presented,
+        key: &PublicKey,
     ) -> Result<TokenUse, Error> {
-        let mut used = TokenUse {
-            at: w.now(),
-            key: claim.key.digest(),
-            identity: self.site_identity(claim.site),
-            certificate: None,
-            authority: None,
-            owner: None,
+        check_top(w)?;
+        let token = match judge(w, presented)? {
+            Verdict::Again(used) => return Ok(used),
+            Verdict::Fresh(token) => token,
         };
-        match claim.kind {
-            PeerKind::Site => {
-                let (owner, authority) = self.admit_primary(w, claim)?;
-                (used.owner, used.authority) = (Some(owner), Some(authority));
-            }
-            PeerKind::Role(kind) => {
-                (used.identity, used.certificate) = self.admit_role(w, claim, kind)?;
-            }
-            PeerKind::Client => {
-                let id = ClientId(self.db.ambient().ordered_id());
-                (used.identity, used.certificate) = self.admit_leaf(claim, id.to_string())?;
-            }
-            PeerKind::Administrator => {
-                let account = token.created_by.clone();
-                (used.identity, used.certificate) = self.admit_leaf(claim, account)?;
-            }
-        }
+        let (ambient, site) = (self.db.ambient(), presented.site);
+        let owner = Owner { code: site, uuid: ambient.ordered_id() };
+        w.give_site_code(owner)?;
+        let issued = self.authority.authorize(ambient, site, key)?;
+        let issued = issued.ok_or(Error::OnlyTop { top: top_of(w)? })?;
+        let used = TokenUse {
+            at: w.now(),
+            key: presented.key,
+            identity: self.site_identity(site),
+            certificate: None,
+            authority: Some(issued.to_vec()),
+            owner: Some(owner),
+        };
+        audit(w, &token.created_by, Deed::Joined, used.identity.to_string())?;
+        burn(w, token, used)
+    }
+
+    /// A role, a client or an administrator gets a leaf of its site.
+    fn admit_member(&self, w: &Writer<'_>, claim: &Claim) -> Result<EnrolResponse, Error> {
+        let token = match judge(w, &claim.presented(self.here()))? {
+            Verdict::Again(used) => return self.answer(w, &used),
+            Verdict::Fresh(token) => token,
+        };
+        let id = match claim.kind {
+            PeerKind::Role(kind) => self.record_role(w, claim, kind)?.to_string(),
+            PeerKind::Client => ClientId(self.db.ambient().ordered_id()).to_string(),
+            PeerKind::Administrator => token.created_by.clone(),
+            PeerKind::Site => claim.site.to_string(),
+        };
+        let (identity, leaf) = self.issue_leaf(claim, id)?;
         // Clients come by the thousand and have records of their own.
         if claim.kind != PeerKind::Client {
-            audit(w, &token.created_by, Deed::Joined, used.identity.to_string())?;
+            audit(w, &token.created_by, Deed::Joined, identity.to_string())?;
         }
-        token.used = Some(used.clone());
-        w.save_token(&token)?;
-        Ok(used)
+        let (at, key, certificate) = (w.now(), claim.key.digest(), Some(leaf));
+        let used = TokenUse { at, key, identity, certificate, authority: None, owner: None };
+        self.answer(w, &burn(w, token, used)?)
     }
 
     fn site_identity(&self, site: SiteCode) -> PeerIdentity {
@@ -134,28 +128,18 @@ impl Enrolment {
         PeerIdentity { hierarchy, site, kind: PeerKind::Site, id: site.to_string() }
     }
 
-    fn admit_leaf(&self, claim: &Claim, id: String) -> Result<Admitted, Error> {
+    fn issue_leaf(&self, claim: &Claim, id: String) -> Result<(PeerIdentity, Vec<u8>), Error> {
         let identity = PeerIdentity { kind: claim.kind, id, ..self.site_identity(claim.site) };
-        let (ambient, names) = (self.db.ambient(), claim.names());
-        let subject = (self.here(), &identity);
-        let leaf = self.authority.issue(ambient, subject, &claim.key, names)?;
-        Ok((identity, Some(leaf.to_vec())))
+        let issuer = self.authority.require(self.here(), claim.site)?;
+        let leaf = issuer.issue(self.db.ambient(), &claim.key, &identity, claim.names())?;
+        Ok((identity, leaf.to_vec()))
     }
 
-    fn admit_role(&self, w: &Writer<'_>, claim: &Claim, kind: RoleKind) -> Result<Admitted, Error> {
+    fn record_role(&self, w: &Writer<'_>, claim: &Claim, kind: RoleKind) -> Result<RoleId, Error> {
         let id = RoleId(self.db.ambient().ordered_id());
-        let admitted = self.admit_leaf(claim, id.to_string())?;
         let Claim { site, name, url, http_url, .. } = claim.clone();
         w.put_own(&RoleRecord { id, site, kind, name, url, http_url, joined_at: w.now() })?;
-        Ok(admitted)
-    }
-
-    /// A primary gets its intermediate, and issues its own leaf.
-    fn admit_primary(&self, w: &Writer<'_>, claim: &Claim) -> Result<(Owner, Vec<u8>), Error> {
-        let owner = self.give_code(w, claim.site)?;
-        let authority = self.authorize(w, claim.site, claim.authority_key()?)?;
-        w.put_own(&self.site_record(claim, owner))?;
-        Ok((owner, authority))
+        Ok(id)
     }
 
     fn site_record(&self, claim: &Claim, Owner { code, uuid }: Owner) -> SiteRecord {
@@ -168,12 +152,7 @@ impl Enrolment {
     fn answer(&self, r: &Reader<'_>, used: &TokenUse) -> Result<EnrolResponse, Error> {
         let TokenUse { identity, certificate, authority, owner, .. } = used;
         let host = if identity.kind == PeerKind::Site { self.here() } else { identity.site };
-        let (kind, url) = if host == self.here() {
-            (r.identity().kind, self.home.url.clone())
-        } else {
-            let record: SiteRecord = r.require(host.as_str().as_bytes())?;
-            (record.kind, record.url)
-        };
+        let (kind, url) = self.home.place(r, host)?;
         let chain = match certificate {
             Some(leaf) => {
                 let issuer = self.authority.require(self.here(), identity.site)?;
@@ -192,11 +171,5 @@ impl Enrolment {
             parent_kind: kind.as_str().to_owned(),
             parent_url: url,
         })
-    }
-}
-
-impl fmt::Debug for Enrolment {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Enrolment({})", self.here())
     }
 }

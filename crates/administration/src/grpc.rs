@@ -1,7 +1,8 @@
-//! The two services on the wire: decode, call, encode.
+//! The administration service on the wire, and what its handlers share.
 //!
-//! Owns the list of methods; each noun's handlers are one file. Errors become statuses in one
-//! place, where what concerns only us is logged.
+//! Owns the list of methods; each noun's handlers are one file. A handler is a function of one
+//! transaction and a request. Errors become statuses in one place, where what concerns only us is
+//! logged.
 
 mod catalog;
 mod category;
@@ -11,8 +12,9 @@ mod compliance;
 mod content;
 mod db;
 mod deployment;
+mod enrolment;
 mod group;
-mod owned;
+mod noun;
 mod package;
 mod replication;
 mod role;
@@ -24,22 +26,28 @@ mod update;
 use std::pin::Pin;
 
 use futures_util::Stream;
-use model::{ErrorClass, PeerKind, error_chain};
+use futures_util::stream::iter;
+use model::{ErrorClass, error_chain};
 use rpc::pb::admin as pb;
 use rpc::pb::admin::admin_service_server::AdminService;
-use rpc::pb::enrolment::enrolment_service_server::EnrolmentService;
-use rpc::pb::enrolment::{
-    AuthorizeSecondaryRequest, AuthorizeSecondaryResponse, EnrolRequest, EnrolResponse,
-    RenewRequest, RenewResponse,
-};
 use tonic::{Request, Response, Status};
 use transport::peer;
 
-use crate::admin::Call;
-use crate::enrolment::{Claim, Question};
-use crate::{Admin, Enrolment, Error, Relay};
+pub use self::enrolment::Relay;
+use crate::admin::{Change, View};
+use crate::{Admin, Error};
 
+/// What a handler gives.
+type Answer<T> = Result<T, Error>;
+
+/// An answer in several messages.
 type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+/// Rows in one message: far below the largest message.
+const PAGE_ROWS: usize = 1_000;
+
+/// In which titles are shown.
+const LANGUAGE: &str = "en";
 
 impl From<Error> for Status {
     fn from(error: Error) -> Status {
@@ -51,19 +59,82 @@ impl From<Error> for Status {
     }
 }
 
-fn call<M>(request: Request<M>) -> Result<Call<M>, Status> {
-    let caller = peer(&request)?.clone();
-    Ok(Call { caller, message: request.into_inner() })
+/// A field of a request that may be left empty.
+fn given(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty())
 }
 
-/// One line per method: its name, request, response, and the handler.
+fn count(things: impl Iterator) -> u32 {
+    u32::try_from(things.count()).unwrap_or(u32::MAX)
+}
+
+/// Rows in as many messages as they need.
+fn pages<R, A>(rows: Vec<R>, answer: impl Fn(Vec<R>) -> A) -> Answers<A>
+where
+    R: Clone,
+    A: Send + 'static,
+{
+    let pages = rows.chunks(PAGE_ROWS).map(|rows| Ok(answer(rows.to_vec())));
+    Box::pin(iter(pages.collect::<Vec<_>>()))
+}
+
+impl Admin {
+    /// Answers from a snapshot.
+    async fn read<M, A>(
+        &self,
+        request: Request<M>,
+        handler: fn(&View<'_>, M) -> Answer<A>,
+    ) -> Result<A, Status>
+    where
+        M: Send + 'static,
+        A: Send + 'static,
+    {
+        peer(&request)?;
+        let (admin, message) = (self.clone(), request.into_inner());
+        let answer = self.db.read(move |r| handler(&View { admin: &admin, reader: r }, message));
+        Ok(answer.await?)
+    }
+
+    /// Answers by a change and its audit message, in one transaction.
+    async fn change<M, A>(
+        &self,
+        request: Request<M>,
+        handler: fn(&Change<'_>, M) -> Answer<A>,
+    ) -> Result<A, Status>
+    where
+        M: Send + 'static,
+        A: Send + 'static,
+    {
+        let account = peer(&request)?.id.clone();
+        let (admin, message) = (self.clone(), request.into_inner());
+        let answer = self.db.write(move |w| {
+            handler(&Change { admin: &admin, writer: w, account: &account }, message)
+        });
+        Ok(answer.await?)
+    }
+
+    /// Answers by something longer than a transaction.
+    async fn task<'a, M, A>(
+        &'a self,
+        request: Request<M>,
+        handler: impl AsyncFnOnce(&'a Admin, (String, M)) -> Answer<A>,
+    ) -> Result<A, Status> {
+        let account = peer(&request)?.id.clone();
+        Ok(handler(self, (account, request.into_inner())).await?)
+    }
+}
+
+/// One line per method: how it works, its name, request, response, and the handler, which gives the
+/// response, or the one field of it that is named.
 macro_rules! admin_service {
     (
         one answer {
-            $($method:ident($request:ident) -> $response:ident = $handler:path;)*
+            $($how:ident $method:ident($request:ident)
+                -> $response:ident $({ $field:ident })? = $handler:path;)*
         }
         many answers {
-            $($item:ident: $smethod:ident($srequest:ident) -> $sresponse:ident = $shandler:path;)*
+            $($item:ident: $show:ident $smethod:ident($srequest:ident)
+                -> $sresponse:ident = $shandler:path;)*
         }
     ) => {
         #[tonic::async_trait]
@@ -73,7 +144,9 @@ macro_rules! admin_service {
                     &self,
                     request: Request<pb::$request>,
                 ) -> Result<Response<pb::$response>, Status> {
-                    Ok(Response::new($handler(self, call(request)?).await?))
+                    let answer = self.$how(request, $handler).await?;
+                    $(let answer = pb::$response { $field: answer.into() };)?
+                    Ok(Response::new(answer))
                 }
             )*
             $(
@@ -83,7 +156,7 @@ macro_rules! admin_service {
                     &self,
                     request: Request<pb::$srequest>,
                 ) -> Result<Response<Self::$item>, Status> {
-                    Ok(Response::new($shandler(self, call(request)?).await?))
+                    Ok(Response::new(self.$show(request, $shandler).await?))
                 }
             )*
         }
@@ -92,170 +165,121 @@ macro_rules! admin_service {
 
 admin_service! {
     one answer {
-        get_site_status(GetSiteStatusRequest) -> GetSiteStatusResponse = site::status;
-        list_sites(ListSitesRequest) -> ListSitesResponse = site::list;
-        get_site(GetSiteRequest) -> GetSiteResponse = site::show;
-        create_site_token(CreateSiteTokenRequest) -> CreateSiteTokenResponse = site::token;
+        read get_site_status(GetSiteStatusRequest) -> GetSiteStatusResponse { rows } = site::status;
+        read list_sites(ListSitesRequest) -> ListSitesResponse { rows } = site::list;
+        read get_site(GetSiteRequest) -> GetSiteResponse = site::show;
+        change create_site_token(CreateSiteTokenRequest) -> CreateSiteTokenResponse = site::token;
 
-        list_roles(ListRolesRequest) -> ListRolesResponse = role::list;
-        create_role_token(CreateRoleTokenRequest) -> CreateRoleTokenResponse = role::token;
-        remove_role(RemoveRoleRequest) -> RemoveRoleResponse = role::remove;
+        read list_roles(ListRolesRequest) -> ListRolesResponse { rows } = role::list;
+        change create_role_token(CreateRoleTokenRequest) -> CreateRoleTokenResponse = role::token;
+        change remove_role(RemoveRoleRequest) -> RemoveRoleResponse { identity } = role::remove;
 
-        get_replication_status(GetReplicationStatusRequest) -> GetReplicationStatusResponse
-            = replication::status;
-        get_replication_link(GetReplicationLinkRequest) -> GetReplicationLinkResponse
+        read get_replication_status(GetReplicationStatusRequest)
+            -> GetReplicationStatusResponse { rows } = replication::status;
+        read get_replication_link(GetReplicationLinkRequest) -> GetReplicationLinkResponse { rows }
             = replication::show;
-        verify_replication(VerifyReplicationRequest) -> VerifyReplicationResponse
+        task verify_replication(VerifyReplicationRequest) -> VerifyReplicationResponse { rows }
             = replication::verify;
-        resolve_stream(ResolveStreamRequest) -> ResolveStreamResponse = replication::resolve;
+        change resolve_stream(ResolveStreamRequest) -> ResolveStreamResponse = replication::resolve;
 
-        check_database(CheckDatabaseRequest) -> CheckDatabaseResponse = db::check;
-        back_up_database(BackUpDatabaseRequest) -> BackUpDatabaseResponse = db::backup;
+        task check_database(CheckDatabaseRequest) -> CheckDatabaseResponse { rows } = db::check;
+        task back_up_database(BackUpDatabaseRequest) -> BackUpDatabaseResponse { file }
+            = db::backup;
 
-        list_status_messages(ListStatusMessagesRequest) -> ListStatusMessagesResponse
+        read list_status_messages(ListStatusMessagesRequest) -> ListStatusMessagesResponse { rows }
             = status_message::list;
 
-        get_client(GetClientRequest) -> GetClientResponse = client::show;
-        create_client_token(CreateClientTokenRequest) -> CreateClientTokenResponse = client::token;
-        scan_clients(ScanClientsRequest) -> ScanClientsResponse = client::scan;
-        remove_client(RemoveClientRequest) -> RemoveClientResponse = client::remove;
+        read get_client(GetClientRequest) -> GetClientResponse { row } = client::show;
+        change create_client_token(CreateClientTokenRequest) -> CreateClientTokenResponse
+            = client::token;
+        read scan_clients(ScanClientsRequest) -> ScanClientsResponse { clients } = client::scan;
+        change remove_client(RemoveClientRequest) -> RemoveClientResponse { identity }
+            = client::remove;
 
-        list_collections(ListCollectionsRequest) -> ListCollectionsResponse = collection::list;
-        get_collection(GetCollectionRequest) -> GetCollectionResponse = collection::show;
-        create_collection(CreateCollectionRequest) -> CreateCollectionResponse
+        read list_collections(ListCollectionsRequest) -> ListCollectionsResponse { rows }
+            = collection::list;
+        read get_collection(GetCollectionRequest) -> GetCollectionResponse { row }
+            = collection::show;
+        change create_collection(CreateCollectionRequest) -> CreateCollectionResponse { code }
             = collection::create;
 
-        list_groups(ListGroupsRequest) -> ListGroupsResponse = group::list;
-        get_group(GetGroupRequest) -> GetGroupResponse = group::show;
-        create_group(CreateGroupRequest) -> CreateGroupResponse = group::create;
-        change_group(ChangeGroupRequest) -> ChangeGroupResponse = group::change;
-        delete_group(DeleteGroupRequest) -> DeleteGroupResponse = group::delete;
+        read list_groups(ListGroupsRequest) -> ListGroupsResponse { rows } = group::list;
+        read get_group(GetGroupRequest) -> GetGroupResponse = group::show;
+        change create_group(CreateGroupRequest) -> CreateGroupResponse { code } = group::create;
+        change change_group(ChangeGroupRequest) -> ChangeGroupResponse { row } = group::change;
+        change delete_group(DeleteGroupRequest) -> DeleteGroupResponse = group::delete;
 
-        list_deployments(ListDeploymentsRequest) -> ListDeploymentsResponse = deployment::list;
-        get_deployment(GetDeploymentRequest) -> GetDeploymentResponse = deployment::show;
-        create_deployment(CreateDeploymentRequest) -> CreateDeploymentResponse
+        read list_deployments(ListDeploymentsRequest) -> ListDeploymentsResponse { rows }
+            = deployment::list;
+        read get_deployment(GetDeploymentRequest) -> GetDeploymentResponse { row }
+            = deployment::show;
+        change create_deployment(CreateDeploymentRequest) -> CreateDeploymentResponse { id }
             = deployment::create;
-        set_deployment_enabled(SetDeploymentEnabledRequest) -> SetDeploymentEnabledResponse
+        change set_deployment_enabled(SetDeploymentEnabledRequest) -> SetDeploymentEnabledResponse
             = deployment::set_enabled;
-        delete_deployment(DeleteDeploymentRequest) -> DeleteDeploymentResponse
+        change delete_deployment(DeleteDeploymentRequest) -> DeleteDeploymentResponse
             = deployment::delete;
 
-        get_compliance_summary(GetComplianceSummaryRequest) -> GetComplianceSummaryResponse
+        read get_compliance_summary(GetComplianceSummaryRequest) -> GetComplianceSummaryResponse
             = compliance::summary;
-        get_update_compliance(GetUpdateComplianceRequest) -> GetUpdateComplianceResponse
-            = compliance::update;
-        get_client_compliance(GetClientComplianceRequest) -> GetClientComplianceResponse
+        read get_update_compliance(GetUpdateComplianceRequest)
+            -> GetUpdateComplianceResponse { row } = compliance::update;
+        read get_client_compliance(GetClientComplianceRequest) -> GetClientComplianceResponse
             = compliance::client;
-        get_group_compliance(GetGroupComplianceRequest) -> GetGroupComplianceResponse
+        read get_group_compliance(GetGroupComplianceRequest) -> GetGroupComplianceResponse { rows }
             = compliance::of_group;
-        get_deployment_compliance(GetDeploymentComplianceRequest)
+        read get_deployment_compliance(GetDeploymentComplianceRequest)
             -> GetDeploymentComplianceResponse = compliance::of_deployment;
-        get_collection_compliance(GetCollectionComplianceRequest)
-            -> GetCollectionComplianceResponse = compliance::of_collection;
+        read get_collection_compliance(GetCollectionComplianceRequest)
+            -> GetCollectionComplianceResponse { rows } = compliance::of_collection;
 
-        start_sync(StartSyncRequest) -> StartSyncResponse = sync::start;
-        get_sync_status(GetSyncStatusRequest) -> GetSyncStatusResponse = sync::status;
-        list_sync_runs(ListSyncRunsRequest) -> ListSyncRunsResponse = sync::history;
-        cancel_sync(CancelSyncRequest) -> CancelSyncResponse = sync::cancel;
-        get_sync_schedule(GetSyncScheduleRequest) -> GetSyncScheduleResponse = sync::schedule;
-        set_sync_schedule(SetSyncScheduleRequest) -> SetSyncScheduleResponse
+        change start_sync(StartSyncRequest) -> StartSyncResponse { after } = sync::start;
+        read get_sync_status(GetSyncStatusRequest) -> GetSyncStatusResponse = sync::status;
+        read list_sync_runs(ListSyncRunsRequest) -> ListSyncRunsResponse { rows } = sync::history;
+        change cancel_sync(CancelSyncRequest) -> CancelSyncResponse { number } = sync::cancel;
+        read get_sync_schedule(GetSyncScheduleRequest) -> GetSyncScheduleResponse { row }
+            = sync::schedule;
+        change set_sync_schedule(SetSyncScheduleRequest) -> SetSyncScheduleResponse { row }
             = sync::set_schedule;
-        get_sync_source(GetSyncSourceRequest) -> GetSyncSourceResponse = sync::source;
-        set_sync_source(SetSyncSourceRequest) -> SetSyncSourceResponse = sync::set_source;
+        read get_sync_source(GetSyncSourceRequest) -> GetSyncSourceResponse { url } = sync::source;
+        change set_sync_source(SetSyncSourceRequest) -> SetSyncSourceResponse { url }
+            = sync::set_source;
 
-        list_categories(ListCategoriesRequest) -> ListCategoriesResponse = category::list;
-        set_subscription(SetSubscriptionRequest) -> SetSubscriptionResponse = category::subscribe;
+        read list_categories(ListCategoriesRequest) -> ListCategoriesResponse { rows }
+            = category::list;
+        change set_subscription(SetSubscriptionRequest) -> SetSubscriptionResponse { rows }
+            = category::subscribe;
 
-        get_update(GetUpdateRequest) -> GetUpdateResponse = update::show;
+        read get_update(GetUpdateRequest) -> GetUpdateResponse = update::show;
 
-        import_catalog(ImportCatalogRequest) -> ImportCatalogResponse = catalog::import;
-        get_catalog_import(GetCatalogImportRequest) -> GetCatalogImportResponse = catalog::show;
+        change import_catalog(ImportCatalogRequest) -> ImportCatalogResponse { id }
+            = catalog::import;
+        read get_catalog_import(GetCatalogImportRequest) -> GetCatalogImportResponse
+            = catalog::show;
 
-        create_package(CreatePackageRequest) -> CreatePackageResponse = package::create;
-        list_packages(ListPackagesRequest) -> ListPackagesResponse = package::list;
-        get_package(GetPackageRequest) -> GetPackageResponse = package::show;
-        download_package(DownloadPackageRequest) -> DownloadPackageResponse = package::download;
-        distribute_package(DistributePackageRequest) -> DistributePackageResponse
+        change create_package(CreatePackageRequest) -> CreatePackageResponse { row }
+            = package::create;
+        read list_packages(ListPackagesRequest) -> ListPackagesResponse { rows } = package::list;
+        read get_package(GetPackageRequest) -> GetPackageResponse = package::show;
+        change download_package(DownloadPackageRequest) -> DownloadPackageResponse { wanted }
+            = package::download;
+        change distribute_package(DistributePackageRequest) -> DistributePackageResponse { rows }
             = package::distribute;
-        get_content_status(GetContentStatusRequest) -> GetContentStatusResponse = content::status;
-        list_distribution_points(ListDistributionPointsRequest) -> ListDistributionPointsResponse
-            = content::points;
-        get_distribution_point(GetDistributionPointRequest) -> GetDistributionPointResponse
+        read get_content_status(GetContentStatusRequest) -> GetContentStatusResponse { rows }
+            = content::status;
+        read list_distribution_points(ListDistributionPointsRequest)
+            -> ListDistributionPointsResponse { rows } = content::points;
+        read get_distribution_point(GetDistributionPointRequest) -> GetDistributionPointResponse
             = content::point;
     }
     many answers {
-        FollowStatusMessagesStream: follow_status_messages(FollowStatusMessagesRequest)
+        FollowStatusMessagesStream: read follow_status_messages(FollowStatusMessagesRequest)
             -> FollowStatusMessagesResponse = status_message::follow;
-        ListUpdatesStream: list_updates(ListUpdatesRequest) -> ListUpdatesResponse = update::list;
-        ListClientsStream: list_clients(ListClientsRequest) -> ListClientsResponse
+        ListUpdatesStream: read list_updates(ListUpdatesRequest) -> ListUpdatesResponse
+            = update::list;
+        ListClientsStream: read list_clients(ListClientsRequest) -> ListClientsResponse
             = client::list;
-        ListCollectionMembersStream: list_collection_members(ListCollectionMembersRequest)
+        ListCollectionMembersStream: read list_collection_members(ListCollectionMembersRequest)
             -> ListCollectionMembersResponse = collection::list_members;
     }
-}
-
-#[tonic::async_trait]
-impl EnrolmentService for Enrolment {
-    async fn enrol(
-        &self,
-        request: Request<EnrolRequest>,
-    ) -> Result<Response<EnrolResponse>, Status> {
-        let claim = Claim::try_from(request.into_inner())?;
-        Ok(Response::new(Enrolment::enrol(self, claim).await?))
-    }
-
-    async fn renew(
-        &self,
-        request: Request<RenewRequest>,
-    ) -> Result<Response<RenewResponse>, Status> {
-        let Call { caller, message } = call(request)?;
-        Ok(Response::new(Enrolment::renew(self, caller, message).await?))
-    }
-
-    async fn authorize_secondary(
-        &self,
-        request: Request<AuthorizeSecondaryRequest>,
-    ) -> Result<Response<AuthorizeSecondaryResponse>, Status> {
-        let Call { caller, message } = call(request)?;
-        let question = Question::try_from(message)?;
-        let (owner, authority) =
-            Enrolment::authorize_secondary(self, question, caller.site).await?;
-        let site_uuid = owner.uuid.as_bytes().to_vec();
-        Ok(Response::new(AuthorizeSecondaryResponse { authority, site_uuid }))
-    }
-}
-
-#[tonic::async_trait]
-impl EnrolmentService for Relay {
-    async fn enrol(
-        &self,
-        request: Request<EnrolRequest>,
-    ) -> Result<Response<EnrolResponse>, Status> {
-        // What joins here stands below this site, and no site does (HIER-03).
-        let message = request.into_inner();
-        if message.kind == PeerKind::Site.as_str() {
-            return Err(refuse_site());
-        }
-        Ok(Response::new(Relay::enrol(self, message).await?))
-    }
-
-    async fn renew(
-        &self,
-        request: Request<RenewRequest>,
-    ) -> Result<Response<RenewResponse>, Status> {
-        let Call { caller, message } = call(request)?;
-        Ok(Response::new(Relay::renew(self, caller, message).await?))
-    }
-
-    async fn authorize_secondary(
-        &self,
-        _: Request<AuthorizeSecondaryRequest>,
-    ) -> Result<Response<AuthorizeSecondaryResponse>, Status> {
-        Err(refuse_site())
-    }
-}
-
-fn refuse_site() -> Status {
-    let kind = model::SiteKind::Secondary;
-    Error::MayNotJoin { kind, parent: kind }.into()
 }

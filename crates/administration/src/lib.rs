@@ -20,8 +20,9 @@ mod token;
 pub use admin::{Admin, Clients, Home, Scan};
 pub use authority::{Authority, KeepIntermediate};
 pub use bootstrap::bootstrap;
-pub use enrolment::{Enrolment, Relay};
+pub use enrolment::Enrolment;
 pub use error::Error;
+pub use grpc::Relay;
 pub use links::{KnownHead, LinkState, LinkStatus, Links};
 
 #[cfg(test)]

@@ -53,20 +53,14 @@ pub struct LinkStatus {
 /// Tells the state of every link of this site.
 pub type Links = Arc<dyn Fn() -> Vec<LinkStatus> + Send + Sync>;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Side {
-    Parent,
-    Child,
-}
-
-/// Every link there should be: a neighbor that never came is a link, too.
+/// Every link there should be, and to whom: a neighbor that never came is a link, too.
 pub(crate) fn expected_links(
     r: &Reader<'_>,
     told: &[LinkStatus],
-) -> Result<Vec<(Side, LinkStatus)>, Error> {
+) -> Result<Vec<(&'static str, LinkStatus)>, Error> {
     let tree = r.tree()?;
-    let parent = tree.parent().map(|code| (Side::Parent, code));
-    let children = tree.children().into_iter().map(|child| (Side::Child, child.code));
+    let parent = tree.parent().map(|code| ("parent", code));
+    let children = tree.children().into_iter().map(|child| ("child", child.code));
     let link = |code: SiteCode| {
         let found = told.iter().find(|link| link.neighbor == code).cloned();
         found.unwrap_or_else(|| LinkStatus {

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use ambient::{Ambient, ManualClock, SystemEntropy};
 use compliance::BoardWriter;
 use model::{ClientId, HierarchyId, Owner, PeerIdentity, PeerKind, SiteCode, SiteKind, Timestamp};
+use rpc::pb::admin as pb;
 use rpc::pb::admin::admin_service_client::AdminServiceClient;
 use rpc::pb::admin::admin_service_server::AdminServiceServer;
 use rpc::pb::enrolment::enrolment_service_client::EnrolmentServiceClient;
@@ -18,8 +19,8 @@ use rpc::pb::enrolment::enrolment_service_server::EnrolmentServiceServer;
 use rpc::pb::enrolment::{EnrolRequest, EnrolResponse};
 use site_db::{Executor, Identity, SiteDb};
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tonic::Status;
 use tonic::transport::Channel;
+use tonic::{Response, Status};
 use transport::{Connection, Credentials, Limits, Security, Server, TcpConnect, TcpListen};
 use trust::{Anchor, CertificateDer, Intermediate, JoinToken, KeyPair, Root, SigningKey};
 
@@ -27,8 +28,31 @@ use crate::*;
 
 const NOW_MS: i64 = 1_795_168_800_000;
 
+type Chain = Vec<CertificateDer<'static>>;
+
 fn code(text: &str) -> SiteCode {
     text.parse().expect("a good code")
+}
+
+fn new_key() -> KeyPair {
+    KeyPair::generate().expect("a key")
+}
+
+/// The answer to a call that is not refused.
+trait Told<T> {
+    fn told(self) -> T;
+}
+
+impl<T> Told<T> for Result<Response<T>, Status> {
+    fn told(self) -> T {
+        self.expect("it is answered").into_inner()
+    }
+}
+
+/// The code and message of a refusal.
+fn refusal<T>(result: Result<T, Status>) -> String {
+    let status = result.err().expect("it is refused");
+    format!("{:?}: {}", status.code(), status.message())
 }
 
 /// What a site is when it starts: the top by itself, others by joining.
@@ -41,7 +65,7 @@ struct Start {
     issuers: Vec<Intermediate>,
     upstream: Option<Channel>,
     /// Present at a site that cannot serve before it has its own certificate.
-    chain: Vec<CertificateDer<'static>>,
+    chain: Chain,
     key: KeyPair,
 }
 
@@ -52,7 +76,6 @@ struct Site {
     db: SiteDb,
     authority: Arc<Authority>,
     home: Home,
-    url: String,
     links: Arc<Mutex<Vec<LinkStatus>>>,
     kept: Arc<Mutex<Vec<SiteCode>>>,
     board: BoardWriter,
@@ -66,7 +89,7 @@ impl Site {
         let clock = Arc::new(ManualClock::at(NOW_MS));
         let ambient = Ambient::new(clock.clone(), Arc::new(SystemEntropy));
         let root = Root::create(&ambient, HierarchyId(uuid::Uuid::from_u128(1))).expect("a root");
-        let (own, key) = (KeyPair::generate().expect("a key"), KeyPair::generate().expect("a key"));
+        let (own, key) = (new_key(), new_key());
         let issued = root.issue_intermediate(&ambient, code(name), &own.public_key());
         let issuer = Intermediate::load(issued.expect("issued"), own).expect("its key");
         let start = Start {
@@ -87,38 +110,35 @@ impl Site {
 
     /// Joins a primary below `self` the way the daemon does.
     async fn join_primary(&self, token: &str) -> Result<Site, Status> {
-        let (own, key) = (KeyPair::generate().expect("a key"), KeyPair::generate().expect("a key"));
-        let mut request = request(token, &key);
-        request.site_kind = Some("primary".to_owned());
-        request.authority_csr = Some(own.request().expect("a request"));
-        let answer = enrol(token, request).await?;
+        let (own, key) = (new_key(), new_key());
+        let mut asked = request_of_site(token, &key, "primary");
+        asked.authority_csr = Some(own.request().expect("a request"));
+        let answer = enrol(token, asked).await?;
         let authority = answer.authority.clone().expect("for a primary");
         let issuer = Intermediate::load(authority.into(), own).expect("its key");
         let chain = own_chain(&self.ambient, &issuer, &key);
-        let start = Start {
-            owner: owner(&answer),
-            kind: SiteKind::Primary,
-            parent: Some(code(&answer.parent)),
-            anchor: Anchor::new(answer.root.into()).expect("a root"),
-            root: None,
-            upstream: Some(self.channel(&chain, &key)),
-            issuers: vec![issuer],
-            chain,
-            key,
-        };
-        Ok(Site::start(self.clock.clone(), self.ambient.clone(), start).await)
+        Ok(self.below(&answer, SiteKind::Primary, vec![issuer], (chain, key)).await)
     }
 
     /// A secondary below `self`, which has joined with `key`.
     async fn secondary(&self, answer: EnrolResponse, key: KeyPair) -> Site {
-        let chain: Vec<_> = answer.chain.iter().map(|der| der.clone().into()).collect();
+        self.below(&answer, SiteKind::Secondary, Vec::new(), (chain(&answer), key)).await
+    }
+
+    async fn below(
+        &self,
+        answer: &EnrolResponse,
+        kind: SiteKind,
+        issuers: Vec<Intermediate>,
+        (chain, key): (Chain, KeyPair),
+    ) -> Site {
         let start = Start {
-            owner: owner(&answer),
-            kind: SiteKind::Secondary,
+            owner: owner(answer),
+            kind,
             parent: Some(code(&answer.parent)),
-            anchor: self.anchor.clone(),
+            anchor: Anchor::new(answer.root.clone().into()).expect("a root"),
             root: None,
-            issuers: Vec::new(),
+            issuers,
             upstream: Some(self.channel(&chain, &key)),
             chain,
             key,
@@ -142,7 +162,7 @@ impl Site {
         let authority = Arc::new(Authority::new(anchor.clone(), root, issuers, keep));
         let listener = TcpListen::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("https://{}", listener.local_address());
-        let home = Home { name: format!("host-{}", owner.code), url: url.clone() };
+        let home = Home { name: format!("host-{}", owner.code), url };
         let links: Arc<Mutex<Vec<LinkStatus>>> = Arc::default();
         let told = links.clone();
         let tell: Links = Arc::new(move || told.lock().expect("whole").clone());
@@ -172,58 +192,46 @@ impl Site {
         let shutdown = CancellationToken::new();
         tokio::task::spawn_local(server.run(Box::new(listener), shutdown.clone()));
         let _running = shutdown.drop_guard();
-        Site {
-            ambient,
-            clock,
-            anchor,
-            db,
-            authority,
-            home,
-            url,
-            links,
-            kept,
-            board,
-            scanned,
-            _running,
-        }
+        Site { ambient, clock, anchor, db, authority, home, links, kept, board, scanned, _running }
     }
 
     fn channel(&self, chain: &[CertificateDer<'static>], key: &KeyPair) -> Channel {
         let credentials = Credentials::new(self.ambient.clone(), self.anchor.clone(), chain, key);
         let security = Security::AnySite { credentials: credentials.expect("joined") };
-        Connection::new(Arc::new(TcpConnect), &self.url, security).expect("a URL").channel()
+        Connection::new(Arc::new(TcpConnect), &self.home.url, security).expect("a URL").channel()
     }
 
     /// A member of this site without a token, for what comes after joining.
-    fn member(&self, kind: PeerKind, id: &str) -> (PeerIdentity, Channel) {
-        let (site, key) = (self.home_code(), KeyPair::generate().expect("a key"));
-        let hierarchy = self.anchor.hierarchy();
-        let identity = PeerIdentity { hierarchy, site, kind, id: id.to_owned() };
+    fn member(&self, kind: PeerKind, id: &str) -> Channel {
+        let (site, key) = (self.db.identity().code(), new_key());
         let issuer = self.authority.issuer(site).expect("it issues for itself");
-        let leaf = issuer.issue(&self.ambient, &key.public_key(), &identity, &[]).expect("issued");
-        let channel = self.channel(&[leaf, issuer.certificate().clone()], &key);
-        (identity, channel)
-    }
-
-    fn home_code(&self) -> SiteCode {
-        self.db.identity().code()
+        self.channel(&issued(&self.ambient, &issuer, (kind, id), &key), &key)
     }
 
     fn admin(&self) -> AdminServiceClient<Channel> {
-        AdminServiceClient::new(self.member(PeerKind::Administrator, "ada").1)
+        AdminServiceClient::new(self.member(PeerKind::Administrator, "ada"))
     }
 }
 
-fn own_chain(
+fn own_chain(ambient: &Ambient, issuer: &Intermediate, key: &KeyPair) -> Chain {
+    issued(ambient, issuer, (PeerKind::Site, issuer.site().as_str()), key)
+}
+
+fn issued(
     ambient: &Ambient,
     issuer: &Intermediate,
+    (kind, id): (PeerKind, &str),
     key: &KeyPair,
-) -> Vec<CertificateDer<'static>> {
-    let site = issuer.site();
+) -> Chain {
+    let (site, id) = (issuer.site(), id.to_owned());
     let hierarchy = HierarchyId(uuid::Uuid::from_u128(1));
-    let identity = PeerIdentity { hierarchy, site, kind: PeerKind::Site, id: site.to_string() };
+    let identity = PeerIdentity { hierarchy, site, kind, id };
     let leaf = issuer.issue(ambient, &key.public_key(), &identity, &[]).expect("issued");
     vec![leaf, issuer.certificate().clone()]
+}
+
+fn chain(answer: &EnrolResponse) -> Chain {
+    answer.chain.iter().map(|der| der.clone().into()).collect()
 }
 
 fn owner(answer: &EnrolResponse) -> Owner {
@@ -246,6 +254,10 @@ fn request(token: &str, key: &KeyPair) -> EnrolRequest {
     }
 }
 
+fn request_of_site(token: &str, key: &KeyPair, kind: &str) -> EnrolRequest {
+    EnrolRequest { site_kind: Some(kind.to_owned()), ..request(token, key) }
+}
+
 /// Sends it where the token says, trusting the root the token pins.
 async fn enrol(token: &str, request: EnrolRequest) -> Result<EnrolResponse, Status> {
     let JoinToken { url, hierarchy, pin, .. } = token.parse().expect("a token");
@@ -254,6 +266,18 @@ async fn enrol(token: &str, request: EnrolRequest) -> Result<EnrolResponse, Stat
     let connection = Connection::new(Arc::new(TcpConnect), &url, security).expect("a URL");
     let mut client = EnrolmentServiceClient::new(connection.channel());
     Ok(client.enrol(request).await?.into_inner())
+}
+
+async fn site_token(top: &Site, code: &str, kind: &str, parent: &str) -> Result<String, Status> {
+    let (code, kind, parent) = (code.to_owned(), kind.to_owned(), parent.to_owned());
+    let request = pb::CreateSiteTokenRequest { code, kind, parent, valid_seconds: 0 };
+    Ok(top.admin().create_site_token(request).await?.into_inner().token)
+}
+
+async fn role_token(site: &Site, kind: &str, of: &str) -> Result<String, Status> {
+    let (kind, site_code) = (kind.to_owned(), of.to_owned());
+    let request = pb::CreateRoleTokenRequest { kind, site: site_code, valid_seconds: 0 };
+    Ok(site.admin().create_role_token(request).await?.into_inner().token)
 }
 
 /// Runs a test with tasks that end with it.

@@ -5,7 +5,7 @@
 
 use ambient::Ambient;
 use model::{Invalid, PeerKind, Sha256, SiteCode, SiteKind, Timestamp};
-use site_db::{StoredToken, TokenUse, Writer};
+use site_db::{Reader, StoredToken, TokenUse, Writer};
 use trust::{Anchor, JoinToken, TokenSecret};
 
 use crate::Error;
@@ -55,6 +55,8 @@ pub(crate) fn mint(
 /// What somebody who presents a token wants.
 #[derive(Clone, Debug)]
 pub(crate) struct Presented {
+    /// Of the token's secret.
+    pub(crate) hash: Sha256,
     pub(crate) kind: PeerKind,
     pub(crate) site: SiteCode,
     pub(crate) joins: Option<(SiteKind, SiteCode)>,
@@ -66,16 +68,13 @@ pub(crate) struct Presented {
 pub(crate) enum Verdict {
     Fresh(StoredToken),
     /// The same key was here before and gets the same answer.
-    Again(StoredToken, TokenUse),
+    Again(TokenUse),
 }
 
-/// Decides about a token presented at site `here`.
-pub(crate) fn judge(
-    token: Option<StoredToken>,
-    presented: &Presented,
-    (here, now): (SiteCode, Timestamp),
-) -> Result<Verdict, Error> {
-    let mut token = token.ok_or(Error::UnknownToken { here })?;
+/// Decides about a token presented at this site.
+pub(crate) fn judge(r: &Reader<'_>, presented: &Presented) -> Result<Verdict, Error> {
+    let here = r.identity().code();
+    let mut token = r.token(&presented.hash)?.ok_or(Error::UnknownToken { here })?;
     let kind_of = |joins: Option<(SiteKind, SiteCode)>| joins.map(|(kind, _)| kind);
     let given = (token.kind, kind_of(token.joins));
     let asked = (presented.kind, kind_of(presented.joins));
@@ -91,9 +90,15 @@ pub(crate) fn judge(
         return Err(Error::WrongParent { site: token.site, given, asked });
     }
     match token.used.take() {
-        Some(used) if used.key == presented.key => Ok(Verdict::Again(token, used)),
+        Some(used) if used.key == presented.key => Ok(Verdict::Again(used)),
         Some(used) => Err(Error::UsedByOther { at: used.at }),
-        None if now > token.expires_at => Err(Error::Expired { at: token.expires_at }),
+        None if r.now() > token.expires_at => Err(Error::Expired { at: token.expires_at }),
         None => Ok(Verdict::Fresh(token)),
     }
+}
+
+/// Keeps what a token was used for, to be answered again.
+pub(crate) fn burn(w: &Writer<'_>, token: StoredToken, used: TokenUse) -> Result<TokenUse, Error> {
+    w.save_token(&StoredToken { used: Some(used.clone()), ..token })?;
+    Ok(used)
 }

@@ -6,15 +6,13 @@ use std::time::Duration;
 
 use ambient::Ambient;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use model::{Invalid, Timestamp};
 
 use crate::context::Context;
 use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::output::Format;
-use crate::{
-    Outcome, catalog, category, client, collection, compliance, content, db, demo, deployment, dp,
-    group, login, package, replication, role, site, status_message, sync, update,
-};
+use crate::{Outcome, clients, content, demo, deploying, hierarchy, login, server, updates};
 
 /// Operates a Tierline hierarchy.
 #[derive(Debug, Parser)]
@@ -49,55 +47,55 @@ pub(crate) enum Noun {
     Login(login::Login),
     /// Sites of the hierarchy
     #[command(subcommand)]
-    Site(site::Verb),
+    Site(hierarchy::Site),
     /// Software update, management and distribution points
     #[command(subcommand)]
-    Role(role::Verb),
+    Role(hierarchy::Role),
     /// Links between sites and what travels over them
     #[command(subcommand)]
-    Replication(replication::Verb),
+    Replication(hierarchy::Replication),
     /// Synchronization of updates
     #[command(subcommand)]
-    Sync(sync::Verb),
+    Sync(updates::Sync),
     /// Companies, products and classifications
     #[command(subcommand)]
-    Category(category::Verb),
+    Category(updates::Category),
     /// Software updates
     #[command(subcommand)]
-    Update(update::Verb),
+    Update(updates::Update),
     /// Catalog files of publishers
     #[command(subcommand)]
-    Catalog(catalog::Verb),
+    Catalog(updates::Catalog),
     /// Deployment packages
     #[command(subcommand)]
-    Package(package::Verb),
+    Package(content::Package),
     /// Distribution points
     #[command(subcommand)]
-    Dp(dp::Verb),
+    Dp(content::Dp),
     /// Where packages are
     #[command(subcommand)]
-    Content(content::Verb),
+    Content(content::Content),
     /// Groups of software updates
     #[command(subcommand)]
-    Group(group::Verb),
+    Group(deploying::Group),
     /// Collections of managed computers
     #[command(subcommand)]
-    Collection(collection::Verb),
+    Collection(deploying::Collection),
     /// Deployments of groups to collections
     #[command(subcommand)]
-    Deployment(deployment::Verb),
+    Deployment(deploying::Deployment),
     /// What clients say of their updates
     #[command(subcommand)]
-    Compliance(compliance::Verb),
+    Compliance(clients::Compliance),
     /// The site database
     #[command(subcommand)]
-    Db(db::Verb),
+    Db(server::Db),
     /// Status messages and audit
     #[command(subcommand)]
-    StatusMessage(status_message::Verb),
+    StatusMessage(server::StatusMessage),
     /// Managed computers
     #[command(subcommand)]
-    Client(client::Verb),
+    Client(clients::Client),
     /// Prints the completions of a shell
     #[command(after_help = "Example:\n  tierline completions bash > \
         ~/.local/share/bash-completion/completions/tierline")]
@@ -108,16 +106,17 @@ pub(crate) enum Noun {
 
 impl Arguments {
     pub(crate) async fn run(self) -> Outcome {
-        if let Noun::Completions { shell } = self.noun {
+        let Arguments { global, noun } = self;
+        if let Noun::Completions { shell } = noun {
             let mut command = Arguments::command();
             clap_complete::generate(shell, &mut command, "tierline", &mut std::io::stdout());
             return Ok(ExitCode::SUCCESS);
         }
-        if let Noun::Demo(demo) = self.noun {
-            return demo.run(self.global.output).await;
+        if let Noun::Demo(demo) = noun {
+            return demo.run(global.output).await;
         }
-        let desk = Desk::new(Ambient::system(), Context::of_user()?, &self.global);
-        self.noun.run(&desk).await
+        let (ambient, context) = (Ambient::system(), Context::of_user()?);
+        noun.run(&Desk { ambient, context, global }).await
     }
 }
 
@@ -146,7 +145,7 @@ impl Noun {
                 Noun::Demo(_) | Noun::Completions { .. } => Ok(ExitCode::SUCCESS),
             }
         };
-        match desk.timeout {
+        match desk.global.timeout {
             None => work.await,
             Some(limit) => tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
                 let what = format!("not done within {limit:?}");
@@ -171,18 +170,47 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(shape)
 }
 
+/// The same, as the wire has it.
+pub(crate) fn seconds(text: &str) -> Result<u64, String> {
+    duration(text).map(|time| time.as_secs())
+}
+
 /// How long a new token is good.
 #[derive(Args, Debug)]
 pub(crate) struct Valid {
     /// How long the token is good
-    #[arg(long, value_parser = duration, value_name = "TIME", default_value = "1h")]
-    valid: Duration,
+    #[arg(long = "valid", value_parser = seconds, value_name = "TIME", default_value = "1h")]
+    pub(crate) valid_seconds: u64,
 }
 
-impl Valid {
-    pub(crate) fn seconds(&self) -> u64 {
-        self.valid.as_secs()
-    }
+/// Where a time lies that is written as a duration.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Toward {
+    Past,
+    Future,
+}
+
+/// The time given with `option`, if it is: in RFC 3339, or as a duration from now.
+pub(crate) fn moment(
+    desk: &Desk,
+    toward: Toward,
+    option: &str,
+    text: Option<String>,
+) -> Result<Option<Timestamp>, Failure> {
+    let Some(text) = text else { return Ok(None) };
+    let (sign, way) = match toward {
+        Toward::Past => (-1, "ago"),
+        Toward::Future => (1, "from now"),
+    };
+    let moment = match duration(&text) {
+        Ok(time) => {
+            let ms = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+            Ok(Timestamp(desk.ambient.now_ms()).plus_ms(sign * ms))
+        }
+        Err(_) => text.parse(),
+    };
+    let remedy = || format!("write 2026-11-20T08:00:00Z, or how long {way}, as in 2h");
+    moment.map(Some).map_err(|error: Invalid| Failure::of(&error, option, remedy()))
 }
 
 /// A file argument, read whole; standard input if there is none.
@@ -191,5 +219,9 @@ pub(crate) fn read_input(file: Option<&PathBuf>) -> Result<String, Failure> {
         Some(path) => (path.display().to_string(), std::fs::read_to_string(path)),
         None => ("standard input".to_owned(), std::io::read_to_string(std::io::stdin())),
     };
-    text.map_err(|error| Failure::new(error.to_string(), name, "name a file that can be read"))
+    text.map_err(|error| unreadable(&error, name))
+}
+
+pub(crate) fn unreadable(error: &std::io::Error, name: String) -> Failure {
+    Failure::new(error.to_string(), name, "name a file that can be read")
 }

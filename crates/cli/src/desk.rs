@@ -1,20 +1,19 @@
 //! Where commands are carried out: a call of the administration service, and its answer printed.
 //!
-//! Owns the connection and the one way of calling: methods are found in the descriptors, requests
-//! are messages, answers stay dynamic, so that a noun need not know how its answer looks.
+//! Owns the connection and the one way of calling: a method is found in the descriptors by its
+//! request, and answers stay dynamic, so that a noun need not know how its answer looks.
 
 mod raw_codec;
 
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
 
 use ambient::Ambient;
 use model::{PeerKind, Timestamp};
-use prost::Message;
 use prost::bytes::Bytes;
-use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, MethodDescriptor};
+use prost::{Message, Name};
+use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor};
 use rpc::pb::enrolment::RenewRequest;
 use rpc::pb::enrolment::enrolment_service_client::EnrolmentServiceClient;
 use tonic::client::Grpc;
@@ -31,8 +30,6 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{self, Format, Part};
 
-const SERVICE: &str = "tierline.admin.v1.AdminService";
-
 static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
     DescriptorPool::decode(rpc::DESCRIPTORS).expect("the build compiled the descriptors")
 });
@@ -41,69 +38,46 @@ static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
 pub(crate) struct Desk {
     pub(crate) ambient: Ambient,
     pub(crate) context: Context,
-    pub(crate) server: Option<String>,
-    pub(crate) format: Format,
-    pub(crate) timeout: Option<Duration>,
+    pub(crate) global: Global,
 }
 
 impl Desk {
-    pub(crate) fn new(ambient: Ambient, context: Context, global: &Global) -> Desk {
-        let Global { server, output, timeout } = global;
-        let (server, format, timeout) = (server.clone(), *output, *timeout);
-        Desk { ambient, context, server, format, timeout }
-    }
-
     /// Calls and prints the answer.
-    pub(crate) async fn show(&self, method: &str, request: &impl Message) -> Outcome {
-        let answer = self.call(method, request).await?;
+    pub(crate) async fn show(&self, request: impl Name) -> Outcome {
+        let answer = self.call(&request).await?;
         self.print(&answer, Part::Whole)?;
         Ok(ExitCode::SUCCESS)
     }
 
     /// Calls; an answer in several messages is put together.
-    pub(crate) async fn call(
-        &self,
-        method: &str,
-        request: &impl Message,
-    ) -> Result<Answer, Failure> {
-        let (method, mut messages, url) = self.open(method, request).await?;
-        let mut answer = Answer::new(method.output());
-        while let Some(bytes) = next(&mut messages, &url).await? {
-            answer.merge(bytes).map_err(|error| Failure::of(&error, &url, ""))?;
-        }
+    pub(crate) async fn call(&self, request: &impl Name) -> Result<Answer, Failure> {
+        let mut messages = self.open(request).await?;
+        let mut answer = messages.empty();
+        while messages.take(&mut answer).await? {}
         Ok(answer)
     }
 
     /// Calls and prints every message of the answer as it comes.
-    pub(crate) async fn follow(&self, method: &str, request: &impl Message) -> Outcome {
-        let (method, mut messages, url) = self.open(method, request).await?;
-        let mut part = Part::First;
-        while let Some(bytes) = next(&mut messages, &url).await? {
-            let mut answer = Answer::new(method.output());
-            answer.merge(bytes).map_err(|error| Failure::of(&error, &url, ""))?;
+    pub(crate) async fn follow(&self, request: impl Name) -> Outcome {
+        let mut messages = self.open(&request).await?;
+        let (mut part, mut answer) = (Part::First, messages.empty());
+        while messages.take(&mut answer).await? {
             self.print(&answer, part)?;
-            part = Part::More;
+            (part, answer) = (Part::More, messages.empty());
         }
         Ok(ExitCode::SUCCESS)
     }
 
     pub(crate) fn print(&self, answer: &Answer, part: Part) -> Result<(), Failure> {
-        let text = output::render(&answer.0, self.format, part);
-        let written = std::io::stdout().write_all(text.as_bytes());
-        written.map_err(|error| Failure::new(error.to_string(), "standard output", ""))
+        write(&answer.render(self.global.output, part))
     }
 
-    async fn open(
-        &self,
-        method: &str,
-        request: &impl Message,
-    ) -> Result<(MethodDescriptor, Streaming<Bytes>, String), Failure> {
-        let service = POOL.get_service_by_name(SERVICE);
-        let found = service.and_then(|service| service.methods().find(|m| m.name() == method));
-        let unknown = || Failure::new(format!("there is no {method}"), SERVICE, "");
-        let descriptor = found.ok_or_else(unknown)?;
+    async fn open<M: Name>(&self, request: &M) -> Result<Messages, Failure> {
+        let mut methods = POOL.services().flat_map(|service| service.methods().collect::<Vec<_>>());
+        let method = methods.find(|method| method.input().full_name() == M::full_name());
+        let method = method.expect("a request is sent that is the input of a method");
         let (channel, url) = self.connect().await?;
-        let path = format!("/{SERVICE}/{method}");
+        let path = format!("/{}/{}", method.parent_service().full_name(), method.name());
         let path = PathAndQuery::from_maybe_shared(path).expect("names of methods are paths");
         let mut grpc = Grpc::new(channel).max_decoding_message_size(rpc::limits::MESSAGE_BYTES_MAX);
         let ready = grpc.ready().await;
@@ -111,14 +85,14 @@ impl Desk {
         let request = Request::new(request.encode_to_vec());
         let answered = grpc.server_streaming(request, path, RawCodec).await;
         let answered = answered.map_err(|status| Failure::refused(&status, &url))?;
-        Ok((descriptor, answered.into_inner(), url))
+        Ok(Messages { kind: method.output(), stream: answered.into_inner(), url })
     }
 
     /// The server that was logged in to must be the one that answers; one that is named may be any
     /// site server of the hierarchy.
     async fn connect(&self) -> Result<(Channel, String), Failure> {
         let credentials = self.context.credentials(&self.ambient)?;
-        let (url, security) = match &self.server {
+        let (url, security) = match &self.global.server {
             Some(url) => (url.clone(), Security::AnySite { credentials }),
             None => {
                 let server = self.context.server()?;
@@ -126,9 +100,8 @@ impl Desk {
                 (server.url, Security::Mutual { credentials, expect })
             }
         };
-        let connection = Connection::new(Arc::new(TcpConnect), &url, security)
-            .map_err(|error| Failure::of(&error, &url, "write it as https://HOST:7440"))?;
-        if self.server.is_none() {
+        let connection = connection(&url, security)?;
+        if self.global.server.is_none() {
             self.renew(&connection).await?;
         }
         Ok((connection.channel(), url))
@@ -153,26 +126,49 @@ impl Desk {
     }
 }
 
-async fn next(messages: &mut Streaming<Bytes>, url: &str) -> Result<Option<Bytes>, Failure> {
-    messages.message().await.map_err(|status| Failure::refused(&status, url))
+pub(crate) fn write(text: &str) -> Result<(), Failure> {
+    let written = std::io::stdout().write_all(text.as_bytes());
+    written.map_err(|error| Failure::new(error.to_string(), "standard output", ""))
+}
+
+pub(crate) fn connection(url: &str, security: Security) -> Result<Connection, Failure> {
+    Connection::new(Arc::new(TcpConnect), url, security)
+        .map_err(|error| Failure::of(&error, url, "write it as https://HOST:7440"))
+}
+
+/// The messages of an answer, as they come.
+struct Messages {
+    kind: MessageDescriptor,
+    stream: Streaming<Bytes>,
+    url: String,
+}
+
+impl Messages {
+    fn empty(&self) -> Answer {
+        Answer(DynamicMessage::new(self.kind.clone()))
+    }
+
+    /// Adds the next message to `answer`: its rows come after those already there. False at the
+    /// end.
+    async fn take(&mut self, answer: &mut Answer) -> Result<bool, Failure> {
+        let refused = |status| Failure::refused(&status, &self.url);
+        let Some(bytes) = self.stream.message().await.map_err(refused)? else { return Ok(false) };
+        answer.0.merge(bytes).map_err(|error| Failure::of(&error, &self.url, ""))?;
+        Ok(true)
+    }
 }
 
 /// An answer, known by its descriptor.
 #[derive(Debug)]
-pub(crate) struct Answer(pub(crate) DynamicMessage);
+pub(crate) struct Answer(DynamicMessage);
 
 impl Answer {
-    pub(crate) fn new(descriptor: MessageDescriptor) -> Answer {
-        Answer(DynamicMessage::new(descriptor))
-    }
-
-    /// Adds a message: its rows come after those already here.
-    pub(crate) fn merge(&mut self, bytes: Bytes) -> Result<(), prost::DecodeError> {
-        self.0.merge(bytes)
-    }
-
     /// The answer as a value, for a command that has to understand it.
-    pub(crate) fn read<M: prost::Message + Default>(&self) -> M {
+    pub(crate) fn read<M: Message + Default>(&self) -> M {
         M::decode(self.0.encode_to_vec().as_slice()).unwrap_or_default()
+    }
+
+    pub(crate) fn render(&self, format: Format, part: Part) -> String {
+        output::render(&self.0, format, part)
     }
 }

@@ -2,20 +2,19 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::Args;
 use model::PeerKind;
 use rpc::pb::enrolment::EnrolRequest;
 use rpc::pb::enrolment::enrolment_service_client::EnrolmentServiceClient;
 use serde_json::json;
-use transport::{Connection, Credentials, Security, TcpConnect};
+use transport::{Credentials, Security};
 use trust::{Anchor, CertificateDer, JoinToken};
 
 use crate::Outcome;
 use crate::arguments::read_input;
 use crate::context::Server;
-use crate::desk::Desk;
+use crate::desk::{Desk, connection};
 use crate::failure::Failure;
 use crate::output::Format;
 
@@ -39,13 +38,14 @@ impl Login {
             let what = format!("the token lets a {} join, not a person", token.kind.as_str());
             return Err(Failure::new(what, at, remedy));
         }
-        let url = desk.server.clone().unwrap_or_else(|| token.url.clone());
+        let url = desk.global.server.clone().unwrap_or_else(|| token.url.clone());
         let account = exchange(desk, &token, &url).await?;
-        match desk.format {
-            Format::Json => println!(
-                "{}",
-                json!({ "site": token.site.as_str(), "server": url, "account": account })
-            ),
+        match desk.global.output {
+            Format::Json => {
+                let login =
+                    json!({ "site": token.site.as_str(), "server": url, "account": account });
+                println!("{login}");
+            }
             Format::Table | Format::Csv => {
                 println!("logged in to site {} at {url} as {account}", token.site);
             }
@@ -66,9 +66,8 @@ async fn exchange(desk: &Desk, token: &JoinToken, url: &str) -> Result<String, F
     };
     let ambient = desk.ambient.clone();
     let security = Security::Pinned { ambient, pin: *pin, hierarchy: *hierarchy };
-    let connection = Connection::new(Arc::new(TcpConnect), url, security)
-        .map_err(|error| Failure::of(&error, url, "write it as https://HOST:7440"))?;
-    let answer = EnrolmentServiceClient::new(connection.channel()).enrol(request).await;
+    let channel = connection(url, security)?.channel();
+    let answer = EnrolmentServiceClient::new(channel).enrol(request).await;
     let answer = answer.map_err(|status| Failure::refused(&status, url))?.into_inner();
 
     let broken = |error: trust::Error| Failure::of(&error, url, "read the log of the server");

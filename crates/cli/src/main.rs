@@ -1,36 +1,25 @@
 //! `tierline`, the operator's command line: `tierline <noun> <verb>`.
 //!
-//! Owns the grammar and how answers look: a noun is one small file that turns arguments into a
-//! request; answers are printed from their descriptors, whatever they are. Refuses to know what the
-//! server does. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done in part. What went wrong goes
-//! to stderr: what, where, remedy.
+//! Owns the grammar and how answers look: a noun turns arguments into a request, and nouns that
+//! belong together are one file; answers are printed from their descriptors, whatever they are.
+//! Refuses to know what the server does. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done in
+//! part. What went wrong goes to stderr: what, where, remedy.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it talks to a person")]
 
 mod arguments;
-mod catalog;
-mod category;
-mod client;
-mod collection;
-mod compliance;
+mod clients;
 mod content;
 mod context;
-mod db;
 mod demo;
-mod deployment;
+mod deploying;
 mod desk;
-mod dp;
 mod failure;
-mod group;
+mod hierarchy;
 mod login;
 mod output;
-mod package;
-mod replication;
-mod role;
-mod site;
-mod status_message;
-mod sync;
-mod update;
+mod server;
+mod updates;
 mod waiting;
 
 use std::process::ExitCode;
@@ -42,6 +31,9 @@ use crate::failure::Failure;
 
 /// How a command ended, if it could be carried out.
 type Outcome = Result<ExitCode, Failure>;
+
+/// The exit code of what was done in part.
+const PARTLY: u8 = 3;
 
 #[tokio::main]
 async fn main() -> ExitCode {

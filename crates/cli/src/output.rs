@@ -6,9 +6,7 @@
 
 use clap::ValueEnum;
 use model::Timestamp;
-use prost_reflect::{
-    DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, ReflectMessage as _, Value,
-};
+use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, ReflectMessage as _, Value};
 use serde_json::{Map, Value as Json};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -41,9 +39,7 @@ pub(crate) fn render(message: &DynamicMessage, format: Format, part: Part) -> St
             let lines = rows.objects.iter().map(|row| csv_line(cells(columns, row)));
             header.into_iter().chain(lines).collect()
         }
-        (Format::Table, part) => {
-            table(&rows, if part == Part::More { Header::None } else { Header::Names })
-        }
+        (Format::Table, part) => table(&rows, part),
     }
 }
 
@@ -65,7 +61,7 @@ fn render_one(message: &DynamicMessage, format: Format) -> String {
             let mut text: String = simple.iter().map(line).collect();
             for (name, _) in flat.iter().filter(|(_, value)| is_list(value)) {
                 if let Some(rows) = list(message, name) {
-                    text += &format!("\n{name}\n{}", table(&rows, Header::Names));
+                    text += &format!("\n{name}\n{}", table(&rows, Part::Whole));
                 }
             }
             text
@@ -82,14 +78,10 @@ struct Rows {
 fn list(message: &DynamicMessage, field: &str) -> Option<Rows> {
     let field = message.descriptor().get_field_by_name(field)?;
     let (true, Kind::Message(row)) = (field.is_list(), field.kind()) else { return None };
-    let columns = columns(&row);
+    let columns = row.fields().map(|field| field.name().to_owned()).collect();
     let value = message.get_field(&field);
     let objects = value.as_list()?.iter().filter_map(Value::as_message).map(object).collect();
     Some(Rows { columns, objects })
-}
-
-fn columns(row: &MessageDescriptor) -> Vec<String> {
-    row.fields().map(|field| field.name().to_owned()).collect()
 }
 
 fn object(message: &DynamicMessage) -> Map<String, Json> {
@@ -166,18 +158,11 @@ fn csv_line(cells: impl Iterator<Item = String>) -> String {
     cells.map(quote).collect::<Vec<_>>().join(",") + "\n"
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Header {
-    Names,
-    None,
-}
-
-fn table(rows: &Rows, header: Header) -> String {
-    let mut lines: Vec<Vec<String>> = Vec::new();
-    if header == Header::Names {
-        lines.push(rows.columns.iter().map(|name| name.to_uppercase().replace('_', " ")).collect());
-    }
-    lines.extend(rows.objects.iter().map(|row| cells(&rows.columns, row).map(or_dash).collect()));
+fn table(rows: &Rows, part: Part) -> String {
+    let names = || rows.columns.iter().map(|name| name.to_uppercase().replace('_', " ")).collect();
+    let header: Option<Vec<String>> = (part != Part::More).then(names);
+    let rows_of_text = rows.objects.iter().map(|row| cells(&rows.columns, row).map(or_dash));
+    let lines: Vec<_> = header.into_iter().chain(rows_of_text.map(Iterator::collect)).collect();
     let width = |at: usize| lines.iter().map(|line| line[at].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..rows.columns.len()).map(width).collect();
     let line = |line: &Vec<String>| {

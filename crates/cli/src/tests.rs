@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use ambient::{Ambient, ManualClock, SystemEntropy};
 use axum::body::Body;
-use axum::extract;
 use axum::routing::post;
+use axum::{Router, extract};
 use clap::CommandFactory as _;
 use expect_test::expect;
 use http::{HeaderMap, Response};
@@ -14,15 +14,13 @@ use http_body_util::{BodyExt as _, Full};
 use model::{HierarchyId, PeerIdentity, PeerKind, SiteCode};
 use prost::Message as _;
 use rpc::pb::admin as pb;
-use rpc::pb::enrolment::enrolment_service_server::{EnrolmentService, EnrolmentServiceServer};
-use rpc::pb::enrolment::*;
+use rpc::pb::enrolment::{EnrolRequest, EnrolResponse, RenewRequest, RenewResponse};
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tonic::{Request, Status};
 use transport::{Credentials, Limits, Server, TcpListen};
 use trust::{Intermediate, JoinToken, KeyPair, PublicKey, Root, TokenSecret};
 
 use super::*;
-use crate::arguments::{Arguments, duration};
+use crate::arguments::{Arguments, Global, duration};
 use crate::context::Context;
 use crate::desk::Desk;
 
@@ -55,42 +53,37 @@ impl Issuer {
         let leaf = self.intermediate.issue(&self.ambient, &key, &ada, &[]).expect("issued");
         vec![leaf.to_vec(), self.intermediate.certificate().to_vec()]
     }
-}
 
-#[tonic::async_trait]
-impl EnrolmentService for Issuer {
-    async fn enrol(
-        &self,
-        request: Request<EnrolRequest>,
-    ) -> Result<tonic::Response<EnrolResponse>, Status> {
-        let chain = self.chain(&request.into_inner().csr);
-        let root = self.root.clone();
-        Ok(tonic::Response::new(EnrolResponse { root, chain, ..Default::default() }))
-    }
-
-    async fn renew(
-        &self,
-        request: Request<RenewRequest>,
-    ) -> Result<tonic::Response<RenewResponse>, Status> {
-        *self.renewals.lock().expect("whole") += 1;
-        let chain = self.chain(&request.into_inner().csr);
-        Ok(tonic::Response::new(RenewResponse { chain }))
-    }
-
-    async fn authorize_secondary(
-        &self,
-        _: Request<AuthorizeSecondaryRequest>,
-    ) -> Result<tonic::Response<AuthorizeSecondaryResponse>, Status> {
-        Err(rpc::status::refuse(model::ErrorClass::Denied, "not here"))
+    /// The message that answers `request` to a method.
+    fn answer(&self, method: &str, request: &[u8]) -> Vec<u8> {
+        match method {
+            "Enrol" => {
+                let asked = EnrolRequest::decode(request).expect("its request");
+                let (root, chain) = (self.root.clone(), self.chain(&asked.csr));
+                EnrolResponse { root, chain, ..Default::default() }.encode_to_vec()
+            }
+            "Renew" => {
+                *self.renewals.lock().expect("whole") += 1;
+                let asked = RenewRequest::decode(request).expect("its request");
+                RenewResponse { chain: self.chain(&asked.csr) }.encode_to_vec()
+            }
+            "ListSites" => {
+                let site = pb::Site { code: "CAS".to_owned(), ..Default::default() };
+                pb::ListSitesResponse { rows: vec![site] }.encode_to_vec()
+            }
+            _ => Vec::new(),
+        }
     }
 }
 
-async fn answer(extract::Path(method): extract::Path<String>) -> Response<Body> {
-    let site = pb::Site { code: "CAS".to_owned(), ..Default::default() };
-    let message = match method.as_str() {
-        "ListSites" => pb::ListSitesResponse { rows: vec![site] }.encode_to_vec(),
-        _ => Vec::new(),
-    };
+/// One message in, one message out, each after its five bytes of framing.
+async fn serve(
+    extract::State(issuer): extract::State<Arc<Issuer>>,
+    extract::Path((_, method)): extract::Path<(String, String)>,
+    request: Body,
+) -> Response<Body> {
+    let request = request.collect().await.expect("whole").to_bytes();
+    let message = issuer.answer(&method, &request[5..]);
     let length = u32::try_from(message.len()).expect("short").to_be_bytes();
     let frame = [&[0], length.as_slice(), &message].concat();
     let trailers = HeaderMap::from_iter([("grpc-status".parse().expect("a name"), 0.into())]);
@@ -124,11 +117,10 @@ impl Fake {
         let root = root.anchor().root().to_vec();
         let issuer =
             Issuer { ambient: ambient.clone(), root, intermediate, renewals: renewals.clone() };
-        let routes = tonic::service::Routes::new(EnrolmentServiceServer::new(issuer));
         let server = Server {
-            router: routes
-                .into_axum_router()
-                .route("/tierline.admin.v1.AdminService/{method}", post(answer)),
+            router: Router::new()
+                .route("/{service}/{method}", post(serve))
+                .with_state(Arc::new(issuer)),
             credentials: Some(credentials.expect("its own certificate")),
             limits: Limits::default(),
             revoked: Arc::new(|_| false),
@@ -140,17 +132,16 @@ impl Fake {
 
     /// Runs a command line for a user whose configuration is in `directory`.
     async fn run(&self, directory: &Path, line: &str) -> Outcome {
-        let arguments = Arguments::try_parse_from(line.split(' ')).expect("a good command line");
-        let context = Context::at(directory.join("tierline"));
-        let desk = Desk::new(self.ambient.clone(), context, &arguments.global);
-        arguments.noun.run(&desk).await
+        let parsed = Arguments::try_parse_from(line.split(' '));
+        let Arguments { global, noun } = parsed.expect("a good command line");
+        let (ambient, context) = (self.ambient.clone(), Context::at(directory.join("tierline")));
+        noun.run(&Desk { ambient, context, global }).await
     }
 
-    async fn login(&self, directory: &Path) {
-        let file = directory.join("admin.token");
-        std::fs::write(&file, self.token.encode()).expect("written");
-        let line = format!("tierline login --token-file {}", file.display());
-        self.run(directory, &line).await.expect("logged in");
+    async fn login(&self, directory: &Path, token: &JoinToken) -> Outcome {
+        let file = directory.join("a.token");
+        std::fs::write(&file, token.encode()).expect("written");
+        self.run(directory, &format!("tierline login --token-file {}", file.display())).await
     }
 }
 
@@ -178,7 +169,7 @@ fn examples(command: &clap::Command, path: &str, found: &mut Vec<String>) {
 fn every_command_has_an_example_that_works() {
     run(async {
         let (fake, home) = (Fake::start().await, tempfile::tempdir().expect("a directory"));
-        fake.login(home.path()).await;
+        fake.login(home.path(), &fake.token).await.expect("logged in");
         let mut lines = Vec::new();
         examples(&Arguments::command(), "tierline", &mut lines);
         assert!(lines.len() > 15, "{lines:?}");
@@ -202,7 +193,7 @@ fn after_login_the_server_is_known_and_the_certificate_is_kept_fresh() {
               where: HOME/tierline/root.pem
               remedy: log in again with `tierline login --token-file FILE`"#]]
         .assert_eq(&text);
-        fake.login(home.path()).await;
+        fake.login(home.path(), &fake.token).await.expect("logged in");
         let directory = home.path().join("tierline");
         for entry in std::fs::read_dir(&directory).expect("made") {
             use std::os::unix::fs::PermissionsExt as _;
@@ -211,20 +202,15 @@ fn after_login_the_server_is_known_and_the_certificate_is_kept_fresh() {
             assert_eq!(mode, 0o600, "{:?}", entry.path());
         }
         let context = Context::at(directory);
-        let desk = Desk {
-            ambient: fake.ambient.clone(),
-            context,
-            server: None,
-            format: output::Format::Json,
-            timeout: None,
-        };
-        let answer = desk.call("ListSites", &pb::ListSitesRequest {}).await.expect("answered");
+        let global = Global { server: None, output: output::Format::Json, timeout: None };
+        let desk = Desk { ambient: fake.ambient.clone(), context, global };
+        let answer = desk.call(&pb::ListSitesRequest {}).await.expect("answered");
         let sites = answer.read::<pb::ListSitesResponse>().rows;
         assert_eq!((sites.len(), sites[0].code.as_str()), (1, "CAS"));
         assert_eq!(*fake.renewals.lock().expect("whole"), 0);
         fake.clock.advance_ms(200 * 24 * 60 * 60 * 1000);
-        desk.call("ListSites", &pb::ListSitesRequest {}).await.expect("answered");
-        desk.call("ListSites", &pb::ListSitesRequest {}).await.expect("answered");
+        desk.call(&pb::ListSitesRequest {}).await.expect("answered");
+        desk.call(&pb::ListSitesRequest {}).await.expect("answered");
         assert_eq!(*fake.renewals.lock().expect("whole"), 1, "the fresh one is used at once");
     });
 }
@@ -233,19 +219,16 @@ fn after_login_the_server_is_known_and_the_certificate_is_kept_fresh() {
 fn an_unreachable_server_and_a_wrong_token_are_told_plainly() {
     run(async {
         let (fake, home) = (Fake::start().await, tempfile::tempdir().expect("a directory"));
-        fake.login(home.path()).await;
+        fake.login(home.path(), &fake.token).await.expect("logged in");
         let gone = TcpListen::bind("127.0.0.1:0").await.expect("a port").local_address();
         let line = format!("tierline site list --server https://{gone}");
         let failure = fake.run(home.path(), &line).await.expect_err("nobody is there").to_string();
         assert!(failure.contains("Connection refused"), "{failure}");
         assert!(failure.contains("remedy: see whether the server runs"), "{failure}");
 
-        let file = home.path().join("dp.token");
         let kind = PeerKind::Role(model::RoleKind::DistributionPoint);
         let token = JoinToken { kind, ..fake.token.clone() };
-        std::fs::write(&file, token.encode()).expect("written");
-        let line = format!("tierline login --token-file {}", file.display());
-        let failure = fake.run(home.path(), &line).await.expect_err("refused").to_string();
+        let failure = fake.login(home.path(), &token).await.expect_err("refused").to_string();
         assert!(failure.starts_with("error: the token lets a dp join, not a person"), "{failure}");
     });
 }

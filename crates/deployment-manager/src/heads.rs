@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use deployment::{ClientPlan, HeadChange, NamedPart, PolicyPlan, head_change, head_parts};
-use model::{ClientId, PolicyHead, Sha256, Timestamp};
+use model::{ClientId, PolicyHead, Sha256};
 use rpc::convert::{decode_head, encode_head, encode_part};
 use sha2::Digest as _;
 use site_db::{Error, HeadPart, Reader, SiteDb, StoredHead, Writer};
@@ -24,10 +24,10 @@ pub(crate) struct Planned {
 
 impl Planned {
     /// Names the parts of a plan; answers their bytes, too.
-    pub(crate) fn new(plan: PolicyPlan) -> (Planned, Vec<Vec<u8>>) {
+    pub(crate) fn new(plan: PolicyPlan) -> (Arc<Planned>, Vec<Vec<u8>>) {
         let bytes: Vec<Vec<u8>> = plan.parts.iter().map(|part| encode_part(&wire(part))).collect();
         let names = bytes.iter().map(|b| Sha256(sha2::Sha256::digest(b).into())).collect();
-        (Planned { plan, names }, bytes)
+        (Arc::new(Planned { plan, names }), bytes)
     }
 
     /// The parts of a client's next head, where `old` are those of its head.
@@ -54,11 +54,11 @@ fn wire(part: &deployment::Part) -> rpc::convert::Part {
     }
 }
 
-/// What stands, and what takes its place.
-struct Decided {
-    stored: Option<StoredHead>,
-    /// The parts of a new head, if there must be one.
-    renew: Option<Vec<HeadPart>>,
+enum Decided {
+    /// What was signed before, if anything was.
+    Stands(Option<StoredHead>),
+    /// A head must be made, with at least this version and these parts.
+    Renew(u64, Vec<HeadPart>),
 }
 
 impl DeploymentManager {
@@ -71,12 +71,15 @@ impl DeploymentManager {
     ) -> Result<Option<StoredHead>, Error> {
         let (db, planned) = (&self.deps.db, self.planned());
         let asked = planned.clone();
-        let decided = db.read(move |r| decide(r, asked.as_deref(), client, incarnation)).await?;
-        if decided.renew.is_none() {
-            return Ok(decided.stored);
+        let decide_now = move |r: &Reader<'_>| decide(r, asked.as_deref(), client, incarnation);
+        match db.read(decide_now).await? {
+            Decided::Stands(head) => Ok(head),
+            Decided::Renew(..) => {
+                let signer = db.clone();
+                db.write(move |w| issue(w, &signer, planned.as_deref(), (client, incarnation)))
+                    .await
+            }
         }
-        let signer = db.clone();
-        db.write(move |w| issue(w, &signer, planned, (client, incarnation))).await
     }
 }
 
@@ -89,35 +92,38 @@ fn decide(
     let stored = r.policy_head(client)?;
     let plan = planned.and_then(|planned| Some((planned, planned.client(client)?)));
     let Some((planned, plan)) = plan else {
-        let stored = stored.filter(|head| head.incarnation == incarnation);
-        return Ok(Decided { stored, renew: None });
+        return Ok(Decided::Stands(stored.filter(|head| head.incarnation == incarnation)));
     };
     let parts = planned.parts(plan, stored.as_ref().map_or(&[], |head| head.parts.as_slice()));
-    let names: Vec<Sha256> = parts.iter().map(|(sha256, _)| *sha256).collect();
     let old = stored.as_ref().and_then(|head| decode_head(&head.head).ok());
-    let renew = match head_change(old.as_ref(), incarnation, &names, r.now()) {
-        HeadChange::None => None,
-        HeadChange::Content | HeadChange::Renewal => Some(parts),
-    };
-    Ok(Decided { stored, renew })
+    Ok(match head_change(old.as_ref(), incarnation, &names(&parts), r.now()) {
+        HeadChange::None => Decided::Stands(stored),
+        HeadChange::Content | HeadChange::Renewal => {
+            Decided::Renew(stored.map_or(0, |head| head.version.saturating_add(1)), parts)
+        }
+    })
+}
+
+fn names(parts: &[HeadPart]) -> Vec<Sha256> {
+    parts.iter().map(|(sha256, _)| *sha256).collect()
 }
 
 /// Decides once more, because somebody else may have been quicker, and makes the head.
 fn issue(
     w: &Writer<'_>,
     db: &SiteDb,
-    planned: Option<Arc<Planned>>,
+    planned: Option<&Planned>,
     (client, incarnation): (ClientId, u64),
 ) -> Result<Option<StoredHead>, Error> {
-    let Decided { stored, renew } = decide(w, planned.as_deref(), client, incarnation)?;
-    let Some(parts) = renew else { return Ok(stored) };
-    let now: Timestamp = w.now();
+    let (next, parts) = match decide(w, planned, client, incarnation)? {
+        Decided::Stands(head) => return Ok(head),
+        Decided::Renew(next, parts) => (next, parts),
+    };
+    let now = w.now();
     // Clients refuse lower versions, and a restored site has forgotten the last ones it gave: the
     // clock carries a version beyond them.
-    let next = stored.map_or(0, |head| head.version.saturating_add(1));
     let version = next.max(u64::try_from(now.0).unwrap_or(0));
-    let names: Vec<Sha256> = parts.iter().map(|(sha256, _)| *sha256).collect();
-    w.touch_parts(&names)?;
+    w.touch_parts(&names(&parts))?;
     let head = encode_head(&PolicyHead {
         hierarchy: w.identity().hierarchy,
         site: w.identity().code(),
@@ -126,7 +132,7 @@ fn issue(
         version,
         signed_at: now,
         expires: now.plus_ms(HEAD_VALIDITY_MS),
-        parts: names,
+        parts: names(&parts),
     });
     let signature = db.signer().sign(Purpose::PolicyHead, &head);
     let head = StoredHead { incarnation, version, head, signature, parts };

@@ -18,7 +18,6 @@ use std::time::Duration;
 
 use model::ClientId;
 use site_db::SiteDb;
-use tokio_util::sync::CancellationToken;
 
 pub use error::Error;
 pub use reconcile::Step;
@@ -73,11 +72,6 @@ impl DeploymentManager {
     #[must_use]
     pub fn new(config: Config, deps: Deps) -> DeploymentManager {
         DeploymentManager { config, deps: Arc::new(deps), planned: Arc::default() }
-    }
-
-    /// Plans whenever something changed, until `shutdown`.
-    pub async fn run(self, shutdown: CancellationToken) {
-        reconcile::run(&self, shutdown).await;
     }
 
     fn planned(&self) -> Option<Arc<Planned>> {

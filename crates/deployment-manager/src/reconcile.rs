@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use deployment::{PolicyPlan, plan_assignments};
+use deployment::plan_assignments;
 use model::{ClientId, Group, error_chain};
 use site_db::{HeadPart, Writer};
 use tokio::time::{Instant, sleep, timeout};
@@ -25,27 +26,15 @@ pub enum Step {
     Planned { woken: usize },
 }
 
-pub(crate) async fn run(manager: &DeploymentManager, shutdown: CancellationToken) {
-    let groups = [Group::Control, Group::Topology, Group::Catalog, Group::Clients];
-    let mut objects = manager.deps.db.watch(&groups);
-    let mut settings = manager.deps.db.watch(&[]);
-    let mut look_at = Instant::now();
-    loop {
-        let started = Instant::now();
-        let mut step = manager.step().await.map(drop);
-        if step.is_ok() && started >= look_at {
-            look_at = started + LOOK_EVERY;
-            step = manager.drop_parts().await;
-        }
-        let pause = match step {
-            Ok(()) => started.elapsed() * PAUSE_FACTOR,
-            Err(error) => {
-                tracing::error!(error = %error_chain(&error), "policy was not planned");
-                FAILURE_PAUSE
-            }
-        };
-        let next = async {
-            sleep(pause).await;
+impl DeploymentManager {
+    /// Plans whenever something changed, until `shutdown`.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let groups = [Group::Control, Group::Topology, Group::Catalog, Group::Clients];
+        let mut objects = self.deps.db.watch(&groups);
+        let mut settings = self.deps.db.watch(&[]);
+        let mut look_at = Instant::now();
+        loop {
+            let pause = self.pass(&mut look_at).await;
             let changed = async {
                 tokio::select! {
                     biased;
@@ -53,33 +42,48 @@ pub(crate) async fn run(manager: &DeploymentManager, shutdown: CancellationToken
                     () = settings.changed() => {}
                 }
             };
-            // Nothing has to change for the next pass.
-            let _ = timeout(LOOK_EVERY, changed).await;
-        };
-        if shutdown.run_until_cancelled(next).await.is_none() {
-            return;
+            let next = async {
+                sleep(pause).await;
+                // Nothing has to change for the next pass.
+                let _ = timeout(LOOK_EVERY, changed).await;
+            };
+            if shutdown.run_until_cancelled(next).await.is_none() {
+                return;
+            }
         }
     }
-}
 
-impl DeploymentManager {
+    /// Makes a pass, and from `look_at` on looks after the parts; answers how long to rest.
+    async fn pass(&self, look_at: &mut Instant) -> Duration {
+        let started = Instant::now();
+        let mut step = self.step().await.map(drop);
+        if step.is_ok() && started >= *look_at {
+            *look_at = started + LOOK_EVERY;
+            step = self.drop_parts().await;
+        }
+        match step {
+            Ok(()) => started.elapsed() * PAUSE_FACTOR,
+            Err(error) => {
+                tracing::error!(error = %error_chain(&error), "policy was not planned");
+                FAILURE_PAUSE
+            }
+        }
+    }
+
     /// Makes one pass.
     pub async fn step(&self) -> Result<Step, Error> {
         let (db, config) = (&self.deps.db, self.config);
         let read = db.read(move |r| Ok((read_world(r, config)?, r.head_parts()?)));
         let (world, heads) = read.await.map_err(Error::ReadWorld)?;
-        let world = match world {
-            Ok(world) => world,
+        let plan = match world {
+            Ok(world) => plan_assignments(&world),
             Err(group) => return Ok(Step::Waiting(group)),
         };
-        let plan = plan_assignments(&world);
-        let before = self.planned();
-        if before.is_some_and(|before| before.plan == plan) {
+        if self.planned().is_some_and(|before| before.plan == plan) {
             return Ok(Step::Unchanged);
         }
         let (planned, bytes) = Planned::new(plan);
-        let planned = Arc::new(planned);
-        let kept = Arc::clone(&planned);
+        let (planned, kept) = (Arc::clone(&planned), planned);
         db.write(move |w| keep(w, &kept, &bytes)).await.map_err(Error::KeepPlan)?;
         let outdated = outdated(&planned, &heads);
         self.set_planned(planned);
@@ -102,8 +106,8 @@ fn keep(w: &Writer<'_>, planned: &Planned, bytes: &[Vec<u8>]) -> Result<(), site
     for (name, bytes) in planned.names.iter().zip(bytes) {
         w.put_part(name, bytes)?;
     }
-    let PolicyPlan { deployments, .. } = &planned.plan;
-    w.set_outcomes(&deployments.iter().map(|(id, outcome)| (*id, outcome.to_string())).collect())
+    let outcomes = planned.plan.deployments.iter();
+    w.set_outcomes(&outcomes.map(|(id, outcome)| (*id, outcome.to_string())).collect())
 }
 
 /// The clients whose newest head is not what the plan says.

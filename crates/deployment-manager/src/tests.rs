@@ -46,23 +46,10 @@ fn world() -> World {
     let owner = Owner { code: code("PR1"), uuid: id(1) };
     let hierarchy = pki.anchor().hierarchy();
     let identity = Identity { hierarchy, owner, kind: SiteKind::Primary, parent: None };
-    let SiteKeys { signer, statement } = pki.site(owner.code);
+    let SiteKeys { signer, statement, .. } = pki.site(owner.code);
     let keys = (signer, pki.anchor().clone());
     let db = SiteDb::open(Path::new(":memory:"), Executor::Inline, identity, keys, ambient);
     let db = db.expect("a site");
-    let role = |number, site: &str, kind| {
-        let url = format!("https://{number}.{site}");
-        let (id, name, http_url) = (RoleId(id(number)), String::new(), String::new());
-        Own::put(&RoleRecord {
-            id,
-            site: code(site),
-            kind,
-            name,
-            url,
-            http_url,
-            joined_at: Timestamp(0),
-        })
-    };
     let topology = vec![
         Own::put(&site("PR1", SiteKind::Primary, None)),
         Own::put(&site("SE1", SiteKind::Secondary, Some("PR1"))),
@@ -72,11 +59,8 @@ fn world() -> World {
         role(4, "SE1", RoleKind::DistributionPoint),
     ];
     let catalog = CatalogVersion { version: 2, items: 1, set_digest: Sha256([0; 32]) };
-    let group = UpdateGroup {
-        code: object("PR100001"),
-        name: String::new(),
-        updates: vec![UpdateId(id(50))],
-    };
+    let updates = vec![UpdateId(id(50))];
+    let group = UpdateGroup { code: object("PR100001"), name: String::new(), updates };
     db.write_blocking(move |w| {
         w.note_statement(&owner, &statement)?;
         w.write_own(Group::Topology, topology)?;
@@ -93,6 +77,13 @@ fn world() -> World {
     });
     let manager = DeploymentManager::new(Config::default(), Deps { db: db.clone(), wake });
     World { db, manager, woken }
+}
+
+fn role(number: u128, site: &str, kind: RoleKind) -> Own {
+    let url = format!("https://{number}.{site}");
+    let (id, site, joined_at) = (RoleId(id(number)), code(site), Timestamp(0));
+    let (name, http_url) = (String::new(), String::new());
+    Own::put(&RoleRecord { id, site, kind, name, url, http_url, joined_at })
 }
 
 fn site(name: &str, kind: SiteKind, parent: Option<&str>) -> SiteRecord {
@@ -133,25 +124,20 @@ impl World {
         let head = decode_head(&stored.head).expect("a head");
         assert_eq!((head.client, head.site), (ClientId(id(client)), code("PR1")));
         assert_eq!((head.incarnation, head.version), (stored.incarnation, stored.version));
-        self.db
-            .read_blocking(move |r| {
-                let statement = r.key_statement(code("PR1"))?.expect("the site's statement");
-                let parts = head.parts.iter().map(|name| Ok((*name, r.policy_part(name)?)));
-                Ok::<_, site_db::Error>((
-                    statement,
-                    parts.collect::<Result<Vec<_>, site_db::Error>>()?,
-                ))
-            })
-            .map(|(statement, parts)| {
-                let statement = rpc::object::ObjectBody::decode(&statement).expect("a statement");
-                let now = Timestamp(self.db.ambient().now_ms());
-                trust::verify_statement(&statement, self.db.anchor(), now).expect("the site's own");
-                let (key, bytes) = (&statement.key, stored.head.as_slice());
-                trust::verify_signature(Purpose::PolicyHead, key, bytes, &stored.signature)
-                    .expect("signed by the site");
-                parts.into_iter().map(|(name, bytes)| show(name, &bytes.expect("kept"))).collect()
-            })
-            .expect("read")
+        let read = self.db.read_blocking(move |r| {
+            let parts = head.parts.iter().map(|name| Ok((*name, r.policy_part(name)?)));
+            let parts = parts.collect::<Result<Vec<_>, site_db::Error>>()?;
+            Ok::<_, site_db::Error>((r.key_statement(code("PR1"))?, parts))
+        });
+        let (statement, parts) = read.expect("read");
+        let statement = statement.expect("the site's statement");
+        let statement = rpc::object::ObjectBody::decode(&statement).expect("a statement");
+        let now = Timestamp(self.db.ambient().now_ms());
+        trust::verify_statement(&statement, self.db.anchor(), now).expect("the site's own");
+        let (key, bytes) = (&statement.key, stored.head.as_slice());
+        trust::verify_signature(Purpose::PolicyHead, key, bytes, &stored.signature)
+            .expect("signed by the site");
+        parts.into_iter().map(|(name, bytes)| show(name, &bytes.expect("kept"))).collect()
     }
 
     fn write(&self, group: Group, change: Own) {
@@ -211,8 +197,7 @@ async fn a_head_stands_until_there_is_a_reason() {
     assert_eq!(world.head(10, 5).await, first);
     let reinstalled = world.head(10, 6).await;
     assert!(reinstalled.version > first.version);
-    let Deployment { name, .. } = deployment();
-    world.write(Group::Control, Own::put(&Deployment { enabled: false, name, ..deployment() }));
+    world.write(Group::Control, Own::put(&Deployment { enabled: false, ..deployment() }));
     assert_eq!(world.step().await, Step::Planned { woken: 2 });
     assert_eq!(world.woken(), [10, 11]);
     let disabled = world.head(10, 6).await;

@@ -1,14 +1,15 @@
 //! What a plan depends on, read from one snapshot of the site database.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use deployment::{Neighborhood, OwnedDeployment, World};
 use model::{
     CatalogVersion, ClientRecord, ClientSettings, Collection, Deployment, Group, Item, Kind,
-    Package, RoleKind, RoleRecord, ServerList, ServerRef, SiteCode, SiteKind, UpdateGroup,
-    UpdateId,
+    ObjectCode, Package, RoleKind, RoleRecord, ServerList, ServerRef, SiteCode, SiteKind,
+    UpdateGroup, UpdateId,
 };
-use rpc::object::ObjectBody as _;
+use rpc::object::ObjectBody;
 use site_db::{Error, Reader};
 
 use crate::Config;
@@ -24,30 +25,32 @@ pub(crate) fn read_world(r: &Reader<'_>, config: Config) -> Result<Result<World,
         }
     }
     let identity = r.identity();
-    let deployments: Vec<OwnedDeployment> = r
-        .list::<Deployment>()?
-        .into_iter()
+    let deployments = r.list::<Deployment>()?.into_iter();
+    let deployments: Vec<_> = deployments
         .map(|(owner, deployment)| OwnedDeployment { owner: owner.code, deployment })
         .collect();
-    let groups: BTreeMap<_, _> =
-        r.list()?.into_iter().map(|(_, g): (_, UpdateGroup)| (g.code.clone(), g)).collect();
+    let groups = by_code(r, |group: &UpdateGroup| &group.code)?;
     let deployed = deployments.iter().filter_map(|owned| groups.get(&owned.deployment.group));
     let updates = deployed.flat_map(|group| &group.updates).copied().collect();
     Ok(Ok(World {
         site: identity.code(),
         top: identity.parent.unwrap_or(identity.code()),
-        collections: r
-            .list()?
-            .into_iter()
-            .map(|(_, c): (_, Collection)| (c.code.clone(), c))
-            .collect(),
+        collections: by_code(r, |collection: &Collection| &collection.code)?,
         items: read_items(r, updates)?,
-        packages: r.list()?.into_iter().map(|(_, p): (_, Package)| (p.code.clone(), p)).collect(),
+        packages: by_code(r, |package: &Package| &package.code)?,
         settings: settings(r, config)?,
         neighborhoods: neighborhoods(r)?,
         groups,
         deployments,
     }))
+}
+
+fn by_code<T: ObjectBody>(
+    r: &Reader<'_>,
+    code: impl Fn(&T) -> &ObjectCode,
+) -> Result<BTreeMap<ObjectCode, T>, Error> {
+    let all = r.list::<T>()?.into_iter();
+    Ok(all.map(|(_, object)| (code(&object).clone(), object)).collect())
 }
 
 /// The items of updates and, however deep, of what they bundle.
@@ -69,8 +72,7 @@ fn read_items(r: &Reader<'_>, mut ahead: Vec<UpdateId>) -> Result<BTreeMap<Updat
 /// here.
 fn settings(r: &Reader<'_>, config: Config) -> Result<ClientSettings, Error> {
     let here = r.get::<CatalogVersion>(b"catalog")?.map_or(0, |catalog| catalog.version);
-    let ms =
-        |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     Ok(ClientSettings {
         policy_poll_ms: ms(config.policy_poll),
         state_batch_ms: ms(config.state_batch),

@@ -5,6 +5,7 @@ use rpc::pb::enrolment::{AuthorizeSecondaryRequest, EnrolRequest};
 use trust::{PublicKey, TokenSecret};
 
 use crate::Error;
+use crate::token::Presented;
 
 /// A name or address that is longer was not meant as one.
 const TEXT_BYTES_MAX: usize = 512;
@@ -29,8 +30,15 @@ pub(crate) struct Claim {
 }
 
 impl Claim {
-    pub(crate) fn hash(&self) -> Sha256 {
-        self.secret.hash()
+    /// What is wanted for the token, at site `here`.
+    pub(crate) fn presented(&self, here: SiteCode) -> Presented {
+        Presented {
+            hash: self.secret.hash(),
+            kind: self.kind,
+            site: self.site,
+            joins: self.site_kind.map(|kind| (kind, here)),
+            key: self.key.digest(),
+        }
     }
 
     pub(crate) fn authority_key(&self) -> Result<&PublicKey, Error> {
@@ -114,25 +122,26 @@ impl TryFrom<EnrolRequest> for Claim {
 /// What a primary asks the top about a joining secondary.
 #[derive(Clone, Debug)]
 pub(crate) struct Question {
-    pub(crate) hash: Sha256,
-    pub(crate) site: SiteCode,
-    /// Digest of the secondary's public key.
-    pub(crate) key: Sha256,
+    pub(crate) presented: Presented,
     pub(crate) authority_key: PublicKey,
 }
 
-impl TryFrom<AuthorizeSecondaryRequest> for Question {
-    type Error = Error;
-
-    fn try_from(message: AuthorizeSecondaryRequest) -> Result<Question, Error> {
+impl Question {
+    /// Asked by site `primary`.
+    pub(crate) fn read(
+        message: AuthorizeSecondaryRequest,
+        primary: SiteCode,
+    ) -> Result<Question, Error> {
         // Name and address go into the record, which is the primary's.
         let AuthorizeSecondaryRequest { secret, site, name: _, url: _, key_digest, authority_csr } =
             message;
-        Ok(Question {
+        let presented = Presented {
             hash: TokenSecret::from_slice(&secret)?.hash(),
+            kind: PeerKind::Site,
             site: site.parse()?,
+            joins: Some((SiteKind::Secondary, primary)),
             key: Sha256::from_slice(&key_digest)?,
-            authority_key: PublicKey::from_request(&authority_csr)?,
-        })
+        };
+        Ok(Question { presented, authority_key: PublicKey::from_request(&authority_csr)? })
     }
 }

@@ -1,17 +1,15 @@
 //! A joining secondary: the top gives the code and an intermediate under the primary's key, the
 //! primary issues the leaf and owns the record.
 
-use model::{Owner, PeerKind, SiteCode, SiteKind};
+use model::{Owner, SiteCode, SiteKind};
 use rpc::pb::enrolment::enrolment_service_client::EnrolmentServiceClient;
 use rpc::pb::enrolment::{AuthorizeSecondaryRequest, EnrolResponse};
 use site_db::{StoredToken, TokenUse, Writer};
-use trust::{CertificateDer, PublicKey};
+use trust::CertificateDer;
 
 use super::{Claim, Enrolment, Question};
 use crate::Error;
-use crate::admin::top_of;
-use crate::audit::{Deed, audit};
-use crate::token::{Presented, Verdict, judge};
+use crate::token::{Presented, burn};
 
 /// What the top gives for a secondary.
 pub(crate) type Authorization = (Owner, Vec<u8>);
@@ -24,7 +22,7 @@ impl Enrolment {
         }
         let request = self.question(&claim)?;
         let (owner, authority) = if here.is_top() {
-            self.authorize_secondary(request.try_into()?, here.code()).await?
+            self.authorize_secondary(Question::read(request, here.code())?).await?
         } else {
             self.ask_top(request, claim.site).await?
         };
@@ -70,53 +68,15 @@ impl Enrolment {
         Ok((Owner::from_slice(&owner)?, answer.authority))
     }
 
-    /// At the top: burns the token, gives the code and issues the intermediate.
+    /// At the top.
     pub(crate) async fn authorize_secondary(
         &self,
         question: Question,
-        primary: SiteCode,
     ) -> Result<Authorization, Error> {
         let this = self.clone();
-        self.db.write(move |w| this.authorize_for(w, &question, primary)).await
-    }
-
-    fn authorize_for(
-        &self,
-        w: &Writer<'_>,
-        question: &Question,
-        primary: SiteCode,
-    ) -> Result<Authorization, Error> {
-        if !w.identity().is_top() {
-            return Err(Error::OnlyTop { top: top_of(w)? });
-        }
-        let presented = Presented {
-            kind: PeerKind::Site,
-            site: question.site,
-            joins: Some((SiteKind::Secondary, primary)),
-            key: question.key,
-        };
-        let judged = judge(w.token(&question.hash)?, &presented, (self.here(), w.now()))?;
-        let mut token = match judged {
-            Verdict::Fresh(token) => token,
-            Verdict::Again(_, used) => {
-                let given = used.owner.zip(used.authority);
-                return given.ok_or(Error::UsedByOther { at: used.at });
-            }
-        };
-        let owner = self.give_code(w, question.site)?;
-        let authority = self.authorize(w, question.site, &question.authority_key)?;
-        let identity = self.site_identity(question.site);
-        audit(w, &token.created_by, Deed::Joined, identity.to_string())?;
-        token.used = Some(TokenUse {
-            at: w.now(),
-            key: question.key,
-            identity,
-            certificate: None,
-            authority: Some(authority.clone()),
-            owner: Some(owner),
-        });
-        w.save_token(&token)?;
-        Ok((owner, authority))
+        let Question { presented, authority_key } = question;
+        let used = self.db.write(move |w| this.authorize(w, &presented, &authority_key)).await?;
+        used.owner.zip(used.authority).ok_or(Error::UsedByOther { at: used.at })
     }
 
     /// At the primary: leaf, record, and the answer to repeat.
@@ -126,47 +86,19 @@ impl Enrolment {
         claim: &Claim,
         (owner, authority): Authorization,
     ) -> Result<TokenUse, Error> {
-        let (hash, key) = (claim.hash(), claim.key.digest());
+        let Presented { hash, kind, site, joins, key } = claim.presented(self.here());
         let known = w.token(&hash)?;
         let given = known.as_ref().and_then(|token| token.used.clone());
         if let Some(used) = given.filter(|u| u.key == key && u.certificate.is_some()) {
             return Ok(used);
         }
-        let (identity, certificate) = self.admit_leaf(claim, claim.site.to_string())?;
+        let (identity, leaf) = self.issue_leaf(claim, claim.site.to_string())?;
         w.put_own(&self.site_record(claim, owner))?;
         let (at, authority, owner) = (w.now(), Some(authority), Some(owner));
-        let used = TokenUse { at, key, identity, certificate, authority, owner };
+        let used = TokenUse { at, key, identity, certificate: Some(leaf), authority, owner };
         // A token the top gave is remembered here from its use on.
-        let mut token = known.unwrap_or_else(|| StoredToken {
-            hash,
-            kind: PeerKind::Site,
-            site: claim.site,
-            joins: Some((SiteKind::Secondary, self.here())),
-            created_by: String::new(),
-            expires_at: at,
-            used: None,
-        });
-        token.used = Some(used.clone());
-        w.save_token(&token)?;
-        Ok(used)
-    }
-
-    /// Gives a site code for ever, with a fresh uuid.
-    pub(super) fn give_code(&self, w: &Writer<'_>, code: SiteCode) -> Result<Owner, Error> {
-        let owner = Owner { code, uuid: self.db.ambient().ordered_id() };
-        w.give_site_code(owner)?;
-        Ok(owner)
-    }
-
-    pub(super) fn authorize(
-        &self,
-        w: &Writer<'_>,
-        site: SiteCode,
-        key: &PublicKey,
-    ) -> Result<Vec<u8>, Error> {
-        match self.authority.authorize(self.db.ambient(), site, key)? {
-            Some(certificate) => Ok(certificate.to_vec()),
-            None => Err(Error::OnlyTop { top: top_of(w)? }),
-        }
+        let (created_by, expires_at, unused) = (String::new(), at, None);
+        let token = StoredToken { hash, kind, site, joins, created_by, expires_at, used: unused };
+        burn(w, known.unwrap_or(token), used)
     }
 }

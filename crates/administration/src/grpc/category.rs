@@ -6,9 +6,10 @@ use model::{Category, CategoryKind, Group, UpdateId};
 use rpc::pb::admin as pb;
 use site_db::{Own, Reader};
 
-use crate::admin::Call;
-use crate::audit::{Deed, audit};
-use crate::{Admin, Error};
+use super::{Answer, given};
+use crate::Error;
+use crate::admin::{Change, View};
+use crate::audit::Deed;
 
 /// Every category by id.
 pub(super) fn categories(r: &Reader<'_>) -> Result<BTreeMap<UpdateId, Category>, Error> {
@@ -33,37 +34,29 @@ fn row(category: &Category, all: &BTreeMap<UpdateId, Category>) -> pb::Category 
     }
 }
 
-pub(super) async fn list(
-    admin: &Admin,
-    call: Call<pb::ListCategoriesRequest>,
-) -> Result<pb::ListCategoriesResponse, Error> {
-    let kind = Some(call.message.r#type).filter(|kind| !kind.is_empty());
-    let kind = kind.map(|kind| CategoryKind::from_name(&kind)).transpose()?;
-    let all = admin.db.read(categories).await?;
+pub(super) fn list(v: &View<'_>, asked: pb::ListCategoriesRequest) -> Answer<Vec<pb::Category>> {
+    let kind = given(asked.r#type).map(|kind| CategoryKind::from_name(&kind)).transpose()?;
+    let all = categories(v)?;
     let chosen = all.values().filter(|category| kind.is_none_or(|kind| category.kind == kind));
-    Ok(pb::ListCategoriesResponse { rows: chosen.map(|category| row(category, &all)).collect() })
+    Ok(chosen.map(|category| row(category, &all)).collect())
 }
 
-pub(super) async fn subscribe(
-    admin: &Admin,
-    call: Call<pb::SetSubscriptionRequest>,
-) -> Result<pb::SetSubscriptionResponse, Error> {
-    let account = call.account();
-    let pb::SetSubscriptionRequest { categories: wanted, subscribed } = call.message;
-    let change = move |w: &site_db::Writer<'_>| {
-        w.require_top("products and classifications are chosen")?;
-        let (mut all, mut changed) = (categories(w)?, Vec::new());
-        for name in wanted {
-            let found = all.values_mut().find(|category| is_called(category, &name));
-            let see = "tierline category list";
-            let category = found.ok_or(Error::Unknown { what: "category", name, see })?;
-            category.subscribed = subscribed;
-            let verb = if subscribed { "subscription" } else { "end of subscription" };
-            audit(w, &account, Deed::Changed, format!("{verb} of {}", category.title()))?;
-            changed.push(category.clone());
-        }
-        w.write_own(Group::Catalog, changed.iter().map(Own::put).collect())?;
-        Ok::<_, Error>(changed.iter().map(|category| row(category, &all)).collect())
-    };
-    Ok(pb::SetSubscriptionResponse { rows: admin.db.write(change).await? })
+pub(super) fn subscribe(
+    c: &Change<'_>,
+    asked: pb::SetSubscriptionRequest,
+) -> Answer<Vec<pb::Category>> {
+    let pb::SetSubscriptionRequest { categories: wanted, subscribed } = asked;
+    c.require_top("products and classifications are chosen")?;
+    let (mut all, mut changed) = (categories(c)?, Vec::new());
+    for name in wanted {
+        let found = all.values_mut().find(|category| is_called(category, &name));
+        let see = "tierline category list";
+        let category = found.ok_or(Error::Unknown { what: "category", name, see })?;
+        category.subscribed = subscribed;
+        let verb = if subscribed { "subscription" } else { "end of subscription" };
+        c.audit(Deed::Changed, format!("{verb} of {}", category.title()))?;
+        changed.push(category.clone());
+    }
+    c.write_own(Group::Catalog, changed.iter().map(Own::put).collect())?;
+    Ok(changed.iter().map(|category| row(category, &all)).collect())
 }

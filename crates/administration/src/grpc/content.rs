@@ -7,8 +7,9 @@ use rpc::convert::wire_time;
 use rpc::pb::admin as pb;
 use site_db::Reader;
 
-use crate::admin::Call;
-use crate::{Admin, Error};
+use super::{Answer, count};
+use crate::Error;
+use crate::admin::View;
 
 pub(super) fn distribution_points(r: &Reader<'_>) -> Result<Vec<RoleRecord>, Error> {
     let roles = r.list::<RoleRecord>()?.into_iter().map(|(_, role)| role);
@@ -45,7 +46,7 @@ pub(super) fn status_rows(
                 dp: point.map_or_else(|| target.to_string(), |point| point.name.clone()),
                 site: point.map_or_else(String::new, |point| point.site.to_string()),
                 state: state.as_str().to_owned(),
-                files: u32::try_from(manifest.files.len()).unwrap_or(u32::MAX),
+                files: count(manifest.files.iter()),
                 bytes: manifest.files.iter().map(|file| file.size).sum(),
                 verified: state == ContentState::Installed,
                 reason: said.as_ref().map_or_else(String::new, |state| state.reason.clone()),
@@ -56,59 +57,46 @@ pub(super) fn status_rows(
     Ok(rows)
 }
 
-pub(super) async fn status(
-    admin: &Admin,
-    call: Call<pb::GetContentStatusRequest>,
-) -> Result<pb::GetContentStatusResponse, Error> {
-    let package = call.message.package;
-    let chosen = move |m: &ContentManifest| package.is_empty() || m.package.as_str() == package;
-    let rows = admin.db.read(move |r| status_rows(r, chosen)).await?;
-    Ok(pb::GetContentStatusResponse { rows })
+pub(super) fn status(
+    v: &View<'_>,
+    asked: pb::GetContentStatusRequest,
+) -> Answer<Vec<pb::ContentStatus>> {
+    let package = asked.package;
+    status_rows(v, |m| package.is_empty() || m.package.as_str() == package)
 }
 
 fn point_row(point: &RoleRecord, statuses: &[pb::ContentStatus]) -> pb::DistributionPoint {
     let site = point.site.to_string();
     let mine = statuses.iter().filter(|status| status.dp == point.name && status.site == site);
-    let count = |state: ContentState| {
-        let in_state = mine.clone().filter(|status| status.state == state.as_str());
-        u32::try_from(in_state.count()).unwrap_or(u32::MAX)
-    };
+    let in_state = |state: ContentState| mine.clone().filter(move |s| s.state == state.as_str());
     pb::DistributionPoint {
         id: point.id.to_string(),
         name: point.name.clone(),
         url: point.url.clone(),
         http_url: point.http_url.clone(),
-        packages: u32::try_from(mine.clone().count()).unwrap_or(u32::MAX),
-        installed: count(ContentState::Installed),
-        failed: count(ContentState::Failed),
-        site,
+        packages: count(mine.clone()),
+        installed: count(in_state(ContentState::Installed)),
+        failed: count(in_state(ContentState::Failed)),
+        site: site.clone(),
     }
 }
 
-pub(super) async fn points(
-    admin: &Admin,
-    _: Call<pb::ListDistributionPointsRequest>,
-) -> Result<pb::ListDistributionPointsResponse, Error> {
-    let read = |r: &Reader<'_>| {
-        let statuses = status_rows(r, |_| true)?;
-        let points = distribution_points(r)?;
-        Ok::<_, Error>(points.iter().map(|point| point_row(point, &statuses)).collect())
-    };
-    Ok(pb::ListDistributionPointsResponse { rows: admin.db.read(read).await? })
+pub(super) fn points(
+    v: &View<'_>,
+    _: pb::ListDistributionPointsRequest,
+) -> Answer<Vec<pb::DistributionPoint>> {
+    let (statuses, points) = (status_rows(v, |_| true)?, distribution_points(v)?);
+    Ok(points.iter().map(|point| point_row(point, &statuses)).collect())
 }
 
-pub(super) async fn point(
-    admin: &Admin,
-    call: Call<pb::GetDistributionPointRequest>,
-) -> Result<pb::GetDistributionPointResponse, Error> {
-    let name = call.message.point;
-    let read = move |r: &Reader<'_>| {
-        let all = distribution_points(r)?;
-        let point = find_point(&all, &name)?;
-        let packages = status_rows(r, |manifest| manifest.targets.contains(&point.id))?;
-        let row = Some(point_row(point, &packages));
-        let mine = packages.into_iter().filter(|status| status.dp == point.name);
-        Ok::<_, Error>(pb::GetDistributionPointResponse { row, packages: mine.collect() })
-    };
-    admin.db.read(read).await
+pub(super) fn point(
+    v: &View<'_>,
+    asked: pb::GetDistributionPointRequest,
+) -> Answer<pb::GetDistributionPointResponse> {
+    let all = distribution_points(v)?;
+    let point = find_point(&all, &asked.point)?;
+    let mut packages = status_rows(v, |manifest| manifest.targets.contains(&point.id))?;
+    let row = Some(point_row(point, &packages));
+    packages.retain(|status| status.dp == point.name);
+    Ok(pb::GetDistributionPointResponse { row, packages })
 }

@@ -5,35 +5,34 @@ use std::path::PathBuf;
 use rpc::pb::admin as pb;
 use site_db::check_all;
 
-use crate::admin::Call;
+use super::Answer;
 use crate::audit::{Deed, audit};
 use crate::{Admin, Error};
 
 pub(super) async fn check(
     admin: &Admin,
-    _: Call<pb::CheckDatabaseRequest>,
-) -> Result<pb::CheckDatabaseResponse, Error> {
+    _: (String, pb::CheckDatabaseRequest),
+) -> Answer<Vec<pb::DatabaseProblem>> {
     let mut problems = admin.db.check_file().await?;
     let damaged = check_all(&admin.db).await?.into_iter().filter(|check| !check.is_sound());
     problems.extend(damaged.map(|check| {
         format!("stream {} is damaged; replication takes it again by itself", check.stream)
     }));
     let row = |problem| pb::DatabaseProblem { problem };
-    Ok(pb::CheckDatabaseResponse { rows: problems.into_iter().map(row).collect() })
+    Ok(problems.into_iter().map(row).collect())
 }
 
 pub(super) async fn backup(
     admin: &Admin,
-    call: Call<pb::BackUpDatabaseRequest>,
-) -> Result<pb::BackUpDatabaseResponse, Error> {
-    let account = call.account();
-    let path = PathBuf::from(&call.message.file);
+    (account, asked): (String, pb::BackUpDatabaseRequest),
+) -> Answer<String> {
+    let file = asked.file;
+    let path = PathBuf::from(&file);
     if !path.is_absolute() {
         return Err(Error::RelativePath { path });
     }
     admin.db.backup(&path).await?;
-    let file = call.message.file;
     let object = format!("backup to {file}");
     admin.db.write(move |w| audit(w, &account, Deed::Ran, object)).await?;
-    Ok(pb::BackUpDatabaseResponse { file })
+    Ok(file)
 }

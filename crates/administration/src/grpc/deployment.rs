@@ -1,33 +1,22 @@
 //! Deployments of update groups to collections.
 
-use model::{ALL_SYSTEMS, Deployment, DeploymentId, Intent, Invalid, Kind, ObjectCode, Owner};
+use model::{ALL_SYSTEMS, Deployment, DeploymentId, Intent, Invalid, ObjectCode, Owner};
 use rpc::convert::{read_time, wire_time};
-use rpc::object::ObjectBody as _;
 use rpc::pb::admin as pb;
-use site_db::{Own, Reader, Writer};
+use site_db::Reader;
 
-use super::owned::Noun;
-use super::{collection, group};
-use crate::admin::Call;
-use crate::audit::{Deed, audit};
-use crate::{Admin, Error};
-
-const NOUN: Noun = Noun { what: "deployment", see: "tierline deployment list" };
-
-pub(super) fn find(r: &Reader<'_>, id: DeploymentId) -> Result<(Owner, Deployment), Error> {
-    NOUN.found(r, (id.as_bytes(), &id.to_string()))
-}
-
-fn owned(w: &Writer<'_>, id: DeploymentId) -> Result<Deployment, Error> {
-    NOUN.owned(w, (id.as_bytes(), &id.to_string()))
-}
+use super::noun::{DEPLOYMENT, GROUP};
+use super::{Answer, collection};
+use crate::Error;
+use crate::admin::{Change, View};
+use crate::audit::Deed;
 
 /// What the last plan here made of a deployment.
 pub(super) fn outcome(r: &Reader<'_>, id: DeploymentId) -> Result<String, Error> {
     Ok(r.deployment_outcome(id)?.unwrap_or_else(|| "not planned here yet".to_owned()))
 }
 
-fn row(r: &Reader<'_>, owner: Owner, deployment: Deployment) -> Result<pb::Deployment, Error> {
+fn row(r: &Reader<'_>, (owner, deployment): (Owner, Deployment)) -> Answer<pb::Deployment> {
     let outcome = outcome(r, deployment.id)?;
     let Deployment { id, name, group, collection, intent, available_at, deadline, enabled, .. } =
         deployment;
@@ -45,46 +34,24 @@ fn row(r: &Reader<'_>, owner: Owner, deployment: Deployment) -> Result<pb::Deplo
     })
 }
 
-pub(super) async fn list(
-    admin: &Admin,
-    _: Call<pb::ListDeploymentsRequest>,
-) -> Result<pb::ListDeploymentsResponse, Error> {
-    let rows = admin.db.read(|r| {
-        let all = r.list::<Deployment>()?.into_iter();
-        all.map(|(owner, deployment)| row(r, owner, deployment)).collect()
-    });
-    Ok(pb::ListDeploymentsResponse { rows: rows.await? })
+pub(super) fn list(v: &View<'_>, _: pb::ListDeploymentsRequest) -> Answer<Vec<pb::Deployment>> {
+    v.list()?.into_iter().map(|found| row(v, found)).collect()
 }
 
-pub(super) async fn show(
-    admin: &Admin,
-    call: Call<pb::GetDeploymentRequest>,
-) -> Result<pb::GetDeploymentResponse, Error> {
-    let id: DeploymentId = call.message.id.parse()?;
-    let found = admin.db.read(move |r| {
-        let (owner, deployment) = find(r, id)?;
-        row(r, owner, deployment)
-    });
-    Ok(pb::GetDeploymentResponse { row: Some(found.await?) })
+pub(super) fn show(v: &View<'_>, asked: pb::GetDeploymentRequest) -> Answer<pb::Deployment> {
+    row(v, DEPLOYMENT.found(v, &asked.id)?)
 }
 
-pub(super) async fn create(
-    admin: &Admin,
-    call: Call<pb::CreateDeploymentRequest>,
-) -> Result<pb::CreateDeploymentResponse, Error> {
-    let (account, id) = (call.account(), DeploymentId(admin.db.ambient().ordered_id()));
-    let message = call.message;
-    let created = admin.db.write(move |w| {
-        NOUN.check_place(w)?;
-        let deployment = read(w, id, message)?;
-        // A reference that does not exist yet would only wait; at its making it is a mistake.
-        group::find(w, &deployment.group)?;
-        collection::find(w, &deployment.collection)?;
-        audit(w, &account, Deed::Created, format!("deployment {id} ({})", deployment.name))?;
-        Ok::<_, Error>(w.put_own(&deployment)?)
-    });
-    created.await?;
-    Ok(pb::CreateDeploymentResponse { id: id.to_string() })
+pub(super) fn create(c: &Change<'_>, asked: pb::CreateDeploymentRequest) -> Answer<String> {
+    DEPLOYMENT.check_place(c)?;
+    let deployment = read(c, DeploymentId(c.admin.db.ambient().ordered_id()), asked)?;
+    // A reference that does not exist yet would only wait; at its making it is a mistake.
+    GROUP.found(c, deployment.group.as_str())?;
+    collection::find(c, deployment.collection.as_str())?;
+    let id = deployment.id.to_string();
+    c.audit(Deed::Created, format!("deployment {id} ({})", deployment.name))?;
+    c.put_own(&deployment)?;
+    Ok(id)
 }
 
 fn read(
@@ -121,34 +88,24 @@ fn read(
     })
 }
 
-pub(super) async fn set_enabled(
-    admin: &Admin,
-    call: Call<pb::SetDeploymentEnabledRequest>,
-) -> Result<pb::SetDeploymentEnabledResponse, Error> {
-    let account = call.account();
-    let pb::SetDeploymentEnabledRequest { id, enabled } = call.message;
-    let id: DeploymentId = id.parse()?;
-    let changed = admin.db.write(move |w| {
-        let deployment = Deployment { enabled, ..owned(w, id)? };
-        let state = if enabled { "enabled" } else { "disabled" };
-        audit(w, &account, Deed::Changed, format!("deployment {id}: {state}"))?;
-        Ok::<_, Error>(w.put_own(&deployment)?)
-    });
-    changed.await?;
+pub(super) fn set_enabled(
+    c: &Change<'_>,
+    asked: pb::SetDeploymentEnabledRequest,
+) -> Answer<pb::SetDeploymentEnabledResponse> {
+    let pb::SetDeploymentEnabledRequest { id, enabled } = asked;
+    let deployment = Deployment { enabled, ..DEPLOYMENT.owned(c, &id)? };
+    let state = if enabled { "enabled" } else { "disabled" };
+    c.audit(Deed::Changed, format!("deployment {}: {state}", deployment.id))?;
+    c.put_own(&deployment)?;
     Ok(pb::SetDeploymentEnabledResponse {})
 }
 
-pub(super) async fn delete(
-    admin: &Admin,
-    call: Call<pb::DeleteDeploymentRequest>,
-) -> Result<pb::DeleteDeploymentResponse, Error> {
-    let (account, id): (_, DeploymentId) = (call.account(), call.message.id.parse()?);
-    let deleted = admin.db.write(move |w| {
-        let deployment = owned(w, id)?;
-        audit(w, &account, Deed::Removed, format!("deployment {id}"))?;
-        let delete = Own::delete(Kind::Deployment, deployment.object_id());
-        Ok::<_, Error>(w.write_own(Deployment::KIND.group(), vec![delete])?)
-    });
-    deleted.await?;
+pub(super) fn delete(
+    c: &Change<'_>,
+    asked: pb::DeleteDeploymentRequest,
+) -> Answer<pb::DeleteDeploymentResponse> {
+    let deployment = DEPLOYMENT.owned(c, &asked.id)?;
+    c.audit(Deed::Removed, format!("deployment {}", deployment.id))?;
+    c.delete(&deployment)?;
     Ok(pb::DeleteDeploymentResponse {})
 }

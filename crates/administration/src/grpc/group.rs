@@ -1,16 +1,14 @@
 //! Groups of software updates.
 
-use model::{Deployment, Item, Kind, ObjectCode, Owner, UpdateGroup, UpdateId};
-use rpc::object::ObjectBody as _;
+use model::{Deployment, Item, Owner, UpdateGroup, UpdateId};
 use rpc::pb::admin as pb;
-use site_db::{Own, Reader, Writer};
+use site_db::Reader;
 
-use super::owned::Noun;
-use crate::admin::Call;
-use crate::audit::{Deed, audit};
-use crate::{Admin, Error};
-
-pub(super) const NOUN: Noun = Noun { what: "update group", see: "tierline group list" };
+use super::noun::{GROUP, UPDATE};
+use super::{Answer, LANGUAGE};
+use crate::Error;
+use crate::admin::{Change, View};
+use crate::audit::Deed;
 
 fn row(owner: Owner, group: &UpdateGroup) -> pb::Group {
     pb::Group {
@@ -21,109 +19,70 @@ fn row(owner: Owner, group: &UpdateGroup) -> pb::Group {
     }
 }
 
-pub(super) fn find(r: &Reader<'_>, code: &ObjectCode) -> Result<(Owner, UpdateGroup), Error> {
-    NOUN.found(r, (code.as_str().as_bytes(), code.as_str()))
-}
-
-/// Ids that name updates of this site, each once.
-fn read_updates(w: &Writer<'_>, ids: &[String]) -> Result<Vec<UpdateId>, Error> {
-    let mut updates = Vec::with_capacity(ids.len());
+/// Puts updates of this site in, each once.
+fn add_updates(r: &Reader<'_>, ids: &[String], updates: &mut Vec<UpdateId>) -> Result<(), Error> {
     for id in ids {
         let update: UpdateId = id.parse()?;
-        if w.item_by_id(update)?.is_none() {
-            let (what, see) = ("update", "tierline update list");
-            return Err(Error::Unknown { what, name: update.to_string(), see });
-        }
+        r.item_by_id(update)?.ok_or_else(|| UPDATE.unknown(update))?;
         if !updates.contains(&update) {
             updates.push(update);
         }
     }
-    Ok(updates)
+    Ok(())
 }
 
-pub(super) async fn list(
-    admin: &Admin,
-    _: Call<pb::ListGroupsRequest>,
-) -> Result<pb::ListGroupsResponse, Error> {
-    let groups: Vec<(Owner, UpdateGroup)> = admin.db.read(|r| r.list()).await?;
-    Ok(pb::ListGroupsResponse { rows: groups.iter().map(|(owner, g)| row(*owner, g)).collect() })
+pub(super) fn list(v: &View<'_>, _: pb::ListGroupsRequest) -> Answer<Vec<pb::Group>> {
+    let groups: Vec<(Owner, UpdateGroup)> = v.list()?;
+    Ok(groups.iter().map(|(owner, g)| row(*owner, g)).collect())
 }
 
-pub(super) async fn show(
-    admin: &Admin,
-    call: Call<pb::GetGroupRequest>,
-) -> Result<pb::GetGroupResponse, Error> {
-    let code = ObjectCode::new(&call.message.code)?;
-    let member = |r: &Reader<'_>, id: &UpdateId| {
-        let item = r.get::<Item>(id.as_bytes())?;
-        Ok::<_, Error>(pb::GroupUpdate {
+pub(super) fn show(v: &View<'_>, asked: pb::GetGroupRequest) -> Answer<pb::GetGroupResponse> {
+    let (owner, group) = GROUP.found(v, &asked.code)?;
+    let member = |id: &UpdateId| {
+        let item = v.get::<Item>(id.as_bytes())?;
+        Ok(pb::GroupUpdate {
             id: id.to_string(),
             revision: item.as_ref().map_or(0, |item| item.update.revision),
-            title: item.as_ref().map_or_else(String::new, |item| item.title("en")),
+            title: item.as_ref().map_or_else(String::new, |item| item.title(LANGUAGE)),
             expired: item.is_some_and(|item| item.expired),
         })
     };
-    let shown = admin.db.read(move |r| {
-        let (owner, group) = find(r, &code)?;
-        let members = group.updates.iter().map(|id| member(r, id)).collect::<Result<_, _>>()?;
-        Ok::<_, Error>(pb::GetGroupResponse { row: Some(row(owner, &group)), members })
-    });
-    shown.await
+    let members = group.updates.iter().map(member).collect::<Answer<_>>()?;
+    Ok(pb::GetGroupResponse { row: Some(row(owner, &group)), members })
 }
 
-pub(super) async fn create(
-    admin: &Admin,
-    call: Call<pb::CreateGroupRequest>,
-) -> Result<pb::CreateGroupResponse, Error> {
-    let account = call.account();
-    let pb::CreateGroupRequest { name, updates } = call.message;
-    let code = admin.db.write(move |w| {
-        let (code, updates) = (NOUN.new_code::<UpdateGroup>(w)?, read_updates(w, &updates)?);
-        audit(w, &account, Deed::Created, format!("update group {code} ({name})"))?;
-        w.put_own(&UpdateGroup { code: code.clone(), name, updates })?;
-        Ok::<_, Error>(code)
-    });
-    Ok(pb::CreateGroupResponse { code: code.await?.to_string() })
+pub(super) fn create(c: &Change<'_>, asked: pb::CreateGroupRequest) -> Answer<String> {
+    let pb::CreateGroupRequest { name, updates: ids } = asked;
+    let (code, mut updates) = (GROUP.new_code(c)?, Vec::with_capacity(ids.len()));
+    add_updates(c, &ids, &mut updates)?;
+    c.audit(Deed::Created, format!("update group {code} ({name})"))?;
+    c.put_own(&UpdateGroup { code: code.clone(), name, updates })?;
+    Ok(code.to_string())
 }
 
-pub(super) async fn change(
-    admin: &Admin,
-    call: Call<pb::ChangeGroupRequest>,
-) -> Result<pb::ChangeGroupResponse, Error> {
-    let account = call.account();
-    let pb::ChangeGroupRequest { code, add, remove } = call.message;
-    let code = ObjectCode::new(&code)?;
-    let remove: Vec<UpdateId> = remove.iter().map(|id| id.parse()).collect::<Result<_, _>>()?;
-    let changed = admin.db.write(move |w| {
-        let mut group: UpdateGroup = NOUN.owned(w, (code.as_str().as_bytes(), code.as_str()))?;
-        group.updates.retain(|id| !remove.contains(id));
-        for update in read_updates(w, &add)? {
-            if !group.updates.contains(&update) {
-                group.updates.push(update);
-            }
-        }
-        audit(w, &account, Deed::Changed, format!("update group {code}"))?;
-        w.put_own(&group)?;
-        Ok::<_, Error>(row(w.identity().owner, &group))
-    });
-    Ok(pb::ChangeGroupResponse { row: Some(changed.await?) })
+pub(super) fn change(c: &Change<'_>, asked: pb::ChangeGroupRequest) -> Answer<pb::Group> {
+    let pb::ChangeGroupRequest { code, add, remove } = asked;
+    let mut group = GROUP.owned(c, &code)?;
+    for id in remove {
+        let gone: UpdateId = id.parse()?;
+        group.updates.retain(|id| *id != gone);
+    }
+    add_updates(c, &add, &mut group.updates)?;
+    c.audit(Deed::Changed, format!("update group {code}"))?;
+    c.put_own(&group)?;
+    Ok(row(c.identity().owner, &group))
 }
 
-pub(super) async fn delete(
-    admin: &Admin,
-    call: Call<pb::DeleteGroupRequest>,
-) -> Result<pb::DeleteGroupResponse, Error> {
-    let (account, code) = (call.account(), ObjectCode::new(&call.message.code)?);
-    let deleted = admin.db.write(move |w| {
-        let group: UpdateGroup = NOUN.owned(w, (code.as_str().as_bytes(), code.as_str()))?;
-        let deployments = w.list::<Deployment>()?;
-        if let Some((_, deployment)) = deployments.iter().find(|(_, d)| d.group == code) {
-            return Err(Error::Deployed { group: code, deployment: deployment.id });
-        }
-        audit(w, &account, Deed::Removed, format!("update group {code}"))?;
-        let delete = Own::delete(Kind::UpdateGroup, group.object_id());
-        Ok(w.write_own(UpdateGroup::KIND.group(), vec![delete])?)
-    });
-    deleted.await?;
+pub(super) fn delete(
+    c: &Change<'_>,
+    asked: pb::DeleteGroupRequest,
+) -> Answer<pb::DeleteGroupResponse> {
+    let group = GROUP.owned(c, &asked.code)?;
+    let mut deployments = c.list::<Deployment>()?.into_iter();
+    if let Some((_, deployment)) = deployments.find(|(_, d)| d.group == group.code) {
+        return Err(Error::Deployed { group: group.code, deployment: deployment.id });
+    }
+    c.audit(Deed::Removed, format!("update group {}", group.code))?;
+    c.delete(&group)?;
     Ok(pb::DeleteGroupResponse {})
 }

@@ -1,58 +1,42 @@
 //! Replication: links, streams, their verification, and forks.
 
-use model::{Group, Position, SiteCode, SiteRecord, StreamId};
+use model::{Group, Invalid, Position, SiteCode, SiteRecord, StreamId};
 use rpc::convert::wire_time;
 use rpc::pb::admin as pb;
-use site_db::{
-    Neighbor, Reader, Recovering, Stream, StreamCheck, StreamState, Walk, Writer, verify_all,
-};
+use site_db::{Neighbor, Reader, Recovering, Stream, StreamCheck, StreamState, Walk, verify_all};
 
-use crate::admin::Call;
-use crate::audit::{Deed, audit};
-use crate::links::{LinkStatus, Side, expected_links};
+use super::Answer;
+use crate::admin::{Change, View};
+use crate::audit::Deed;
+use crate::links::{LinkStatus, expected_links};
 use crate::{Admin, Error};
 
-pub(super) async fn status(
-    admin: &Admin,
-    _: Call<pb::GetReplicationStatusRequest>,
-) -> Result<pb::GetReplicationStatusResponse, Error> {
-    let told = (admin.links)();
-    let links = admin.db.read(move |r| expected_links(r, &told)).await?;
-    let row = |(side, link): (Side, LinkStatus)| pb::ReplicationLink {
+pub(super) fn status(
+    v: &View<'_>,
+    _: pb::GetReplicationStatusRequest,
+) -> Answer<Vec<pb::ReplicationLink>> {
+    let row = |(side, link): (&str, LinkStatus)| pb::ReplicationLink {
         neighbor: link.neighbor.to_string(),
-        side: match side {
-            Side::Parent => "parent".to_owned(),
-            Side::Child => "child".to_owned(),
-        },
+        side: side.to_owned(),
         state: link.state.as_str().to_owned(),
         lag_changes: link.lag_changes,
         failed_attempts: link.failed_attempts,
         last_contact: link.last_contact.map(wire_time),
         problem: link.problem,
     };
-    Ok(pb::GetReplicationStatusResponse { rows: links.into_iter().map(row).collect() })
+    Ok(expected_links(v, &(v.admin.links)())?.into_iter().map(row).collect())
 }
 
-pub(super) async fn show(
-    admin: &Admin,
-    call: Call<pb::GetReplicationLinkRequest>,
-) -> Result<pb::GetReplicationLinkResponse, Error> {
-    let (code, told) = (call.message.neighbor.parse()?, (admin.links)());
-    let rows = admin.db.read(move |r| link_rows(r, code, &told)).await?;
-    Ok(pb::GetReplicationLinkResponse { rows })
-}
-
-fn link_rows(
-    r: &Reader<'_>,
-    code: SiteCode,
-    told: &[LinkStatus],
-) -> Result<Vec<pb::LinkStream>, Error> {
-    let here = r.identity().code();
-    let links = expected_links(r, told)?;
-    let link = links.into_iter().map(|(_, link)| link).find(|link| link.neighbor == code);
+pub(super) fn show(
+    v: &View<'_>,
+    asked: pb::GetReplicationLinkRequest,
+) -> Answer<Vec<pb::LinkStream>> {
+    let (here, code): (_, SiteCode) = (v.identity().code(), asked.neighbor.parse()?);
+    let mut links = expected_links(v, &(v.admin.links)())?.into_iter().map(|(_, link)| link);
+    let link = links.find(|link| link.neighbor == code);
     let link = link.ok_or(Error::NoLink { here, asked: code })?;
-    let kind = r.require::<SiteRecord>(code.as_str().as_bytes())?.kind;
-    let (tree, peer) = (r.tree()?, Neighbor { code, kind });
+    let kind = v.require::<SiteRecord>(code.as_str().as_bytes())?.kind;
+    let (tree, peer) = (v.tree()?, Neighbor { code, kind });
     let row = |stream: Stream| {
         let direction = match () {
             () if tree.takes(stream.id, peer) => "in",
@@ -61,7 +45,7 @@ fn link_rows(
         };
         Some(stream_row(&stream, direction, &link))
     };
-    Ok(r.streams()?.into_values().filter_map(row).collect())
+    Ok(v.streams()?.into_values().filter_map(row).collect())
 }
 
 fn stream_row(stream: &Stream, direction: &str, link: &LinkStatus) -> pb::LinkStream {
@@ -75,23 +59,19 @@ fn stream_row(stream: &Stream, direction: &str, link: &LinkStatus) -> pb::LinkSt
         neighbor_seq: theirs.map(|head| head.position.seq),
         floor: local.floor,
         settled: local.is_settled(),
-        state: state_text(local.state).to_owned(),
+        state: match local.state {
+            StreamState::Sound => "sound".to_owned(),
+            StreamState::Forked => "forked".to_owned(),
+            StreamState::Damaged => "damaged".to_owned(),
+        },
         digest: local.digest.to_string(),
-    }
-}
-
-fn state_text(state: StreamState) -> &'static str {
-    match state {
-        StreamState::Sound => "sound",
-        StreamState::Forked => "forked",
-        StreamState::Damaged => "damaged",
     }
 }
 
 pub(super) async fn verify(
     admin: &Admin,
-    _: Call<pb::VerifyReplicationRequest>,
-) -> Result<pb::VerifyReplicationResponse, Error> {
+    _: (String, pb::VerifyReplicationRequest),
+) -> Answer<Vec<pb::VerifiedStream>> {
     let checks = verify_all(&admin.db).await?;
     let links = (admin.links)();
     let unsettled = admin.db.read(|r| Ok::<_, Error>(r.streams()?)).await?.into_values();
@@ -105,7 +85,7 @@ pub(super) async fn verify(
         ..pb::VerifiedStream::default()
     }));
     rows.sort_by(|a, b| a.stream.cmp(&b.stream));
-    Ok(pb::VerifyReplicationResponse { rows })
+    Ok(rows)
 }
 
 /// Only equal positions are comparable; a neighbor elsewhere is neither equal nor different.
@@ -138,69 +118,44 @@ fn verified_row(check: &StreamCheck, links: &[LinkStatus]) -> pb::VerifiedStream
     }
 }
 
-/// Whose history stays.
-#[derive(Clone, Copy)]
-enum Keep {
-    Owner,
-    Replica,
-}
-
-pub(super) async fn resolve(
-    admin: &Admin,
-    call: Call<pb::ResolveStreamRequest>,
-) -> Result<pb::ResolveStreamResponse, Error> {
-    let account = call.account();
-    let pb::ResolveStreamRequest { stream, keep } = call.message;
-    let keep = match keep.as_str() {
-        "owner" => Keep::Owner,
-        "replica" => Keep::Replica,
-        _ => return Err(model::Invalid::new("keep", "is \"owner\" or \"replica\"").into()),
+pub(super) fn resolve(
+    c: &Change<'_>,
+    asked: pb::ResolveStreamRequest,
+) -> Answer<pb::ResolveStreamResponse> {
+    let is_owners = match asked.keep.as_str() {
+        "owner" => true,
+        "replica" => false,
+        _ => return Err(Invalid::new("keep", "is \"owner\" or \"replica\"").into()),
     };
-    admin
-        .db
-        .write(move |w| {
-            let id = find_stream(w, &stream)?;
-            resolve_stream(w, id, keep)?;
-            // The status stream itself may be the one; it is writable again by now.
-            let next = match keep {
-                Keep::Owner => "a new epoch began; every copy is taken again from here",
-                Keep::Replica => "recovery began; the stream is taken back from the furthest copy",
-            };
-            if matches!(keep, Keep::Owner) {
-                audit(w, &account, Deed::Changed, format!("fork of {id}: owner's history kept"))?;
-            } else {
-                tracing::warn!(stream = %id, account, "a fork is resolved: replica's history kept");
-            }
-            Ok(pb::ResolveStreamResponse { stream: id.to_string(), next: next.to_owned() })
-        })
-        .await
+    let id = forked_stream(c, &asked.stream)?;
+    let next = if is_owners {
+        c.begin_epoch(id)?;
+        // The status stream itself may be the one; it is writable again by now.
+        c.audit(Deed::Changed, format!("fork of {id}: owner's history kept"))?;
+        "a new epoch began; every copy is taken again from here"
+    } else {
+        // A walk that cannot be resumed makes recovery take the stream again, bucket by bucket,
+        // with what it overwrites in the repair report.
+        c.begin_walk(id, &Walk::new(id.owner.code, 0, Position::default()))?;
+        c.set_recovering(Recovering::Yes(site_db::Losses::Refused))?;
+        let account = c.account;
+        tracing::warn!(stream = %id, account, "a fork is resolved: replica's history kept");
+        "recovery began; the stream is taken back from the furthest copy"
+    };
+    Ok(pb::ResolveStreamResponse { stream: id.to_string(), next: next.to_owned() })
 }
 
-/// A stream by its name, such as `control/CAS`. Its fork is resolved where it began: at its owner.
-fn find_stream(w: &Writer<'_>, name: &str) -> Result<StreamId, Error> {
-    let shape = || model::Invalid::new("stream", format!("\"{name}\" is not like control/CAS"));
+/// A forked stream by its name, such as `control/CAS`. Its fork is resolved where it began: at its
+/// owner.
+fn forked_stream(r: &Reader<'_>, name: &str) -> Result<StreamId, Error> {
+    let shape = || Invalid::new("stream", format!("\"{name}\" is not like control/CAS"));
     let (group, owner) = name.split_once('/').ok_or_else(shape)?;
     let (group, owner): (_, SiteCode) = (Group::from_name(group)?, owner.parse()?);
-    let me = w.identity().owner;
+    let me = r.identity().owner;
     if owner != me.code {
         return Err(Error::ForeignOwner { what: format!("stream {name}"), owner });
     }
-    Ok(StreamId { group, owner: me })
-}
-
-fn resolve_stream(w: &Writer<'_>, id: StreamId, keep: Keep) -> Result<(), Error> {
-    let forked = w.stream(id)?.is_some_and(|s| s.local.state == StreamState::Forked);
-    if !forked {
-        return Err(Error::NotForked { stream: id });
-    }
-    match keep {
-        Keep::Owner => w.begin_epoch(id)?,
-        Keep::Replica => {
-            // A walk that cannot be resumed makes recovery take the stream again, bucket by
-            // bucket, with what it overwrites in the repair report.
-            w.begin_walk(id, &Walk::new(id.owner.code, 0, Position::default()))?;
-            w.set_recovering(Recovering::Yes(site_db::Losses::Refused))?;
-        }
-    }
-    Ok(())
+    let id = StreamId { group, owner: me };
+    let forked = r.stream(id)?.is_some_and(|s| s.local.state == StreamState::Forked);
+    if forked { Ok(id) } else { Err(Error::NotForked { stream: id }) }
 }

@@ -4,12 +4,12 @@ use futures_util::stream::try_unfold;
 use model::{Group, Invalid, Severity};
 use rpc::convert::{read_time, wire_time};
 use rpc::pb::admin as pb;
-use site_db::StatusFilter;
+use site_db::{Reader, StatusFilter};
 use tonic::Status;
 
-use super::Answers;
-use crate::admin::Call;
-use crate::{Admin, Error};
+use super::{Answer, Answers, given};
+use crate::Error;
+use crate::admin::View;
 
 /// What somebody reads on a screen.
 const ROWS: usize = 200;
@@ -20,54 +20,53 @@ const ROWS_MAX: usize = 5_000;
 const SEVERITIES: [Severity; 4] =
     [Severity::Information, Severity::Warning, Severity::Error, Severity::Audit];
 
-pub(super) async fn list(
-    admin: &Admin,
-    call: Call<pb::ListStatusMessagesRequest>,
-) -> Result<pb::ListStatusMessagesResponse, Error> {
-    let (filter, limit) = read_filter(call.message)?;
-    let (rows, _) = page(admin, filter, limit).await?;
-    Ok(pb::ListStatusMessagesResponse { rows })
+pub(super) fn list(
+    v: &View<'_>,
+    asked: pb::ListStatusMessagesRequest,
+) -> Answer<Vec<pb::StatusMessage>> {
+    let (filter, limit) = read_filter(asked)?;
+    Ok(page(v, &filter, limit)?.0)
 }
 
 /// What is there, then what arrives. Ends with the connection.
-pub(super) async fn follow(
-    admin: &Admin,
-    call: Call<pb::FollowStatusMessagesRequest>,
-) -> Result<Answers<pb::FollowStatusMessagesResponse>, Error> {
-    let (filter, limit) = read_filter(call.message.filter.unwrap_or_default())?;
+pub(super) fn follow(
+    v: &View<'_>,
+    asked: pb::FollowStatusMessagesRequest,
+) -> Answer<Answers<pb::FollowStatusMessagesResponse>> {
+    let (filter, limit) = read_filter(asked.filter.unwrap_or_default())?;
     // Subscribed before the first read, so that nothing falls in between.
-    let changes = admin.db.watch(&[Group::Status]);
-    let start = (admin.clone(), changes, filter, Some(limit));
-    Ok(Box::pin(try_unfold(start, |(admin, mut changes, mut filter, first)| async move {
-        let mut limit = first.unwrap_or(ROWS_MAX);
-        loop {
-            let (rows, last) = page(&admin, filter.clone(), limit).await?;
-            filter.after = last;
-            if !rows.is_empty() {
-                let answer = pb::FollowStatusMessagesResponse { rows };
-                return Ok::<_, Status>(Some((answer, (admin, changes, filter, None))));
+    let (db, changes) = (v.admin.db.clone(), v.admin.db.watch(&[Group::Status]));
+    let start = (changes, filter, limit);
+    Ok(Box::pin(try_unfold(start, move |(mut changes, mut filter, mut limit)| {
+        let db = db.clone();
+        async move {
+            loop {
+                let asked = filter.clone();
+                let (rows, last) = db.read(move |r| page(r, &asked, limit)).await?;
+                (filter.after, limit) = (last, ROWS_MAX);
+                if !rows.is_empty() {
+                    let answer = pb::FollowStatusMessagesResponse { rows };
+                    return Ok::<_, Status>(Some((answer, (changes, filter, limit))));
+                }
+                changes.changed().await;
             }
-            limit = ROWS_MAX;
-            changes.changed().await;
         }
     })))
 }
 
 /// Rows, and the last one's place in the log.
-async fn page(
-    admin: &Admin,
-    filter: StatusFilter,
+fn page(
+    r: &Reader<'_>,
+    filter: &StatusFilter,
     limit: usize,
 ) -> Result<(Vec<pb::StatusMessage>, i64), Error> {
-    let after = filter.after;
-    let found = admin.db.read(move |r| r.status_messages(&filter, limit)).await?;
-    let last = found.last().map_or(after, |(lsn, _)| *lsn);
+    let found = r.status_messages(filter, limit)?;
+    let last = found.last().map_or(filter.after, |(lsn, _)| *lsn);
     Ok((found.into_iter().map(|(_, message)| message_row(message)).collect(), last))
 }
 
 fn read_filter(message: pb::ListStatusMessagesRequest) -> Result<(StatusFilter, usize), Error> {
     let pb::ListStatusMessagesRequest { component, severity, since, site, limit } = message;
-    let given = |text: String| Some(text).filter(|text| !text.is_empty());
     let parse = |text: String| {
         let known = SEVERITIES.into_iter().find(|severity| severity.as_str() == text);
         known.ok_or_else(|| Invalid::new("severity", format!("there is no severity \"{text}\"")))

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use model::{RoleKind, RoleRecord, SiteCode, StatusMessage, Timestamp};
+use model::{Invalid, RoleKind, RoleRecord, SiteCode, StatusMessage};
 use rpc::convert::{read_time, wire_time};
 use rpc::pb::admin as pb;
 use site_db::{Reader, StatusFilter, SyncRequest, SyncRun, SyncSchedule};
 
-use crate::admin::Call;
-use crate::audit::{Deed, audit};
-use crate::{Admin, Error};
+use super::Answer;
+use crate::Error;
+use crate::admin::{Change, View};
+use crate::audit::Deed;
 
 const RUNS: usize = 20;
 const RUNS_MAX: usize = 1_000;
@@ -20,34 +21,22 @@ const MESSAGES: usize = 10_000;
 
 const COMPONENT: &str = "SMS_WSUS_SYNC_MANAGER";
 
-pub(super) async fn start(
-    admin: &Admin,
-    call: Call<pb::StartSyncRequest>,
-) -> Result<pb::StartSyncResponse, Error> {
-    let (account, is_full) = (call.account(), call.message.full);
-    let start = move |w: &site_db::Writer<'_>| {
-        w.request_sync(&SyncRequest { is_full, reason: account.clone() })?;
-        audit(w, &account, Deed::Ran, "synchronization")?;
-        Ok::<_, Error>(w.sync_run()?.map_or(0, |last| last.number))
-    };
-    Ok(pb::StartSyncResponse { after: admin.db.write(start).await? })
+pub(super) fn start(c: &Change<'_>, asked: pb::StartSyncRequest) -> Answer<u64> {
+    c.request_sync(&SyncRequest { is_full: asked.full, reason: c.account.to_owned() })?;
+    c.audit(Deed::Ran, "synchronization")?;
+    Ok(c.sync_run()?.map_or(0, |last| last.number))
 }
 
-pub(super) async fn status(
-    admin: &Admin,
-    _: Call<pb::GetSyncStatusRequest>,
-) -> Result<pb::GetSyncStatusResponse, Error> {
-    let read = |r: &Reader<'_>| {
-        let last = r.sync_run()?;
-        let due = r.sync_schedule()?.map(|s| s.due(last.as_ref().map(|last| last.started_at)));
-        Ok(pb::GetSyncStatusResponse {
-            complete_version: r.complete_version()?,
-            next_due: due.map(wire_time),
-            update_points: update_points(r)?,
-            row: Some(last.map_or_else(pb::SyncRun::default, run_row)),
-        })
-    };
-    admin.db.read(read).await
+pub(super) fn status(
+    v: &View<'_>,
+    _: pb::GetSyncStatusRequest,
+) -> Answer<pb::GetSyncStatusResponse> {
+    Ok(pb::GetSyncStatusResponse {
+        complete_version: v.complete_version()?,
+        next_due: schedule_row(v)?.next_due,
+        update_points: update_points(v)?,
+        row: Some(v.sync_run()?.map_or_else(pb::SyncRun::default, run_row)),
+    })
 }
 
 /// One row per update point of the hierarchy, from what its site said last (SYNC-31).
@@ -107,29 +96,18 @@ fn run_row(run: SyncRun) -> pb::SyncRun {
     }
 }
 
-pub(super) async fn history(
-    admin: &Admin,
-    call: Call<pb::ListSyncRunsRequest>,
-) -> Result<pb::ListSyncRunsResponse, Error> {
-    let limit = match usize::try_from(call.message.limit).unwrap_or(RUNS_MAX) {
+pub(super) fn history(v: &View<'_>, asked: pb::ListSyncRunsRequest) -> Answer<Vec<pb::SyncRun>> {
+    let limit = match usize::try_from(asked.limit).unwrap_or(RUNS_MAX) {
         0 => RUNS,
         limit => limit.min(RUNS_MAX),
     };
-    let runs = admin.db.read(move |r| r.sync_history(limit)).await?;
-    Ok(pb::ListSyncRunsResponse { rows: runs.into_iter().map(run_row).collect() })
+    Ok(v.sync_history(limit)?.into_iter().map(run_row).collect())
 }
 
-pub(super) async fn cancel(
-    admin: &Admin,
-    call: Call<pb::CancelSyncRequest>,
-) -> Result<pb::CancelSyncResponse, Error> {
-    let account = call.account();
-    let cancel = move |w: &site_db::Writer<'_>| {
-        w.request_sync_cancel(&account)?;
-        audit(w, &account, Deed::Ran, "cancellation of the synchronization")?;
-        Ok::<_, Error>(w.sync_run()?.map_or(0, |run| run.number))
-    };
-    Ok(pb::CancelSyncResponse { number: admin.db.write(cancel).await? })
+pub(super) fn cancel(c: &Change<'_>, _: pb::CancelSyncRequest) -> Answer<u64> {
+    c.request_sync_cancel(c.account)?;
+    c.audit(Deed::Ran, "cancellation of the synchronization")?;
+    Ok(c.sync_run()?.map_or(0, |run| run.number))
 }
 
 fn schedule_row(r: &Reader<'_>) -> Result<pb::SyncSchedule, Error> {
@@ -141,56 +119,35 @@ fn schedule_row(r: &Reader<'_>) -> Result<pb::SyncSchedule, Error> {
     }))
 }
 
-pub(super) async fn schedule(
-    admin: &Admin,
-    _: Call<pb::GetSyncScheduleRequest>,
-) -> Result<pb::GetSyncScheduleResponse, Error> {
-    let row = admin.db.read(schedule_row).await?;
-    Ok(pb::GetSyncScheduleResponse { row: Some(row) })
+pub(super) fn schedule(v: &View<'_>, _: pb::GetSyncScheduleRequest) -> Answer<pb::SyncSchedule> {
+    schedule_row(v)
 }
 
-pub(super) async fn set_schedule(
-    admin: &Admin,
-    call: Call<pb::SetSyncScheduleRequest>,
-) -> Result<pb::SetSyncScheduleResponse, Error> {
-    let account = call.account();
-    let pb::SetSyncScheduleRequest { start, every_seconds } = call.message;
-    let now = Timestamp(admin.db.ambient().now_ms());
-    let start = start.map(read_time).transpose()?.unwrap_or(now);
-    let every_ms = i64::try_from(every_seconds).unwrap_or(i64::MAX).saturating_mul(1_000);
+pub(super) fn set_schedule(
+    c: &Change<'_>,
+    asked: pb::SetSyncScheduleRequest,
+) -> Answer<pb::SyncSchedule> {
+    let now = c.now();
+    let start = asked.start.map(read_time).transpose()?.unwrap_or(now);
+    let every_ms = i64::try_from(asked.every_seconds).unwrap_or(i64::MAX).saturating_mul(1_000);
     let schedule = (every_ms > 0).then(|| SyncSchedule::new(start, every_ms, now)).transpose()?;
-    let set = move |w: &site_db::Writer<'_>| {
-        w.set_sync_schedule(schedule)?;
-        audit(w, &account, Deed::Changed, "synchronization schedule")?;
-        schedule_row(w)
-    };
-    Ok(pb::SetSyncScheduleResponse { row: Some(admin.db.write(set).await?) })
+    c.set_sync_schedule(schedule)?;
+    c.audit(Deed::Changed, "synchronization schedule")?;
+    schedule_row(c)
 }
 
-pub(super) async fn source(
-    admin: &Admin,
-    _: Call<pb::GetSyncSourceRequest>,
-) -> Result<pb::GetSyncSourceResponse, Error> {
-    Ok(pb::GetSyncSourceResponse { url: admin.db.read(|r| r.sync_source()).await? })
+pub(super) fn source(v: &View<'_>, _: pb::GetSyncSourceRequest) -> Answer<String> {
+    Ok(v.sync_source()?)
 }
 
-pub(super) async fn set_source(
-    admin: &Admin,
-    call: Call<pb::SetSyncSourceRequest>,
-) -> Result<pb::SetSyncSourceResponse, Error> {
-    let (account, url) = (call.account(), call.message.url);
+pub(super) fn set_source(c: &Change<'_>, asked: pb::SetSyncSourceRequest) -> Answer<String> {
+    let url = asked.url;
     let is_url = url.is_empty() || url.starts_with("http://") || url.starts_with("https://");
     if !is_url {
         let reason = format!("\"{url}\" is not of the form http://host:8530; none: \"\"");
-        return Err(model::Invalid::new("source", reason).into());
+        return Err(Invalid::new("source", reason).into());
     }
-    let set = {
-        let url = url.clone();
-        move |w: &site_db::Writer<'_>| {
-            w.set_sync_source(&url)?;
-            audit(w, &account, Deed::Changed, format!("synchronization source to \"{url}\""))
-        }
-    };
-    admin.db.write(set).await?;
-    Ok(pb::SetSyncSourceResponse { url })
+    c.set_sync_source(&url)?;
+    c.audit(Deed::Changed, format!("synchronization source to \"{url}\""))?;
+    Ok(url)
 }

@@ -2,22 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::stream::iter;
-use model::{Category, Item, MsrcSeverity, Package, UpdateId};
+use model::{Category, Invalid, Item, MsrcSeverity, Package, UpdateId};
 use rpc::convert::wire_time;
 use rpc::object::ObjectBody as _;
 use rpc::pb::admin as pb;
 use site_db::Reader;
 
-use super::Answers;
 use super::category::{categories, is_called};
-use crate::admin::Call;
-use crate::{Admin, Error};
-
-/// Rows in one message: far below the largest message.
-const ROWS: usize = 1_000;
-
-const LANGUAGE: &str = "en";
+use super::noun::UPDATE;
+use super::{Answer, Answers, LANGUAGE, pages};
+use crate::Error;
+use crate::admin::View;
 
 /// What the whole catalog says of one update.
 struct Catalog {
@@ -99,38 +94,23 @@ impl Catalog {
     }
 }
 
-pub(super) async fn list(
-    admin: &Admin,
-    call: Call<pb::ListUpdatesRequest>,
-) -> Result<Answers<pb::ListUpdatesResponse>, Error> {
-    let filter = call.message;
+pub(super) fn list(
+    v: &View<'_>,
+    filter: pb::ListUpdatesRequest,
+) -> Answer<Answers<pb::ListUpdatesResponse>> {
     if !filter.severity.is_empty() && MsrcSeverity::from_name(&filter.severity).is_none() {
         let reason = format!("there is no severity \"{}\"", filter.severity);
-        return Err(model::Invalid::new("severity", reason).into());
+        return Err(Invalid::new("severity", reason).into());
     }
-    let read = move |r: &Reader<'_>| {
-        let catalog = Catalog::read(r)?;
-        let chosen = catalog.items.values().filter(|item| catalog.matches(item, &filter));
-        Ok::<_, Error>(chosen.map(|item| catalog.row(item)).collect::<Vec<_>>())
-    };
-    let rows = admin.db.read(read).await?;
-    let pages = rows.chunks(ROWS).map(|rows| Ok(pb::ListUpdatesResponse { rows: rows.to_vec() }));
-    Ok(Box::pin(iter(pages.collect::<Vec<_>>())))
+    let catalog = Catalog::read(v)?;
+    let chosen = catalog.items.values().filter(|item| catalog.matches(item, &filter));
+    let rows = chosen.map(|item| catalog.row(item)).collect();
+    Ok(pages(rows, |rows| pb::ListUpdatesResponse { rows }))
 }
 
-pub(super) async fn show(
-    admin: &Admin,
-    call: Call<pb::GetUpdateRequest>,
-) -> Result<pb::GetUpdateResponse, Error> {
-    let id: UpdateId = call.message.id.parse()?;
-    admin.db.read(move |r| detail(r, id)).await
-}
-
-fn detail(r: &Reader<'_>, id: UpdateId) -> Result<pb::GetUpdateResponse, Error> {
-    let catalog = Catalog::read(r)?;
-    let see = "tierline update list";
-    let unknown = || Error::Unknown { what: "update", name: id.to_string(), see };
-    let item = catalog.items.get(&id).ok_or_else(unknown)?;
+pub(super) fn show(v: &View<'_>, asked: pb::GetUpdateRequest) -> Answer<pb::GetUpdateResponse> {
+    let (id, catalog): (UpdateId, _) = (asked.id.parse()?, Catalog::read(v)?);
+    let item = catalog.items.get(&id).ok_or_else(|| UPDATE.unknown(id))?;
     let text = item.texts.iter().find(|t| t.language == LANGUAGE).or(item.texts.first());
     let category =
         |id: &UpdateId| catalog.categories.get(id).map_or("", Category::title).to_owned();
@@ -142,7 +122,7 @@ fn detail(r: &Reader<'_>, id: UpdateId) -> Result<pb::GetUpdateResponse, Error> 
         bulletins: item.bulletins.clone(),
         cves: item.cves.clone(),
         document: item.document.to_string(),
-        files: files(r, item)?,
+        files: files(v, item)?,
         related: related(&catalog, item),
     })
 }

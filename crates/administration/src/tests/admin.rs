@@ -2,33 +2,21 @@
 
 use expect_test::expect;
 use model::{Collection, Group, Position, StreamId};
-use rpc::pb::admin as pb;
 use site_db::StreamState;
-use tonic::Request;
 
 use super::*;
 
 async fn audit_lines(site: &Site) -> Vec<String> {
     let severity = "audit".to_owned();
     let request = pb::ListStatusMessagesRequest { severity, ..Default::default() };
-    let answer = site.admin().list_status_messages(request).await.expect("read").into_inner();
+    let answer = site.admin().list_status_messages(request).await.told();
     answer.rows.iter().map(|row| format!("{} {}", row.id, row.strings.join(" "))).collect()
-}
-
-async fn role_token(site: &Site) -> pb::CreateRoleTokenResponse {
-    let request = pb::CreateRoleTokenRequest { kind: "dp".to_owned(), ..Default::default() };
-    site.admin().create_role_token(request).await.expect("made").into_inner()
 }
 
 /// CAS with the record of a child PR1.
 async fn with_child() -> Site {
     let top = Site::top("CAS", SiteKind::Central).await;
-    let request = pb::CreateSiteTokenRequest {
-        code: "PR1".to_owned(),
-        kind: "primary".to_owned(),
-        ..Default::default()
-    };
-    let token = top.admin().create_site_token(request).await.expect("made").into_inner().token;
+    let token = site_token(&top, "PR1", "primary", "").await.expect("made");
     top.join_primary(&token).await.expect("admitted");
     top
 }
@@ -41,19 +29,17 @@ fn stream(site: &Site, group: Group) -> StreamId {
 fn changes_are_audited_and_removal_revokes() {
     run(async {
         let top = Site::top("PR1", SiteKind::Primary).await;
-        let token = role_token(&top).await.token;
-        let key = KeyPair::generate().expect("a key");
-        let identity = enrol(&token, request(&token, &key)).await.expect("admitted").identity;
-        let id = top.admin().list_roles(pb::ListRolesRequest {}).await.expect("read");
-        let id = id.into_inner().rows.remove(0).id;
+        let token = role_token(&top, "dp", "").await.expect("made");
+        let identity = enrol(&token, request(&token, &new_key())).await.expect("admitted").identity;
+        let id = top.admin().list_roles(pb::ListRolesRequest {}).await.told().rows.remove(0).id;
         let remove = pb::RemoveRoleRequest { id: id.clone(), reason: "sold".to_owned() };
-        let removed = top.admin().remove_role(remove.clone()).await.expect("removed").into_inner();
+        let removed = top.admin().remove_role(remove.clone()).await.told();
         assert_eq!(removed.identity, identity);
         let revoked = identity.clone().into_bytes();
         let revocation = top.db.read(move |r| r.get::<model::Revocation>(&revoked)).await;
         assert_eq!(revocation.expect("read").expect("there").reason, "sold");
-        let gone = top.admin().remove_role(remove).await.expect_err("it is gone");
-        assert_eq!(gone.message(), format!("there is no role {id}; see `tierline role list`"));
+        let gone = refusal(top.admin().remove_role(remove).await);
+        assert_eq!(gone, format!("NotFound: there is no role {id}; see `tierline role list`"));
         let lines = audit_lines(&top).await.join("\n").replace(&id, "ID");
         expect![[r#"
             30000 admin created join token of admin for PR1
@@ -70,13 +56,13 @@ fn sites_and_links_are_told_as_they_are() {
         let top = with_child().await;
         let read = async || {
             let mut client = top.admin();
-            let sites = client.get_site_status(pb::GetSiteStatusRequest {}).await.expect("read");
-            let rows = sites.into_inner().rows.into_iter();
-            let sites = rows.map(|r| format!("{} {} {} {}", r.code, r.kind, r.link, r.problem));
+            let sites = client.get_site_status(pb::GetSiteStatusRequest {}).await.told().rows;
+            let sites = sites.into_iter();
+            let sites = sites.map(|r| format!("{} {} {} {}", r.code, r.kind, r.link, r.problem));
             let links = client.get_replication_status(pb::GetReplicationStatusRequest {}).await;
-            let rows = links.expect("read").into_inner().rows.into_iter();
+            let links = links.told().rows.into_iter();
             let links =
-                rows.map(|r| format!("{} {} {} {}", r.neighbor, r.side, r.state, r.lag_changes));
+                links.map(|r| format!("{} {} {} {}", r.neighbor, r.side, r.state, r.lag_changes));
             sites.chain(links).collect::<Vec<_>>()
         };
         expect![[r#"
@@ -98,7 +84,7 @@ fn sites_and_links_are_told_as_they_are() {
         .assert_debug_eq(&read().await);
 
         let show = pb::GetReplicationLinkRequest { neighbor: "PR1".to_owned() };
-        let rows = top.admin().get_replication_link(show).await.expect("read").into_inner().rows;
+        let rows = top.admin().get_replication_link(show).await.told().rows;
         let rows = rows.iter().map(|r| format!("{} {} {}", r.stream, r.direction, r.state));
         expect![[r#"
             [
@@ -108,11 +94,13 @@ fn sites_and_links_are_told_as_they_are() {
         "#]]
         .assert_debug_eq(&rows.collect::<Vec<_>>());
         let show = pb::GetReplicationLinkRequest { neighbor: "XYZ".to_owned() };
-        expect!["there is no link between CAS and XYZ; see `tierline replication status`"]
-            .assert_eq(top.admin().get_replication_link(show).await.expect_err("none").message());
+        expect![
+            "NotFound: there is no link between CAS and XYZ; see `tierline replication status`"
+        ]
+        .assert_eq(&refusal(top.admin().get_replication_link(show).await));
 
         let show = pb::GetSiteRequest { code: "PR1".to_owned() };
-        let site = top.admin().get_site(show).await.expect("read").into_inner();
+        let site = top.admin().get_site(show).await.told();
         assert_eq!((site.owner.as_str(), site.row.expect("a row").parent.as_str()), ("CAS", "CAS"));
     });
 }
@@ -141,9 +129,9 @@ fn verification_compares_equal_positions_only() {
         let (position, digest) = (held.local.position, held.local.digest);
         let verify = async |head| {
             *top.links.lock().expect("whole") = vec![told(&top, Some(head))];
-            let rows = top.admin().verify_replication(pb::VerifyReplicationRequest {}).await;
-            let mut rows = rows.expect("verified").into_inner().rows.into_iter();
-            let row = rows.find(|row| row.stream == "control/CAS").expect("it is there");
+            let told = top.admin().verify_replication(pb::VerifyReplicationRequest {}).await.told();
+            let row =
+                told.rows.into_iter().find(|row| row.stream == "control/CAS").expect("it is there");
             (row.result, row.equal_at, row.differs_at)
         };
         let pr1 = || vec!["PR1".to_owned()];
@@ -163,14 +151,12 @@ fn a_fork_is_resolved_at_its_owner() {
             let (stream, keep) = (stream.to_owned(), keep.to_owned());
             top.admin().resolve_stream(pb::ResolveStreamRequest { stream, keep }).await
         };
-        let refused = async |stream, keep| {
-            resolve(stream, keep).await.expect_err("refused").message().to_owned()
-        };
-        expect!["control/CAS is not forked; there is nothing to resolve"]
+        let refused = async |stream, keep| refusal(resolve(stream, keep).await);
+        expect!["AlreadyExists: control/CAS is not forked; there is nothing to resolve"]
             .assert_eq(&refused("control/CAS", "owner").await);
-        expect!["stream control/PR1 belongs to site PR1, and only its owner changes it; call PR1 with --server"]
+        expect!["PermissionDenied: stream control/PR1 belongs to site PR1, and only its owner changes it; call PR1 with --server"]
             .assert_eq(&refused("control/PR1", "owner").await);
-        expect![[r#"keep: is "owner" or "replica""#]]
+        expect![[r#"InvalidArgument: keep: is "owner" or "replica""#]]
             .assert_eq(&refused("control/CAS", "mine").await);
         let control = stream(&top, Group::Control);
         let fork = || top.db.write(move |w| w.set_state(control, StreamState::Forked));
@@ -182,15 +168,11 @@ fn a_fork_is_resolved_at_its_owner() {
         fork().await.expect("forked");
         resolve("control/CAS", "replica").await.expect("resolved");
         assert!(held().await.expect("read").expect("held").local.walking, "to be taken again");
-        let lost = top.db.write(|w| w.put_own(&collection())).await.expect_err("it recovers");
+        let all = crate::bootstrap::all_systems();
+        let renamed = Collection { name: "One".to_owned(), ..all };
+        let lost = top.db.write(move |w| w.put_own(&renamed)).await.expect_err("it recovers");
         assert!(lost.to_string().contains("recovering"), "{lost}");
     });
-}
-
-fn collection() -> Collection {
-    let code = "CAS00001";
-    let code = model::ObjectCode::new(code).expect("a good code");
-    Collection { code, name: "One".to_owned(), rules: Vec::new() }
 }
 
 #[test]
@@ -204,17 +186,16 @@ fn status_messages_are_followed_as_they_arrive() {
         };
         let request = pb::FollowStatusMessagesRequest { filter: Some(filter.clone()) };
         let mut client = top.admin();
-        let following = client.follow_status_messages(Request::new(request)).await;
-        let mut following = following.expect("opened").into_inner();
+        let mut following = client.follow_status_messages(request).await.told();
         top.clock.advance_ms(10);
-        role_token(&top).await;
+        role_token(&top, "dp", "").await.expect("made");
         let first = following.message().await.expect("open").expect("a message");
         assert_eq!(first.rows[0].strings, ["ada", "created", "join token of dp for PR1"]);
-        role_token(&top).await;
+        role_token(&top, "dp", "").await.expect("made");
         assert_eq!(following.message().await.expect("open").expect("a message").rows.len(), 1);
         let wrong = pb::ListStatusMessagesRequest { severity: "loud".to_owned(), ..filter };
-        expect![[r#"severity: there is no severity "loud""#]]
-            .assert_eq(client.list_status_messages(wrong).await.expect_err("refused").message());
+        expect![[r#"InvalidArgument: severity: there is no severity "loud""#]]
+            .assert_eq(&refusal(client.list_status_messages(wrong).await));
     });
 }
 
@@ -223,12 +204,11 @@ fn the_database_is_checked_and_backed_up() {
     run(async {
         let top = Site::top("CAS", SiteKind::Central).await;
         let mut client = top.admin();
-        let checked = client.check_database(pb::CheckDatabaseRequest {}).await.expect("checked");
-        assert_eq!(checked.into_inner().rows, []);
+        let checked = client.check_database(pb::CheckDatabaseRequest {}).await.told();
+        assert_eq!(checked.rows, []);
         let back_up = |file: &str| pb::BackUpDatabaseRequest { file: file.to_owned() };
-        expect!["site.bak is not an absolute path on the server's machine"].assert_eq(
-            client.back_up_database(back_up("site.bak")).await.expect_err("refused").message(),
-        );
+        expect!["InvalidArgument: site.bak is not an absolute path on the server's machine"]
+            .assert_eq(&refusal(client.back_up_database(back_up("site.bak")).await));
         let directory = tempfile::tempdir().expect("a directory");
         let file = directory.path().join("site.bak");
         let path = file.to_str().expect("text");

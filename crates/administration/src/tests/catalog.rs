@@ -6,8 +6,9 @@ use model::{
     MsrcSeverity, RoleId, RoleKind, RoleRecord, Severity, Sha1, Sha256, StatusMessage, UpdateId,
     UpdateRef,
 };
-use rpc::pb::admin as pb;
 use site_db::{Found, ImportReport, SyncRequest, SyncStep};
+
+use testkit::objects;
 
 use super::*;
 
@@ -25,39 +26,25 @@ fn category(number: u128, kind: CategoryKind, title: &str) -> Category {
     Category { update, kind, parent: None, texts: texts(title), subscribed: false }
 }
 
+/// Update `number`, with one file.
 fn item(number: u8, title: &str) -> Item {
+    let (name, sha1) = (format!("setup{number}.exe"), Sha1([number; 20]));
     Item {
-        number: u32::from(number),
-        update: UpdateRef { id: id(u128::from(number)), revision: 100 },
-        since: 1,
-        document: Sha256([number; 32]),
         texts: texts(title),
-        classification: None,
         products: vec![id(101)],
-        company: None,
-        severity: None,
-        kb_articles: Vec::new(),
-        bulletins: Vec::new(),
-        cves: Vec::new(),
-        created_at: Timestamp(NOW_MS),
-        expired: false,
-        hidden: false,
-        linux_only: false,
-        may_restart: false,
-        supersedes: Vec::new(),
-        bundles: Vec::new(),
-        files: vec![ItemFile {
-            name: format!("setup{number}.exe"),
-            size: 10,
-            sha1: Sha1([number; 20]),
-            sha256: None,
-        }],
+        files: vec![ItemFile { name, size: 10, sha1, sha256: None }],
+        ..objects::item(number.into())
     }
+}
+
+fn role(name: &str, kind: RoleKind, site: SiteCode) -> RoleRecord {
+    let (id, url, http_url) = (RoleId(uuid::Uuid::from_u128(9)), String::new(), String::new());
+    RoleRecord { id, site, kind, name: name.to_owned(), url, http_url, joined_at: at(0) }
 }
 
 /// A bundle of two hidden updates, one of which nothing classifies, and an older update.
 async fn with_catalog(top: &Site) {
-    let part = UpdateRef { id: id(2), revision: 100 };
+    let part = UpdateRef { id: id(2), revision: 1 };
     let bundle = Item {
         classification: Some(id(102)),
         severity: Some(MsrcSeverity::Critical),
@@ -68,8 +55,8 @@ async fn with_catalog(top: &Site) {
         ..item(1, "Cumulative update")
     };
     let child = Item { hidden: true, ..item(2, "Part of it") };
-    let lone =
-        Item { bundles: vec![UpdateRef { id: id(5), revision: 100 }], ..item(4, "Driver pack") };
+    let driver = UpdateRef { id: id(5), revision: 1 };
+    let lone = Item { bundles: vec![driver], ..item(4, "Driver pack") };
     let fifth = Item { hidden: true, ..item(5, "A driver") };
     let write = move |w: &site_db::Writer<'_>| {
         w.put_own(&category(101, CategoryKind::Product, "Windows 11"))?;
@@ -83,7 +70,7 @@ async fn with_catalog(top: &Site) {
 }
 
 async fn listed(top: &Site, filter: pb::ListUpdatesRequest) -> Vec<String> {
-    let mut answers = top.admin().list_updates(filter).await.expect("read").into_inner();
+    let mut answers = top.admin().list_updates(filter).await.told();
     let mut rows = Vec::new();
     while let Some(answer) = answers.message().await.expect("whole") {
         rows.extend(answer.rows);
@@ -114,18 +101,15 @@ fn updates_are_filtered_and_shown_with_files_and_classification() {
         for filter in filters {
             assert_eq!(listed(&top, filter).await, ["Cumulative update | Updates | false"]);
         }
-        let product = pb::ListUpdatesRequest {
-            product: "Windows 11".to_owned(),
-            superseded: Some(true),
-            ..all()
-        };
+        let (product, superseded) = ("Windows 11".to_owned(), Some(true));
+        let product = pb::ListUpdatesRequest { product, superseded, ..all() };
         assert_eq!(listed(&top, product).await, ["Old update | none | true"]);
         let severity = pb::ListUpdatesRequest { severity: "grave".to_owned(), ..all() };
         assert!(top.admin().list_updates(severity).await.is_err());
 
         let show = async |number| {
             let request = pb::GetUpdateRequest { id: id(number).to_string() };
-            top.admin().get_update(request).await.expect("read").into_inner()
+            top.admin().get_update(request).await.told()
         };
         assert_eq!(show(2).await.row.expect("a row").classification, "Updates");
         assert_eq!(show(5).await.row.expect("a row").classification, "none (part of a bundle)");
@@ -147,16 +131,15 @@ fn products_are_subscribed_by_title_at_the_top() {
         let top = Site::top("CAS", SiteKind::Central).await;
         with_catalog(&top).await;
         let subscribe = async |name: &str| {
-            let categories = vec![name.to_owned()];
-            top.admin()
-                .set_subscription(pb::SetSubscriptionRequest { categories, subscribed: true })
-                .await
+            let (categories, subscribed) = (vec![name.to_owned()], true);
+            let request = pb::SetSubscriptionRequest { categories, subscribed };
+            top.admin().set_subscription(request).await
         };
-        assert!(subscribe("windows 11").await.expect("changed").into_inner().rows[0].subscribed);
-        expect!["there is no category Windows 12; see `tierline category list`"]
-            .assert_eq(subscribe("Windows 12").await.expect_err("unknown").message());
+        assert!(subscribe("windows 11").await.told().rows[0].subscribed);
+        expect!["NotFound: there is no category Windows 12; see `tierline category list`"]
+            .assert_eq(&refusal(subscribe("Windows 12").await));
         let request = pb::ListCategoriesRequest { r#type: "product".to_owned() };
-        let rows = top.admin().list_categories(request).await.expect("read").into_inner().rows;
+        let rows = top.admin().list_categories(request).await.told().rows;
         assert_eq!((rows.len(), rows[0].subscribed), (1, true));
     });
 }
@@ -166,8 +149,8 @@ fn synchronization_is_asked_for_and_seen() {
     run(async {
         let top = Site::top("CAS", SiteKind::Central).await;
         let mut client = top.admin();
-        let started = client.start_sync(pb::StartSyncRequest { full: true }).await.expect("asked");
-        assert_eq!(started.into_inner().after, 0);
+        let started = client.start_sync(pb::StartSyncRequest { full: true }).await.told();
+        assert_eq!(started.after, 0);
         let wanted = SyncRequest { is_full: true, reason: "ada".to_owned() };
         assert_eq!(top.db.read(|r| r.sync_request()).await.expect("read"), Some(wanted.clone()));
         let play = move |w: &site_db::Writer<'_>| {
@@ -175,15 +158,7 @@ fn synchronization_is_asked_for_and_seen() {
             (run.step, run.ended_at, run.version) = (SyncStep::Succeeded, Some(at(5)), 34);
             w.save_sync(&run)?;
             let site = w.identity().code();
-            w.put_own(&RoleRecord {
-                id: RoleId(uuid::Uuid::from_u128(9)),
-                site,
-                kind: RoleKind::SoftwareUpdatePoint,
-                name: "SUP1".to_owned(),
-                url: String::new(),
-                http_url: String::new(),
-                joined_at: at(0),
-            })?;
+            w.put_own(&role("SUP1", RoleKind::SoftwareUpdatePoint, site))?;
             let said =
                 [(6701, "ada|full|http://up"), (6702, "34|5|0d00h00m01s"), (6703, "no route")];
             for (id, strings) in said {
@@ -200,23 +175,22 @@ fn synchronization_is_asked_for_and_seen() {
             Ok::<_, site_db::Error>(())
         };
         top.db.write(play).await.expect("written");
-        let status = client.get_sync_status(pb::GetSyncStatusRequest {}).await.expect("read");
-        let status = status.into_inner();
+        let status = client.get_sync_status(pb::GetSyncStatusRequest {}).await.told();
         let row = status.row.expect("a run");
         assert_eq!((row.step.as_str(), row.catalog_version), ("succeeded", 34));
         let point = &status.update_points[0];
         assert_eq!((point.last_state, point.catalog_version), (6703, 34));
         assert_eq!((point.source.as_str(), point.last_error.as_str()), ("http://up", "no route"));
-        let nothing = client.cancel_sync(pb::CancelSyncRequest {}).await.expect_err("ended");
-        expect!["there is no synchronization under way"].assert_eq(nothing.message());
-        let every_seconds = 3_600;
-        let request = pb::SetSyncScheduleRequest { start: None, every_seconds };
-        let set = client.set_sync_schedule(request).await.expect("set").into_inner();
+        expect!["NotFound: there is no synchronization under way"]
+            .assert_eq(&refusal(client.cancel_sync(pb::CancelSyncRequest {}).await));
+        let hourly = pb::SetSyncScheduleRequest { start: None, every_seconds: 3_600 };
+        let set = client.set_sync_schedule(hourly).await.told();
         assert_eq!(set.row.expect("a row").every_seconds, 3_600);
-        let url = "ftp://up".to_owned();
-        let refused = client.set_sync_source(pb::SetSyncSourceRequest { url }).await;
-        expect![[r#"source: "ftp://up" is not of the form http://host:8530; none: """#]]
-            .assert_eq(refused.expect_err("no URL").message());
+        let source = pb::SetSyncSourceRequest { url: "ftp://up".to_owned() };
+        expect![[
+            r#"InvalidArgument: source: "ftp://up" is not of the form http://host:8530; none: """#
+        ]]
+        .assert_eq(&refusal(client.set_sync_source(source).await));
     });
 }
 
@@ -227,19 +201,15 @@ fn a_catalog_file_comes_in_parts() {
         let mut client = top.admin();
         let name = "vendor.cab".to_owned();
         let first = pb::ImportCatalogRequest { name, data: vec![1; 9], ..Default::default() };
-        let id = client.import_catalog(first.clone()).await.expect("kept").into_inner().id;
+        let id = client.import_catalog(first.clone()).await.told().id;
         let last = pb::ImportCatalogRequest { id, part: 1, last: true, ..first };
         client.import_catalog(last).await.expect("kept");
         let pending = top.db.read(|r| r.pending_import()).await.expect("read").expect("whole");
         assert_eq!((pending.id, pending.parts), (id, 2));
-        let report = ImportReport {
-            imported: 7,
-            rejected: vec!["bad.sdp".to_owned()],
-            ..Default::default()
-        };
+        let rejected = vec!["bad.sdp".to_owned()];
+        let report = ImportReport { imported: 7, rejected, ..Default::default() };
         top.db.write(move |w| w.finish_import(id, &report)).await.expect("written");
-        let request = pb::GetCatalogImportRequest { id };
-        let report = client.get_catalog_import(request).await.expect("read").into_inner();
+        let report = client.get_catalog_import(pb::GetCatalogImportRequest { id }).await.told();
         assert_eq!((report.done, report.imported, report.rejected.len()), (true, 7, 1));
     });
 }
@@ -251,36 +221,29 @@ fn packages_want_the_files_of_bundled_updates_and_go_to_points() {
         with_catalog(&top).await;
         let mut client = top.admin();
         let name = "Patches".to_owned();
-        let made = client.create_package(pb::CreatePackageRequest { name }).await.expect("made");
-        let code = made.into_inner().row.expect("a row").code;
+        let made = client.create_package(pb::CreatePackageRequest { name }).await.told();
+        let code = made.row.expect("a row").code;
         assert_eq!(code, "PR100001");
         let updates = vec![id(1).to_string()];
         let request =
             pb::DownloadPackageRequest { code: code.clone(), updates, ..Default::default() };
-        assert_eq!(client.download_package(request).await.expect("asked").into_inner().wanted, 1);
+        assert_eq!(client.download_package(request).await.told().wanted, 1);
         let show = || pb::GetPackageRequest { code: code.clone() };
-        let shown = client.get_package(show()).await.expect("read").into_inner();
+        let shown = client.get_package(show()).await.told();
         assert_eq!(shown.missing_files[0].name, "setup2.exe");
-        let (stored, point) = (shown.row.expect("a row").code, RoleId(uuid::Uuid::from_u128(9)));
+        let stored = code.clone();
         let play = move |w: &site_db::Writer<'_>| {
             let found = Found::Stored { sha256: Sha256([7; 32]), is_weak: true };
             w.note_found(&item(2, "").files[0], found)?;
             let package = model::ObjectCode::new(&stored)?;
             w.finish_download(&package)?;
             let site = w.identity().code();
-            w.put_own(&RoleRecord {
-                id: point,
-                site,
-                kind: RoleKind::DistributionPoint,
-                name: "PR1-DP".to_owned(),
-                url: String::new(),
-                http_url: String::new(),
-                joined_at: at(0),
-            })?;
+            let point = role("PR1-DP", RoleKind::DistributionPoint, site);
+            w.put_own(&point)?;
             w.save_content_states(&[DistributionState {
                 package,
                 version: 2,
-                point,
+                point: point.id,
                 site,
                 state: ContentState::Installed,
                 files: 1,
@@ -290,19 +253,18 @@ fn packages_want_the_files_of_bundled_updates_and_go_to_points() {
             }])
         };
         top.db.write(play).await.expect("written");
-        let points = vec!["PR1-DP".to_owned()];
-        let request = pb::DistributePackageRequest { code: code.clone(), points };
-        let rows = client.distribute_package(request).await.expect("sent").into_inner().rows;
-        let row = &rows[0];
+        let to = |point: &str| {
+            let (code, points) = (code.clone(), vec![point.to_owned()]);
+            pb::DistributePackageRequest { code, points }
+        };
+        let row = client.distribute_package(to("PR1-DP")).await.told().rows.remove(0);
         assert_eq!((row.dp.as_str(), row.version, row.verified), ("PR1-DP", 2, true));
-        let points = vec!["PR2-DP".to_owned()];
-        let request = pb::DistributePackageRequest { code: code.clone(), points };
-        expect!["there is no distribution point PR2-DP; see `tierline dp list`"]
-            .assert_eq(client.distribute_package(request).await.expect_err("unknown").message());
-        let shown = client.get_package(show()).await.expect("read").into_inner();
+        expect!["NotFound: there is no distribution point PR2-DP; see `tierline dp list`"]
+            .assert_eq(&refusal(client.distribute_package(to("PR2-DP")).await));
+        let shown = client.get_package(show()).await.told();
         assert_eq!((shown.row.expect("a row").version, shown.files[0].weak), (2, true));
         let dp = pb::GetDistributionPointRequest { point: "PR1-DP".to_owned() };
-        let dp = client.get_distribution_point(dp).await.expect("read").into_inner();
+        let dp = client.get_distribution_point(dp).await.told();
         let row = dp.row.expect("a row");
         assert_eq!((row.packages, row.installed, dp.packages.len()), (1, 1, 1));
     });

@@ -3,7 +3,6 @@
 use compliance::Board;
 use expect_test::expect;
 use model::{Detail, EnforcementState, Group, Item, UpdateId, Vector};
-use rpc::pb::admin as pb;
 use site_db::Own;
 use testkit::objects::{self, item};
 use tonic::Code;
@@ -30,6 +29,7 @@ fn vector() -> Vector {
         gap: false,
         required: vec![1],
         installed: vec![2],
+        unjudged: Vec::new(),
         detail: vec![Detail { item: 1, state: EnforcementState::Failed, code: 5, at: at(0) }],
     }
 }
@@ -38,14 +38,10 @@ fn vector() -> Vector {
 async fn site() -> Site {
     let site = Site::top("PR1", SiteKind::Primary).await;
     let written = site.db.write(|w| {
-        w.write_own(
-            Group::Catalog,
-            [1, 2, 3].map(|n| Own::put(&Item { expired: n == 3, ..item(n) })).to_vec(),
-        )?;
-        w.write_own(
-            Group::Clients,
-            [8, 9].map(|number| Own::put(&objects::client(number, "PR1"))).to_vec(),
-        )?;
+        let items = [1, 2, 3].map(|n| Own::put(&Item { expired: n == 3, ..item(n) }));
+        w.write_own(Group::Catalog, items.to_vec())?;
+        let clients = [8, 9].map(|number| Own::put(&objects::client(number, "PR1")));
+        w.write_own(Group::Clients, clients.to_vec())?;
         let parked = Vec::new();
         w.write_holding(&compliance::Holding { vector: vector(), parked })
     });
@@ -74,14 +70,13 @@ fn monthly(group: &str) -> pb::CreateDeploymentRequest {
 fn groups_are_changed_by_their_owner_until_they_are_deployed() {
     run(async {
         let site = site().await;
-        let refused = site.group(&[1, 7]).await.expect_err("there is no update 7");
-        assert_eq!(refused.code(), Code::NotFound);
+        expect!["NotFound: there is no update 00000000-0000-0000-0000-000000000007; see `tierline update list`"]
+            .assert_eq(&refusal(site.group(&[1, 7]).await));
         let code = site.group(&[1, 1]).await.expect("made");
         let (add, remove) = (vec![update(2), update(3)], vec![update(1)]);
         let request = pb::ChangeGroupRequest { code: code.clone(), add, remove };
-        site.admin().change_group(request).await.expect("changed");
-        let request = pb::GetGroupRequest { code: code.clone() };
-        let shown = site.admin().get_group(request).await.expect("read").into_inner();
+        site.admin().change_group(request).await.told();
+        let shown = site.admin().get_group(pb::GetGroupRequest { code: code.clone() }).await.told();
         let members =
             shown.members.iter().map(|m| format!("{}/{} {}", m.id, m.revision, m.expired));
         let shown = format!("{:?} {:#?}", shown.row, members.collect::<Vec<_>>());
@@ -93,10 +88,13 @@ fn groups_are_changed_by_their_owner_until_they_are_deployed() {
         .assert_eq(&shown);
         let id = site.deploy(monthly(&code)).await.expect("deployed");
         let delete = pb::DeleteGroupRequest { code: code.clone() };
-        let refused = site.admin().delete_group(delete.clone()).await.expect_err("deployed");
-        assert_eq!(refused.code(), Code::AlreadyExists);
-        site.admin().delete_deployment(pb::DeleteDeploymentRequest { id }).await.expect("deleted");
-        site.admin().delete_group(delete).await.expect("deleted");
+        let refused = refusal(site.admin().delete_group(delete.clone()).await);
+        assert!(
+            refused.starts_with("AlreadyExists: update group PR100001 is deployed"),
+            "{refused}"
+        );
+        site.admin().delete_deployment(pb::DeleteDeploymentRequest { id }).await.told();
+        site.admin().delete_group(delete).await.told();
         // A code is never given again.
         assert_eq!(site.group(&[]).await.expect("made"), "PR100002");
     });
@@ -122,17 +120,21 @@ fn a_deployment_is_read_as_it_was_meant() {
         let id = site.deploy(monthly(&group)).await.expect("deployed");
         let disable = pb::SetDeploymentEnabledRequest { id: id.clone(), enabled: false };
         site.admin().set_deployment_enabled(disable).await.expect("changed");
-        let shown = site.admin().list_deployments(pb::ListDeploymentsRequest {}).await;
-        let rows = shown.expect("read").into_inner().rows;
-        assert_eq!((rows.len(), &rows[0].id), (1, &id));
-        let pb::Deployment { collection, intent, available_at, deadline, enabled, outcome, .. } =
-            &rows[0];
-        assert_eq!(
-            (collection.as_str(), intent.as_str(), *enabled),
-            ("SMS00001", "required", false)
-        );
-        assert_eq!(outcome, "not planned here yet");
-        assert_eq!((*available_at, available_at), (Some(rpc::convert::wire_time(at(0))), deadline));
+        let shown = site.admin().list_deployments(pb::ListDeploymentsRequest {}).await.told();
+        let now = Some(rpc::convert::wire_time(at(0)));
+        let expected = pb::Deployment {
+            id,
+            name: "Monthly".to_owned(),
+            owner: "PR1".to_owned(),
+            group,
+            collection: "SMS00001".to_owned(),
+            intent: "required".to_owned(),
+            available_at: now,
+            deadline: now,
+            enabled: false,
+            outcome: "not planned here yet".to_owned(),
+        };
+        assert_eq!(shown.rows, [expected]);
     });
 }
 
@@ -143,7 +145,7 @@ fn compliance_is_told_from_the_board_and_the_vectors() {
         let group = site.group(&[1, 2, 3]).await.expect("made");
         let clients = vec![client(9).to_string()];
         let request = pb::CreateCollectionRequest { name: "Pilots".to_owned(), clients };
-        let pilots = site.admin().create_collection(request).await.expect("made").into_inner().code;
+        let pilots = site.admin().create_collection(request).await.told().code;
         let all = site.deploy(monthly(&group)).await.expect("deployed");
         let request = pb::CreateDeploymentRequest { collection: pilots.clone(), ..monthly(&group) };
         site.deploy(request).await.expect("deployed");
@@ -152,53 +154,45 @@ fn compliance_is_told_from_the_board_and_the_vectors() {
         assert_eq!(warming.expect_err("no board yet").code(), Code::Unavailable);
         site.board.replace(Board::rebuild([client(8), client(9)], [vector()]));
 
-        let told = site.admin().get_deployment_compliance(ask).await.expect("read").into_inner();
+        let told = site.admin().get_deployment_compliance(ask).await.told();
         let row = told.row.expect("a row");
         let counts = |row: &pb::DeploymentCompliance| {
             [row.targeted, row.compliant, row.in_progress, row.failed, row.unknown]
         };
         assert_eq!((counts(&row), told.updates.len()), ([2, 0, 0, 1, 1], 2));
         let of_pilots = pb::GetCollectionComplianceRequest { code: pilots.clone() };
-        let rows = site.admin().get_collection_compliance(of_pilots).await.expect("read");
-        assert_eq!(counts(&rows.into_inner().rows[0]), [1, 0, 0, 0, 1]);
-        let summary = site.admin().get_compliance_summary(pb::GetComplianceSummaryRequest {}).await;
-        let summary = summary.expect("read").into_inner();
+        let rows = site.admin().get_collection_compliance(of_pilots).await.told().rows;
+        assert_eq!(counts(&rows[0]), [1, 0, 0, 0, 1]);
+        let all = pb::GetComplianceSummaryRequest {};
+        let summary = site.admin().get_compliance_summary(all).await.told();
         assert_eq!((summary.clients, summary.updates, summary.updates_required), (2, 3, 1));
         assert_eq!(summary.deployments.len(), 2);
-        let rows =
-            site.admin().get_group_compliance(pb::GetGroupComplianceRequest { code: group }).await;
-        assert_eq!(rows.expect("read").into_inner().rows[1].installed, 1);
+        let of_group = pb::GetGroupComplianceRequest { code: group };
+        let rows = site.admin().get_group_compliance(of_group).await.told().rows;
+        assert_eq!(rows[1].installed, 1);
         let one = |id| pb::GetUpdateComplianceRequest { id };
         site.admin().get_update_compliance(one(update(3))).await.expect_err("it is expired");
-        let row = site.admin().get_update_compliance(one(update(1))).await.expect("read");
-        assert_eq!(row.into_inner().row.expect("a row").required, 1);
+        let row = site.admin().get_update_compliance(one(update(1))).await.told().row;
+        assert_eq!(row.expect("a row").required, 1);
 
         let of = async |number| {
             let request = pb::GetClientComplianceRequest { id: client(number).to_string() };
-            let told =
-                site.admin().get_client_compliance(request).await.expect("read").into_inner();
+            let told = site.admin().get_client_compliance(request).await.told();
             let row = told.row.expect("a row");
             let states =
                 told.states.iter().map(|s| format!("{} {} {}", s.state, s.progress, s.code));
             let counts = [row.required, row.installed, row.not_required, row.unknown];
-            (counts, row.reason, states.collect::<Vec<_>>().join(", "))
+            format!("{counts:?} {}: {}", row.reason, states.collect::<Vec<_>>().join(", "))
         };
-        assert_eq!(
-            of(8).await,
-            ([1, 1, 1, 0], String::new(), "required failed 5, installed  0".to_owned())
-        );
-        assert_eq!(of(9).await, ([0, 0, 0, 3], "no report received".to_owned(), String::new()));
+        assert_eq!(of(8).await, "[1, 1, 1, 0] : required failed 5, installed  0");
+        assert_eq!(of(9).await, "[0, 0, 0, 3] no report received: ");
 
-        let rows =
-            site.admin().list_collections(pb::ListCollectionsRequest {}).await.expect("read");
-        let rows = rows.into_inner().rows.into_iter().map(|row| (row.code, row.members));
+        let rows = site.admin().list_collections(pb::ListCollectionsRequest {}).await.told().rows;
+        let rows = rows.into_iter().map(|row| (row.code, row.members));
         assert_eq!(rows.collect::<Vec<_>>(), [("SMS00001".to_owned(), 2), (pilots.clone(), 1)]);
-        let members = site
-            .admin()
-            .list_collection_members(pb::ListCollectionMembersRequest { code: pilots })
-            .await;
-        let page =
-            members.expect("read").into_inner().message().await.expect("read").expect("a page");
+        let of_pilots = pb::ListCollectionMembersRequest { code: pilots };
+        let mut members = site.admin().list_collection_members(of_pilots).await.told();
+        let page = members.message().await.expect("read").expect("a page");
         assert_eq!(page.rows[0].name, "client 9");
     });
 }
@@ -211,23 +205,16 @@ fn clients_are_woken_and_removed() {
             let ids = ids.iter().map(|number| client(*number).to_string()).collect();
             site.admin().scan_clients(pb::ScanClientsRequest { ids }).await
         };
-        assert_eq!(scan(&[9]).await.expect("woken").into_inner().clients, 1);
-        assert_eq!(scan(&[]).await.expect("woken").into_inner().clients, 2);
+        assert_eq!(scan(&[9]).await.told().clients, 1);
+        assert_eq!(scan(&[]).await.told().clients, 2);
         assert_eq!(scan(&[7]).await.expect_err("unknown").code(), Code::NotFound);
         assert_eq!(*site.scanned.lock().expect("whole"), [client(9), client(8), client(9)]);
         let id = client(8).to_string();
         let request = pb::RemoveClientRequest { id: id.clone(), reason: "sold".to_owned() };
-        let identity =
-            site.admin().remove_client(request).await.expect("removed").into_inner().identity;
-        let (revoked, vector) = site
-            .db
-            .read(move |r| {
-                let revoked = r.get::<model::Revocation>(identity.as_bytes())?;
-                Ok::<_, site_db::Error>((revoked, r.vector(client(8))?))
-            })
-            .await
-            .expect("read");
-        assert_eq!((revoked.expect("a revocation").reason.as_str(), vector), ("sold", None));
+        let identity = site.admin().remove_client(request).await.told().identity;
+        let revoked = site.db.read(move |r| r.get::<model::Revocation>(identity.as_bytes())).await;
+        assert_eq!(revoked.expect("read").expect("a revocation").reason, "sold");
+        assert_eq!(site.db.read(|r| r.vector(client(8))).await.expect("read"), None);
         let gone = site.admin().get_client(pb::GetClientRequest { id }).await;
         assert_eq!(gone.expect_err("it is gone").code(), Code::NotFound);
     });

@@ -1,0 +1,108 @@
+//! `tierline client` and `compliance`: computers, and what they say of their updates.
+
+use clap::Subcommand;
+use rpc::pb::admin as pb;
+
+use crate::Outcome;
+use crate::arguments::Valid;
+use crate::desk::Desk;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Client {
+    /// The managed computers of the site and the sites below it
+    #[command(after_help = "Example:\n  tierline client list --name web -o csv")]
+    List {
+        /// Only computers with this in their name
+        #[arg(long, default_value = "", hide_default_value = true)]
+        name: String,
+    },
+    /// One managed computer
+    #[command(after_help = "Example:\n  \
+        tierline client show 01939c3e-7f00-7000-8000-000000000001")]
+    Show { id: String },
+    /// Makes the token with which a computer joins a primary site
+    #[command(after_help = "Example:\n  tierline client token --url https://mp1.example:7441")]
+    Token {
+        /// The primary site [default: the server's]
+        #[arg(long, value_name = "CODE", default_value = "", hide_default_value = true)]
+        site: String,
+        /// The management point to join through [default: the site server]
+        #[arg(long, value_name = "URL", default_value = "", hide_default_value = true)]
+        url: String,
+        #[command(flatten)]
+        valid: Valid,
+    },
+    /// Makes computers of the server's site scan now
+    #[command(after_help = "Example:\n  tierline client scan")]
+    Scan {
+        /// Which computers [default: all]
+        ids: Vec<String>,
+    },
+    /// Forgets a computer and revokes its certificate
+    #[command(after_help = "Example:\n  tierline client remove \
+        01939c3e-7f00-7000-8000-000000000001 --reason \"sold\"")]
+    Remove {
+        id: String,
+        /// Why, for the record
+        #[arg(long, default_value = "removed")]
+        reason: String,
+    },
+}
+
+impl Client {
+    pub(crate) async fn run(self, desk: &Desk) -> Outcome {
+        match self {
+            Client::List { name } => desk.show(pb::ListClientsRequest { name }).await,
+            Client::Show { id } => desk.show(pb::GetClientRequest { id }).await,
+            Client::Token { site, url, valid: Valid { valid_seconds } } => {
+                desk.show(pb::CreateClientTokenRequest { site, valid_seconds, url }).await
+            }
+            Client::Scan { ids } => desk.show(pb::ScanClientsRequest { ids }).await,
+            Client::Remove { id, reason } => {
+                desk.show(pb::RemoveClientRequest { id, reason }).await
+            }
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Compliance {
+    /// How far everything is
+    #[command(after_help = "Example:\n  tierline compliance summary")]
+    Summary,
+    /// Clients by their state for an update
+    #[command(after_help = "Example:\n  \
+        tierline compliance update 5c6e1d3a-0000-4000-8000-000000000001")]
+    Update { id: String },
+    /// Updates by their state on a client
+    #[command(after_help = "Example:\n  \
+        tierline compliance client 01939c3e-7f00-7000-8000-000000000001")]
+    Client { id: String },
+    /// The updates of a group
+    #[command(after_help = "Example:\n  tierline compliance group CAS00001 -o csv")]
+    Group { code: String },
+    /// The targets of a deployment
+    #[command(after_help = "Example:\n  \
+        tierline compliance deployment 01939c3e-7f00-7000-8000-000000000002")]
+    Deployment { id: String },
+    /// The deployments to a collection
+    #[command(after_help = "Example:\n  tierline compliance collection SMS00001")]
+    Collection { code: String },
+}
+
+impl Compliance {
+    pub(crate) async fn run(self, desk: &Desk) -> Outcome {
+        match self {
+            Compliance::Summary => desk.show(pb::GetComplianceSummaryRequest {}).await,
+            Compliance::Update { id } => desk.show(pb::GetUpdateComplianceRequest { id }).await,
+            Compliance::Client { id } => desk.show(pb::GetClientComplianceRequest { id }).await,
+            Compliance::Group { code } => desk.show(pb::GetGroupComplianceRequest { code }).await,
+            Compliance::Deployment { id } => {
+                desk.show(pb::GetDeploymentComplianceRequest { id }).await
+            }
+            Compliance::Collection { code } => {
+                desk.show(pb::GetCollectionComplianceRequest { code }).await
+            }
+        }
+    }
+}
