@@ -69,6 +69,8 @@ pub enum Difference {
 pub enum Mark {
     Required,
     Installed,
+    /// The client could not judge it.
+    Unjudged,
     /// Required, and being downloaded or installed, or waiting for content or a restart.
     InProgress,
     /// Required, and its last download or installation failed.
@@ -76,7 +78,7 @@ pub enum Mark {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Cells([RoaringBitmap; 4]);
+struct Cells([RoaringBitmap; 5]);
 
 impl Cells {
     fn of(&self, mark: Mark) -> &RoaringBitmap {
@@ -156,9 +158,9 @@ impl Board {
     pub fn update_counts(&self, item: LiveItem) -> StateCounts {
         let cells = self.cells(item);
         let (required, installed) = (cells.of(Mark::Required), cells.of(Mark::Installed));
-        let covering = self.covering(item.since);
-        let listed = covering.intersection_len(required) + covering.intersection_len(installed);
-        let not_required = covering.len() - listed;
+        let judged = self.judged(item);
+        let listed = judged.intersection_len(required) + judged.intersection_len(installed);
+        let not_required = judged.len() - listed;
         let known = required.len() + installed.len() + not_required;
         StateCounts {
             required: required.len(),
@@ -174,9 +176,7 @@ impl Board {
         match state {
             ComplianceState::Required => self.clients_marked(item, Mark::Required),
             ComplianceState::Installed => self.clients_marked(item, Mark::Installed),
-            ComplianceState::NotRequired => {
-                ClientSet(self.unlisted(item, &self.covering(item.since)))
-            }
+            ComplianceState::NotRequired => ClientSet(self.unlisted(item, &self.judged(item))),
             ComplianceState::Unknown => ClientSet(self.unknown(item, &self.roster.all().0)),
         }
     }
@@ -229,11 +229,11 @@ impl Board {
         self.items.get(&item.number).unwrap_or(&NO_CELLS)
     }
 
-    /// Clients whose silence about an update of catalog version `since` means Not Required.
-    fn covering(&self, since: u64) -> RoaringBitmap {
+    /// Clients that judged an update: where they name it in no list, it is Not Required.
+    fn judged(&self, item: LiveItem) -> RoaringBitmap {
         let mut all = RoaringBitmap::new();
-        self.covered.range(since..).for_each(|(_, bits)| all |= bits);
-        all
+        self.covered.range(item.since..).for_each(|(_, bits)| all |= bits);
+        all - self.cells(item).of(Mark::Unjudged)
     }
 
     fn unlisted(&self, item: LiveItem, among: &RoaringBitmap) -> RoaringBitmap {
@@ -242,7 +242,7 @@ impl Board {
     }
 
     fn unknown(&self, item: LiveItem, among: &RoaringBitmap) -> RoaringBitmap {
-        self.unlisted(item, among) - self.covering(item.since)
+        self.unlisted(item, among) - self.judged(item)
     }
 
     fn clear(&mut self, item: u32, mark: usize, slot: u32) {
@@ -263,12 +263,13 @@ impl Board {
 }
 
 /// The item numbers of each mark, ascending.
-fn lists(vector: Option<&Vector>) -> [Vec<u32>; 4] {
+fn lists(vector: Option<&Vector>) -> [Vec<u32>; 5] {
     let Some(vector) = vector else { return Default::default() };
     let (failed, in_progress): (Vec<_>, Vec<_>) =
         vector.detail.iter().partition(|detail| detail.state.is_failure());
     let items = |details: Vec<&model::Detail>| details.iter().map(|detail| detail.item).collect();
-    [vector.required.clone(), vector.installed.clone(), items(in_progress), items(failed)]
+    let Vector { required, installed, unjudged, .. } = vector.clone();
+    [required, installed, unjudged, items(in_progress), items(failed)]
 }
 
 fn unequal<K: Ord + Copy, V: PartialEq>(

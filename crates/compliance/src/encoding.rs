@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! version 1 | client 16 | incarnation 8 LE | serial v | covered v | scanned_at z | flags 1
-//! [flag 1: scan_error: length v, UTF-8] | required list | installed list | detail list
+//! [flag 1: scan_error: length v, UTF-8] | required list | installed list | unjudged list |
+//! detail list
 //! ```
 //! `v` is an unsigned LEB128 number in its shortest form, `z` the same after zigzag. A list is its
 //! length and, for each entry, the difference of its item number to the one before (the first to
@@ -23,7 +24,7 @@ const FLAG_GAP: u8 = 2;
 /// makes.
 pub fn encode_vector(vector: &Vector) -> Result<Vec<u8>, Error> {
     check(vector).map_err(|reason| Error::EncodeVector { client: vector.client, reason })?;
-    let cells = vector.required.len() + vector.installed.len();
+    let cells = vector.required.len() + vector.installed.len() + vector.unjudged.len();
     let mut out = Vec::with_capacity(48 + 2 * cells + 12 * vector.detail.len());
     out.push(VERSION);
     out.extend_from_slice(vector.client.as_bytes());
@@ -37,7 +38,7 @@ pub fn encode_vector(vector: &Vector) -> Result<Vec<u8>, Error> {
         put_number(&mut out, text.len() as u64);
         out.extend_from_slice(text.as_bytes());
     }
-    for list in [&vector.required, &vector.installed] {
+    for list in [&vector.required, &vector.installed, &vector.unjudged] {
         put_number(&mut out, list.len() as u64);
         let mut last = 0;
         for &item in list {
@@ -83,6 +84,7 @@ pub fn decode_vector(bytes: &[u8]) -> Result<Vector, Error> {
         gap: flags & FLAG_GAP != 0,
         required: reader.list(|_, item| Ok(item))?,
         installed: reader.list(|_, item| Ok(item))?,
+        unjudged: reader.list(|_, item| Ok(item))?,
         detail: reader.list(Reader::detail)?,
     };
     if reader.at != bytes.len() {
@@ -94,16 +96,18 @@ pub fn decode_vector(bytes: &[u8]) -> Result<Vector, Error> {
 
 /// The rules of the format that its bytes alone do not enforce; asserted on both sides.
 pub(crate) fn check(vector: &Vector) -> Result<(), &'static str> {
-    let Vector { required, installed, detail, .. } = vector;
-    let ascends = |list: &[u32]| list.is_sorted_by(|a, b| a < b);
-    if required.len().max(installed.len()).max(detail.len()) > CELLS_MAX {
+    let Vector { required, installed, unjudged, detail, .. } = vector;
+    let lists = [required, installed, unjudged];
+    if detail.len() > CELLS_MAX || lists.iter().any(|list| list.len() > CELLS_MAX) {
         return Err("a list is too long");
     }
-    if !ascends(required) || !ascends(installed) || !detail.is_sorted_by(|a, b| a.item < b.item) {
+    let ascends = |list: &&Vec<u32>| list.is_sorted_by(|a, b| a < b);
+    if !lists.iter().all(ascends) || !detail.is_sorted_by(|a, b| a.item < b.item) {
         return Err("a list is not ascending");
     }
-    if installed.iter().any(|item| required.binary_search(item).is_ok()) {
-        return Err("an item is both required and installed");
+    let shared = |a: &[u32], b: &[u32]| a.iter().any(|item| b.binary_search(item).is_ok());
+    if shared(installed, required) || shared(unjudged, required) || shared(unjudged, installed) {
+        return Err("an item is in two lists");
     }
     if detail.iter().any(|detail| required.binary_search(&detail.item).is_err()) {
         return Err("a detail is about an item that is not required");

@@ -143,7 +143,8 @@ fn states_of(holding: &Holding, items: &ItemNumbers) -> States {
     };
     let required = listed(&vector.required, ComplianceState::Required);
     let installed = listed(&vector.installed, ComplianceState::Installed);
-    let all = required.into_iter().chain(installed).chain(parked.iter().copied());
+    let unjudged = listed(&vector.unjudged, ComplianceState::Unknown);
+    let all = [required, installed, unjudged, parked.clone()].into_iter().flatten();
     all.map(|held| (held.update, held)).collect()
 }
 
@@ -155,10 +156,10 @@ fn merge(held: Option<&Holding>, report: &StateReport, items: &ItemNumbers) -> O
         let update = change.update.id;
         match change.state.state {
             // A vector has no list of these: they are what is in no list.
-            ComplianceState::NotRequired | ComplianceState::Unknown => {
+            ComplianceState::NotRequired => {
                 states.remove(&update);
             }
-            ComplianceState::Required | ComplianceState::Installed => {
+            ComplianceState::Required | ComplianceState::Installed | ComplianceState::Unknown => {
                 let (state, serial) = (change.state, report.serial_to);
                 states.insert(update, ParkedState { update, state, serial, at: change.at });
             }
@@ -185,6 +186,7 @@ fn merge(held: Option<&Holding>, report: &StateReport, items: &ItemNumbers) -> O
         gap: false,
         required: Vec::new(),
         installed: Vec::new(),
+        unjudged: Vec::new(),
         detail: Vec::new(),
     };
     distribute(vector, states, items)
@@ -193,26 +195,31 @@ fn merge(held: Option<&Holding>, report: &StateReport, items: &ItemNumbers) -> O
 /// Fills the lists of `vector` with the states whose items are here, and parks the others.
 fn distribute(mut vector: Vector, states: States, items: &ItemNumbers) -> Option<Holding> {
     let mut parked = Vec::new();
-    vector.required.clear();
-    vector.installed.clear();
     vector.detail.clear();
+    let [mut required, mut installed, mut unjudged] = [const { Vec::new() }; 3];
     for held in states.into_values() {
         let Some(&item) = items.by_update.get(&held.update) else {
             parked.push(held);
             continue;
         };
-        if held.state.state == ComplianceState::Installed {
-            vector.installed.push(item);
+        match held.state.state {
+            ComplianceState::Required => required.push(item),
+            ComplianceState::Installed => installed.push(item),
+            ComplianceState::Unknown => unjudged.push(item),
+            ComplianceState::NotRequired => {}
+        }
+        if held.state.state != ComplianceState::Required {
             continue;
         }
-        vector.required.push(item);
         let unfinished = |(state, _): &_| *state != EnforcementState::Installed;
         if let Some((state, code)) = held.state.enforcement.filter(unfinished) {
             vector.detail.push(Detail { item, state, code, at: held.at });
         }
     }
-    vector.required.sort_unstable();
-    vector.installed.sort_unstable();
+    for list in [&mut required, &mut installed, &mut unjudged] {
+        list.sort_unstable();
+    }
+    (vector.required, vector.installed, vector.unjudged) = (required, installed, unjudged);
     vector.detail.sort_unstable_by_key(|detail| detail.item);
     let fits = parked.len() <= CELLS_MAX && check(&vector).is_ok();
     fits.then_some(Holding { vector, parked })

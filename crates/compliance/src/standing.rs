@@ -7,6 +7,8 @@ use model::{ComplianceState, Item, Vector};
 pub enum UnknownReason {
     /// The client has never reported.
     NoReport,
+    /// A rule of the update asks for something that the client cannot tell.
+    NotJudged,
     /// Its last scan did not succeed.
     ScanFailed,
     /// Some of what it said is missing here.
@@ -20,6 +22,7 @@ impl UnknownReason {
     pub fn as_str(self) -> &'static str {
         match self {
             UnknownReason::NoReport => "no report received",
+            UnknownReason::NotJudged => "the client could not judge it",
             UnknownReason::ScanFailed => "scan failed",
             UnknownReason::Gap => "part of the client's reports is missing",
             UnknownReason::NotScannedSince => "not scanned since the update arrived",
@@ -67,6 +70,9 @@ pub fn state_of(
     }
     if vector.installed.binary_search(&item.number).is_ok() {
         return (ComplianceState::Installed, None);
+    }
+    if vector.unjudged.binary_search(&item.number).is_ok() {
+        return (ComplianceState::Unknown, Some(UnknownReason::NotJudged));
     }
     match assured(vector) {
         Err(reason) => (ComplianceState::Unknown, Some(reason)),

@@ -1,7 +1,5 @@
 //! Vectors to test with.
 
-use std::collections::BTreeMap;
-
 use model::{ClientId, Detail, EnforcementState, Timestamp, Vector};
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -22,6 +20,7 @@ pub(crate) fn empty(number: u32) -> Vector {
         gap: false,
         required: Vec::new(),
         installed: Vec::new(),
+        unjudged: Vec::new(),
         detail: Vec::new(),
     }
 }
@@ -29,21 +28,24 @@ pub(crate) fn empty(number: u32) -> Vector {
 /// Any vector of a client about items below `items` and catalog versions below 9.
 pub(crate) fn vectors(number: u32, items: u32) -> impl Strategy<Value = Vector> {
     let progress = prop::option::of((0..EnforcementState::ALL.len(), any::<i32>(), any::<i64>()));
-    let lists = prop::collection::btree_map(0..items, (any::<bool>(), progress), 0..12);
+    let lists = prop::collection::btree_map(0..items, (0..3_u8, progress), 0..12);
     let scan = (0..9_u64, prop::option::weighted(0.1, "[a-zäß]{0,9}"), prop::bool::weighted(0.1));
     let order = (any::<u64>(), any::<u64>(), any::<i64>());
     (lists, scan, order).prop_map(move |(lists, (covered, scan_error, gap), order)| {
-        let (required, installed): (BTreeMap<_, _>, BTreeMap<_, _>) =
-            lists.into_iter().partition(|(_, (is_required, _))| *is_required);
-        let detail = required.iter().filter_map(|(item, (_, progress))| {
-            let (state, code, at) = (*progress)?;
+        let list = |wanted| {
+            let listed = lists.iter().filter(|(_, (list, _))| *list == wanted);
+            listed.map(|(item, _)| *item).collect::<Vec<u32>>()
+        };
+        let detail = lists.iter().filter_map(|(item, (list, progress))| {
+            let (state, code, at) = progress.filter(|_| *list == 0)?;
             let state = EnforcementState::ALL[state];
             Some(Detail { item: *item, state, code, at: Timestamp(at) })
         });
         Vector {
             detail: detail.collect(),
-            required: required.keys().copied().collect(),
-            installed: installed.into_keys().collect(),
+            required: list(0),
+            installed: list(1),
+            unjudged: list(2),
             incarnation: order.0,
             serial: order.1,
             scanned_at: Timestamp(order.2),

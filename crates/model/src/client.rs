@@ -141,6 +141,8 @@ pub struct Vector {
     /// Ascending item numbers.
     pub required: Vec<u32>,
     pub installed: Vec<u32>,
+    /// What the client could not judge: a rule asks for something it cannot tell.
+    pub unjudged: Vec<u32>,
     /// Ascending by item.
     pub detail: Vec<Detail>,
 }

@@ -215,7 +215,7 @@ fn standing_row(row: &Row<'_>) -> RowResult<ClientStanding> {
 }
 
 fn parked_row(row: &Row<'_>) -> RowResult<ParkedState> {
-    let states = [ComplianceState::Required, ComplianceState::Installed];
+    let states = [ComplianceState::Required, ComplianceState::Installed, ComplianceState::Unknown];
     let state = |number: u8| {
         let found = states.into_iter().find(|state| *state as u8 == number);
         found.ok_or_else(|| Invalid::new("parked state", format!("{number} is not parked")))

@@ -10,6 +10,7 @@ fn sample() -> Vector {
         scan_error: Some("no".to_owned()),
         required: vec![3, 300],
         installed: vec![0, 4],
+        unjudged: vec![2],
         detail: vec![Detail {
             item: 300,
             state: EnforcementState::Failed,
@@ -28,7 +29,7 @@ fn the_bytes_of_version_1_stay() {
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     expect![
         "01000000000000000000000000000000010700000000000000\
-             0105d00f01026e6f0203a902020004\
+             0105d00f01026e6f0203a9020200040102\
              01ac020b038001"
     ]
     .assert_eq(&hex);
@@ -37,24 +38,25 @@ fn the_bytes_of_version_1_stay() {
 #[test]
 fn what_is_not_canonical_is_refused() {
     let sound = encode_vector(&empty(1)).expect("a sound vector");
-    assert_eq!(sound[25..], [1, 5, 0xd0, 0x0f, 0, 0, 0, 0], "serial, …, flags, three lists");
+    assert_eq!(sound[25..], [1, 5, 0xd0, 0x0f, 0, 0, 0, 0, 0], "serial, …, flags, four lists");
     let refused = |place: std::ops::Range<usize>, bytes: &[u8]| {
         let mut damaged = sound.clone();
         damaged.splice(place, bytes.iter().copied());
         decode_vector(&damaged).expect_err("refused")
     };
-    let cases: [(_, &[u8], _); 11] = [
-        (32..33, &[], "ends too early"),
-        (32..33, &[0x80], "ends too early"),
-        (33..33, &[0], "bytes after the end"),
+    let cases: [(_, &[u8], _); 12] = [
+        (33..34, &[], "ends too early"),
+        (33..34, &[0x80], "ends too early"),
+        (34..34, &[0], "bytes after the end"),
         (29..30, &[4], "unknown flag"),
         (29..30, &[1, 1, 0xff], "the scan error is not UTF-8"),
         (25..26, &[0x81, 0], "a number is not in its shortest form"),
         (30..31, &[2, 1, 0], "a list is not ascending"),
         (30..31, &[2, 1, 0xff, 0xff, 0xff, 0xff, 0x0f], "an item number is too large"),
-        (30..32, &[1, 1, 1, 1], "an item is both required and installed"),
-        (32..33, &[1, 9, 8, 0, 0], "a detail is about an item that is not required"),
-        (30..33, &[1, 9, 0, 1, 9, 7, 0, 0], "unknown enforcement state"),
+        (30..32, &[1, 1, 1, 1], "an item is in two lists"),
+        (31..33, &[1, 1, 1, 1], "an item is in two lists"),
+        (33..34, &[1, 9, 8, 0, 0], "a detail is about an item that is not required"),
+        (30..34, &[1, 9, 0, 0, 1, 9, 7, 0, 0], "unknown enforcement state"),
     ];
     for (place, bytes, expected) in cases {
         match refused(place, bytes) {

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::tests::client;
-use ComplianceState::{Installed, NotRequired, Required};
+use ComplianceState::{Installed, NotRequired, Required, Unknown};
 
 fn update(number: u32) -> UpdateId {
     UpdateId(Uuid::from_u128(u128::from(number)))
@@ -197,7 +197,7 @@ enum Step {
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let state = prop_oneof![Just(Required), Just(Installed), Just(NotRequired)];
+    let state = prop_oneof![Just(Required), Just(Installed), Just(NotRequired), Just(Unknown)];
     let step = prop_oneof![
         6 => (0..12_u32, state).prop_map(|(number, state)| Step::Change(number, state)),
         4 => Just(Step::Flush),
@@ -289,7 +289,8 @@ proptest! {
         let states = states_of(&held, &site.items).into_values();
         let kept: BTreeMap<_, _> = states.map(|one| (one.update, one.state.state)).collect();
         prop_assert_eq!(kept, own);
-        let cells = held.vector.required.len() + held.vector.installed.len() + held.parked.len();
+        let Vector { required, installed, unjudged, .. } = &held.vector;
+        let cells = required.len() + installed.len() + unjudged.len() + held.parked.len();
         prop_assert_eq!(cells, sender.states.len());
     }
 }

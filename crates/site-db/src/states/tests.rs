@@ -46,6 +46,7 @@ fn holding() -> Holding {
             scan_error: None,
             gap: false,
             required: Vec::new(),
+            unjudged: Vec::new(),
             installed: vec![2],
             detail: Vec::new(),
         },
