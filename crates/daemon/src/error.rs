@@ -57,6 +57,8 @@ pub enum Error {
     JoinAnswer { url: String, reason: String },
     #[error("the site did not renew the certificate: {}", transport::explain(.0))]
     Renew(tonic::Status),
+    #[error("the site does not tell whose certificates were revoked: {}", transport::explain(.0))]
+    Follow(tonic::Status),
     #[error("cannot make a certificate")]
     Certificate(#[source] trust::Error),
     #[error("cannot use a certificate or connection")]
@@ -79,7 +81,9 @@ impl Error {
                 ErrorClass::Corrupt
             }
             Error::JoinedAlready { .. } => ErrorClass::Conflict,
-            Error::Join { status, .. } | Error::Renew(status) => rpc::status::class(status),
+            Error::Join { status, .. } | Error::Renew(status) | Error::Follow(status) => {
+                rpc::status::class(status)
+            }
             Error::Certificate(source) => source.class(),
             Error::Transport(source) => source.class(),
         }

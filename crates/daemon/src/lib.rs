@@ -12,6 +12,8 @@ mod join;
 mod observe;
 mod pki;
 mod renewal;
+mod revocations;
+pub mod role;
 
 pub use command::{Base, Outcome, Process, Program, Restore, main};
 pub use config::{Problems, Secret};
@@ -20,3 +22,4 @@ pub use join::{Joining, join};
 pub use observe::{Health, Log, LogSection, Metrics, routes};
 pub use pki::{Membership, Parent, Pki};
 pub use renewal::{RenewFrom, Renewal};
+pub use revocations::Revocations;

@@ -14,6 +14,7 @@
 //! | `admin.token` | the first administrator's token |
 //! | `membership.toml` | who the process is and whom it joined |
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
@@ -208,6 +209,17 @@ impl Pki {
     /// Leaves the first administrator's token for `tierline login`.
     pub fn write_admin_token(&self, token: &str) -> Result<(), Error> {
         self.write("admin.token", &format!("{token}\n"))
+    }
+
+    /// The identities that the site server revoked, as far as it was heard.
+    pub fn revoked(&self) -> Result<BTreeSet<String>, Error> {
+        let text = self.read("revoked")?.unwrap_or_default();
+        Ok(text.lines().map(str::to_owned).collect())
+    }
+
+    pub(crate) fn write_revoked(&self, list: &BTreeSet<String>) -> Result<(), Error> {
+        let lines = list.iter().flat_map(|identity| [identity.as_str(), "\n"]);
+        self.write("revoked", &lines.collect::<String>())
     }
 
     /// Whether this process has ever had a database: one that is gone is to be recovered, not made.

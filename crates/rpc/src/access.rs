@@ -39,6 +39,7 @@ const TABLE: &[(&str, &[Caller])] = &[
     ("/tierline.enrolment.v1.EnrolmentService/Enrol", &[Anyone]),
     ("/tierline.enrolment.v1.EnrolmentService/Renew", &[Site, Sup, Mp, Dp, Client, Administrator]),
     ("/tierline.enrolment.v1.EnrolmentService/AuthorizeSecondary", &[Site]),
+    ("/tierline.enrolment.v1.RevocationService/FollowRevocations", &[Sup, Mp, Dp]),
     ("/tierline.replication.v1.ReplicationService/Link", &[Site]),
     ("/tierline.content.v1.ContentService/WatchManifests", &[Site, Dp]),
     ("/tierline.content.v1.ContentService/FetchFile", &[Site, Dp, Sup]),

@@ -19,9 +19,6 @@ pub const TRANSACTION_BYTES_MAX: usize = 1024 * 1024;
 /// The largest body of a replicated object: it must fit a transaction.
 pub const BODY_BYTES_MAX: usize = TRANSACTION_BYTES_MAX;
 
-/// Piece of a file in one message.
-pub const FILE_CHUNK_BYTES: usize = 256 * 1024;
-
 /// Documents or items in one page of a catalog stream, and their bytes.
 pub const PAGE_ITEMS: usize = 200;
 pub const PAGE_BYTES: usize = 1024 * 1024;

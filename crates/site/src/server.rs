@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use administration::{Admin, Enrolment, Home, KnownHead, LinkStatus, Links, Relay};
 use ambient::Ambient;
-use daemon::{Health, Metrics, Pki, RenewFrom, Renewal};
+use daemon::{Health, Metrics, Pki, RenewFrom, Renewal, Revocations};
 use model::{PeerKind, SiteCode, SiteKind, SiteRecord, error_chain};
 use rpc::limits::{BATCH_BYTES, TRANSACTION_OBJECTS_MAX};
 use rpc::pb::admin::admin_service_server::AdminServiceServer;
 use rpc::pb::enrolment::enrolment_service_server::EnrolmentServiceServer;
+use rpc::pb::enrolment::revocation_service_server::RevocationServiceServer;
 use site_db::{BatchLimits, Executor, Losses, Neighbor, Recovering, SiteDb};
 use site_link::{Hints, Link, LinkBoard, LinkServer};
 use tokio_util::sync::CancellationToken;
@@ -20,7 +21,7 @@ use transport::{Connect, Connection, Credentials, Expect, Limits, Listen, Securi
 use crate::Error;
 use crate::components::Components;
 use crate::identity::{authority, identity, membership, parent_of, state_key};
-use crate::revocations::Revocations;
+use crate::revocations;
 
 /// A validated configuration.
 #[derive(Clone, Debug)]
@@ -94,7 +95,7 @@ impl SiteServer {
             })
             .transpose()?;
         let revocations = Revocations::default();
-        revocations.load(&db).await?;
+        revocations::load(&revocations, &db).await?;
         let (board, hints) = (Arc::new(LinkBoard::default()), Hints::default());
         Ok(SiteServer { deps, config, db, credentials, revocations, board, hints, parent })
     }
@@ -203,6 +204,7 @@ impl SiteServer {
             None => admin,
         };
         grpc.add_service(AdminServiceServer::new(admin));
+        grpc.add_service(RevocationServiceServer::new(self.revocations.clone()));
         match (self.config.kind, parent) {
             (SiteKind::Secondary, Some(parent)) => {
                 grpc.add_service(EnrolmentServiceServer::new(Relay::new(parent)));
@@ -216,7 +218,8 @@ impl SiteServer {
 
     fn spawn_background(&self, link: &Link, (tasks, shutdown): (&TaskTracker, &CancellationToken)) {
         tasks.spawn(crate::upkeep::run(self.db.clone(), shutdown.clone()));
-        tasks.spawn(self.revocations.clone().follow(self.db.clone(), shutdown.clone()));
+        let list = self.revocations.clone();
+        tasks.spawn(revocations::follow(list, self.db.clone(), shutdown.clone()));
         if let Some((parent, connection)) = &self.parent {
             let (link, connection, shutdown) = (link.clone(), connection.clone(), shutdown.clone());
             let parent = *parent;
