@@ -5,3 +5,6 @@ mod harness;
 mod joining;
 mod main_job;
 mod recovery;
+mod revocation;
+mod tampering;
+mod vendors;

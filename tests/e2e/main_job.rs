@@ -18,21 +18,15 @@ pub(crate) struct Plant {
 pub(crate) const MP: &str = "tierline-mp";
 pub(crate) const DP: &str = "tierline-dp";
 pub(crate) const AGENT: &str = "tierline-agent";
+/// Site, name and plain port of each update point.
+const UPDATE_POINTS: [(&str, &str, u16); 3] =
+    [("CAS", "CAS-SUP", 8530), ("PR1", PR1_SUP, 8630), ("SE1", "SE1-SUP", 8730)];
+pub(crate) const PR1_SUP: &str = "PR1-SUP";
 
 impl Plant {
     /// Everything up to the joined roles; the agent is configured and joined, not started.
     pub(crate) fn new() -> Plant {
-        let hierarchy = Hierarchy::new();
-        let installed = hierarchy.data("installed");
-        std::fs::create_dir(&installed).expect("a directory can be made");
-        let sample = testkit::sample::sample(&installed);
-        let [cas, pr1, se1] = hierarchy.three_sites();
-        let mut plant =
-            Plant { hierarchy, sample, processes: vec![("CAS", cas), ("PR1", pr1), ("SE1", se1)] };
-        plant.start_upstream();
-        for (site, port) in [("CAS", 8530), ("PR1", 8630), ("SE1", 8730)] {
-            plant.start_update_point(site, port);
-        }
+        let mut plant = Plant::of_update_points(&[]);
         plant.join_role(MP, "mp", &plant.mp_config());
         plant.join_role(DP, "dp", &plant.dp_config());
         plant.start(MP);
@@ -41,7 +35,26 @@ impl Plant {
         plant
     }
 
-    fn start_upstream(&mut self) {
+    /// Three sites with their update points, and an upstream server with the sample and these
+    /// catalogs.
+    pub(crate) fn of_update_points(catalogs: &[PathBuf]) -> Plant {
+        let hierarchy = Hierarchy::new();
+        let installed = hierarchy.data("installed");
+        std::fs::create_dir(&installed).expect("a directory can be made");
+        let sample = testkit::sample::sample(&installed);
+        let [cas, pr1, se1] = hierarchy.three_sites();
+        let mut plant =
+            Plant { hierarchy, sample, processes: vec![("CAS", cas), ("PR1", pr1), ("SE1", se1)] };
+        plant.start_upstream(catalogs);
+        for (site, name, port) in UPDATE_POINTS {
+            let token = plant.role_token("sup", site);
+            plant.hierarchy.join("tierline-sup", &plant.sup_config(name, port), &token);
+            plant.start(name);
+        }
+        plant
+    }
+
+    fn start_upstream(&mut self, catalogs: &[PathBuf]) {
         let data = self.hierarchy.data("upstream");
         let content = data.join("inbox").join("content");
         std::fs::create_dir_all(&content).expect("a directory can be made");
@@ -56,6 +69,11 @@ impl Plant {
             std::io::Write::write_all(&mut archive, document.to_xml().as_bytes()).expect("written");
         }
         archive.finish().expect("it can be written");
+        let inbox = data.join("inbox");
+        let name = |path: &PathBuf| path.file_name().expect("a name").to_owned();
+        for path in catalogs {
+            std::fs::copy(path, inbox.join(name(path))).expect("it can be copied");
+        }
         let config = format!(
             "data = \"{}\"\nname = \"upstream\"\nhttps = \"\"\nhttp = \"{}\"\n\n\
              [sup]\nstand_alone = true\nplain_http = \"all\"\n",
@@ -65,25 +83,23 @@ impl Plant {
         let config = self.hierarchy.config("upstream", &config);
         let process = self.hierarchy.start("tierline-sup", &config);
         self.processes.push(("upstream", process));
-        let done = data.join("inbox/done/sample.zip");
-        self.hierarchy.wait_until("the upstream has its catalog", || done.exists());
+        let names = catalogs.iter().map(name).chain(["sample.zip".into()]);
+        let done: Vec<_> = names.map(|name| inbox.join("done").join(name)).collect();
+        let is_done = || done.iter().all(|path| path.exists());
+        self.hierarchy.wait_until("the upstream has its catalogs", is_done);
     }
 
-    fn start_update_point(&mut self, site: &'static str, port: u16) {
-        let name = format!("{site}-SUP");
+    fn sup_config(&self, name: &str, port: u16) -> PathBuf {
         let config = format!(
             "data = \"{}\"\nname = \"{name}\"\nhttps = \"{}\"\nhttp = \"{}\"\n\
              url = \"{}\"\nhttp_url = \"http://{}\"\n",
-            self.hierarchy.data(&name).display(),
+            self.hierarchy.data(name).display(),
             self.hierarchy.at(port + 1),
             self.hierarchy.at(port),
             self.hierarchy.url(port + 1),
             self.hierarchy.at(port),
         );
-        let config = self.hierarchy.config(&name, &config);
-        self.hierarchy.join("tierline-sup", &config, &self.role_token("sup", site));
-        let process = self.hierarchy.start("tierline-sup", &config);
-        self.processes.push(("SUP", process));
+        self.hierarchy.config(name, &config)
     }
 
     fn role_token(&self, kind: &str, site: &str) -> String {
@@ -144,9 +160,19 @@ impl Plant {
         }
     }
 
-    pub(crate) fn start(&mut self, program: &'static str) {
-        let process = self.hierarchy.start(program, &self.config_of(program));
-        self.processes.push((program, process));
+    /// Starts a role by its program, an update point by its name.
+    pub(crate) fn start(&mut self, name: &'static str) {
+        let sup = UPDATE_POINTS.iter().find(|(_, sup, _)| *sup == name);
+        let (program, config) = match sup {
+            Some((_, _, port)) => ("tierline-sup", self.sup_config(name, *port)),
+            None => (name, self.config_of(name)),
+        };
+        self.processes.push((name, self.hierarchy.start(program, &config)));
+    }
+
+    pub(crate) fn process(&mut self, name: &str) -> &mut Process {
+        let found = self.processes.iter_mut().find(|(n, _)| *n == name);
+        &mut found.expect("it was started").1
     }
 
     /// Starts a process that ends itself at a named place, and waits for its end.
@@ -200,6 +226,11 @@ impl Plant {
     pub(crate) fn compliant(&self, deployment: &str) {
         let status = ["deployment", "status", deployment, "--wait", "--timeout", "60s"];
         self.hierarchy.tierline(&status);
+        self.complies(deployment);
+    }
+
+    /// The same after the top was told of a failure.
+    pub(crate) fn complies(&self, deployment: &str) {
         self.hierarchy.wait_until("the top counts the client", || {
             let arguments = ["compliance", "deployment", deployment, "-o", "json"];
             let text = self.hierarchy.tierline(&arguments);
