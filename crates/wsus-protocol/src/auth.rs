@@ -5,9 +5,10 @@ use std::io::BufRead;
 use xml_guard::{Element, Tag, XmlGuard, XmlWriter};
 
 use crate::fields::{
-    base64_or_empty, field, items, required, text_or_empty, value, write, write_base64, write_text,
+    base64_or_empty, field, required, text_or_empty, value, write, write_base64, write_text,
 };
-use crate::{Error, Message, Operation, WireTime};
+use crate::record::{Value, member, records};
+use crate::{Endpoint, Error, Message, Operation, WireTime};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GetAuthConfig;
@@ -19,12 +20,13 @@ pub struct AuthConfig {
     pub plug_ins: Vec<AuthPlugIn>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AuthPlugIn {
-    pub id: String,
-    /// Relative to the root of the server.
-    pub service_url: String,
-    pub parameter: String,
+records! {
+    AuthPlugIn as "AuthPlugInInfo" {
+        id: String = "PlugInID",
+        /// Relative to the root of the server.
+        service_url: String = "ServiceUrl",
+        parameter: String = "Parameter",
+    }
 }
 
 /// Names the downstream server. Both texts as sent: a known client swaps them.
@@ -55,7 +57,7 @@ pub struct Cookie {
 }
 
 impl Message for GetAuthConfig {
-    const OPERATION: Operation = Operation::GetAuthConfig;
+    const OPERATION: Endpoint = Operation::GetAuthConfig.endpoint();
     const ELEMENTS: &'static [&'static str] = &["GetAuthConfig"];
 
     fn write(&self, _xml: &mut XmlWriter) {}
@@ -67,36 +69,25 @@ impl Message for GetAuthConfig {
 }
 
 impl Message for AuthConfig {
-    const OPERATION: Operation = Operation::GetAuthConfig;
+    const OPERATION: Endpoint = Operation::GetAuthConfig.endpoint();
     const ELEMENTS: &'static [&'static str] = &["GetAuthConfigResponse", "GetAuthConfigResult"];
 
     fn write(&self, xml: &mut XmlWriter) {
         write(xml, "LastChange", self.last_change);
-        xml.start("AuthInfo");
-        for plug_in in &self.plug_ins {
-            xml.start("AuthPlugInInfo").leaf("PlugInID", &plug_in.id);
-            xml.leaf("ServiceUrl", &plug_in.service_url).leaf("Parameter", &plug_in.parameter);
-            xml.end();
-        }
-        xml.end();
+        self.plug_ins.write_or_empty(xml, "AuthInfo");
     }
 
     fn read<R: BufRead>(guard: &mut XmlGuard<R>, tag: Tag) -> Result<AuthConfig, Error> {
         let element = guard.read_element(tag)?;
-        let plug_ins = items(&element, "AuthInfo", "AuthPlugInInfo").map(|plug_in| AuthPlugIn {
-            id: text_or_empty(plug_in, "PlugInID"),
-            service_url: text_or_empty(plug_in, "ServiceUrl"),
-            parameter: text_or_empty(plug_in, "Parameter"),
-        });
         Ok(AuthConfig {
             last_change: value(required(&element, "LastChange")?, "a time")?,
-            plug_ins: plug_ins.collect(),
+            plug_ins: member(&element, "AuthInfo")?,
         })
     }
 }
 
 impl Message for GetAuthorizationCookie {
-    const OPERATION: Operation = Operation::GetAuthorizationCookie;
+    const OPERATION: Endpoint = Operation::GetAuthorizationCookie.endpoint();
     const ELEMENTS: &'static [&'static str] = &["GetAuthorizationCookie"];
 
     fn write(&self, xml: &mut XmlWriter) {
@@ -116,7 +107,7 @@ impl Message for GetAuthorizationCookie {
 }
 
 impl Message for AuthorizationCookie {
-    const OPERATION: Operation = Operation::GetAuthorizationCookie;
+    const OPERATION: Endpoint = Operation::GetAuthorizationCookie.endpoint();
     const ELEMENTS: &'static [&'static str] =
         &["GetAuthorizationCookieResponse", "GetAuthorizationCookieResult"];
 
@@ -131,36 +122,26 @@ impl Message for AuthorizationCookie {
 }
 
 impl AuthorizationCookie {
-    fn from_element(element: &Element) -> Result<AuthorizationCookie, Error> {
+    pub(crate) fn from_element(element: &Element) -> Result<AuthorizationCookie, Error> {
         let data = base64_or_empty(element, "CookieData")?;
         Ok(AuthorizationCookie { plug_in: text_or_empty(element, "PlugInId"), data })
     }
 }
 
 impl Message for GetCookie {
-    const OPERATION: Operation = Operation::GetCookie;
+    const OPERATION: Endpoint = Operation::GetCookie.endpoint();
     const ELEMENTS: &'static [&'static str] = &["GetCookie"];
 
     fn write(&self, xml: &mut XmlWriter) {
-        xml.start("authCookies");
-        for cookie in &self.authorization {
-            xml.start("AuthorizationCookie");
-            cookie.write(xml);
-            xml.end();
-        }
-        xml.end();
+        self.authorization.write_or_empty(xml, "authCookies");
         write_cookie(xml, "oldCookie", self.old_cookie.as_ref());
         write_text(xml, "protocolVersion", &self.protocol_version);
     }
 
     fn read<R: BufRead>(guard: &mut XmlGuard<R>, tag: Tag) -> Result<GetCookie, Error> {
         let element = guard.read_element(tag)?;
-        // An unreadable cookie becomes an empty one, which the check of cookies refuses by the
-        // fault made for it.
-        let authorization = items(&element, "authCookies", "AuthorizationCookie")
-            .map(|cookie| AuthorizationCookie::from_element(cookie).unwrap_or_default());
         Ok(GetCookie {
-            authorization: authorization.collect(),
+            authorization: member(&element, "authCookies")?,
             old_cookie: read_cookie(&element, "oldCookie"),
             protocol_version: text_or_empty(&element, "protocolVersion"),
         })
@@ -168,7 +149,7 @@ impl Message for GetCookie {
 }
 
 impl Message for Cookie {
-    const OPERATION: Operation = Operation::GetCookie;
+    const OPERATION: Endpoint = Operation::GetCookie.endpoint();
     const ELEMENTS: &'static [&'static str] = &["GetCookieResponse", "GetCookieResult"];
 
     fn write(&self, xml: &mut XmlWriter) {
@@ -192,7 +173,11 @@ impl Cookie {
 
 /// The cookie of a request; an unreadable one counts as none, since both get the same fault.
 pub(crate) fn read_cookie(request: &Element, name: &str) -> Option<Cookie> {
-    field(request, name).and_then(|cookie| Cookie::from_element(cookie).ok())
+    field(request, name).and_then(read_cookie_element)
+}
+
+pub(crate) fn read_cookie_element(element: &Element) -> Option<Cookie> {
+    Cookie::from_element(element).ok()
 }
 
 pub(crate) fn write_cookie(xml: &mut XmlWriter, name: &str, cookie: Option<&Cookie>) {

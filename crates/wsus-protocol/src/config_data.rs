@@ -8,7 +8,7 @@ use crate::auth::{read_cookie, write_cookie};
 use crate::fields::{
     boolean, items, number, refused, required, text, text_or_empty, value, write, write_text,
 };
-use crate::{Cookie, Error, Message, Operation};
+use crate::{Cookie, Endpoint, Error, Message, Operation};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GetConfigData {
@@ -43,7 +43,7 @@ pub struct Language {
 }
 
 impl Message for GetConfigData {
-    const OPERATION: Operation = Operation::GetConfigData;
+    const OPERATION: Endpoint = Operation::GetConfigData.endpoint();
     const ELEMENTS: &'static [&'static str] = &["GetConfigData"];
 
     fn write(&self, xml: &mut XmlWriter) {
@@ -61,7 +61,7 @@ impl Message for GetConfigData {
 }
 
 impl Message for ConfigData {
-    const OPERATION: Operation = Operation::GetConfigData;
+    const OPERATION: Endpoint = Operation::GetConfigData.endpoint();
     const ELEMENTS: &'static [&'static str] = &["GetConfigDataResponse", "GetConfigDataResult"];
 
     /// In the order of the WSDL, which is not that of the prose: strict clients depend on it.

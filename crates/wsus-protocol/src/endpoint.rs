@@ -1,4 +1,148 @@
-//! Where each operation lives: path, namespace and SOAPAction (MS-WSUSSS 2.1 and 2.2).
+//! Where each operation lives: path, namespace and SOAPAction (MS-WSUSSS 2.1, MS-WUSP 2.1).
+
+use crate::limits::{CLIENT_REQUEST_BYTES_MAX, MESSAGE_BYTES_MAX};
+
+const SERVER_SYNC: &str = "/ServerSyncWebService/ServerSyncWebService.asmx";
+const DSS_AUTH: &str = "/DssAuthWebService/DssAuthWebService.asmx";
+const SIMPLE_AUTH: &str = "/SimpleAuthWebService/SimpleAuth.asmx";
+const CLIENT: &str = "/ClientWebService/Client.asmx";
+/// The first is what computers call, the second what the service description says.
+const REPORTING: [&str; 2] =
+    ["/ReportingWebService/ReportingWebService.asmx", "/ReportingWebService/WebService.asmx"];
+
+/// A web service: its paths, its namespace, and how it frames what it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    ServerSync,
+    DssAuth,
+    SimpleAuth,
+    Client,
+    Reporting,
+    /// The one operation that several services share.
+    Monitor,
+}
+
+impl Service {
+    /// The path to call comes first.
+    #[must_use]
+    pub fn paths(self) -> &'static [&'static str] {
+        match self {
+            Service::ServerSync => &[SERVER_SYNC],
+            Service::DssAuth => &[DSS_AUTH],
+            Service::SimpleAuth => &[SIMPLE_AUTH],
+            Service::Client => &[CLIENT],
+            Service::Reporting => &REPORTING,
+            Service::Monitor => &[SERVER_SYNC, DSS_AUTH, REPORTING[0], REPORTING[1]],
+        }
+    }
+
+    #[must_use]
+    pub fn namespace(self) -> &'static str {
+        match self {
+            Service::ServerSync | Service::Reporting => {
+                "http://www.microsoft.com/SoftwareDistribution"
+            }
+            Service::DssAuth => {
+                "http://www.microsoft.com/SoftwareDistribution/Server/DssAuthWebService"
+            }
+            Service::SimpleAuth => {
+                "http://www.microsoft.com/SoftwareDistribution/Server/SimpleAuthWebService"
+            }
+            Service::Client => {
+                "http://www.microsoft.com/SoftwareDistribution/Server/ClientWebService"
+            }
+            Service::Monitor => "http://www.microsoft.com/SoftwareDistribution/Server/IMonitorable",
+        }
+    }
+
+    /// Bytes of a request; computers ask for less than servers.
+    pub(crate) const fn request_bytes_max(self) -> u64 {
+        match self {
+            Service::Client | Service::SimpleAuth | Service::Monitor => CLIENT_REQUEST_BYTES_MAX,
+            Service::ServerSync | Service::DssAuth | Service::Reporting => MESSAGE_BYTES_MAX,
+        }
+    }
+}
+
+/// One operation of one service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Endpoint {
+    pub service: Service,
+    pub name: &'static str,
+}
+
+/// The operations of each service.
+const OPERATIONS: [(Service, &str); 6] = [
+    (
+        Service::ServerSync,
+        "GetAuthConfig GetCookie GetConfigData GetRevisionIdList GetUpdateData \
+         GetUpdateDecryptionData GetDriverIdList GetDriverSetData GetDeployments DownloadFiles \
+         GetRelatedRevisionsForUpdates",
+    ),
+    (Service::DssAuth, "GetAuthorizationCookie"),
+    (Service::SimpleAuth, "GetAuthorizationCookie"),
+    (
+        Service::Client,
+        "GetConfig GetConfig2 GetCookie RegisterComputer StartCategoryScan SyncUpdates \
+         SyncPrinterCatalog RefreshCache GetExtendedUpdateInfo GetExtendedUpdateInfo2 \
+         GetFileLocations",
+    ),
+    (
+        Service::Reporting,
+        "ReportEventBatch ReportEventBatch2 GetRequiredInventoryType ReportInventory \
+         GetRollupConfiguration RollupDownstreamServers RollupComputers GetOutOfSyncComputers \
+         RollupComputerStatus",
+    ),
+    (Service::Monitor, "Ping"),
+];
+
+const fn at(service: Service, name: &'static str) -> Endpoint {
+    Endpoint { service, name }
+}
+
+impl Endpoint {
+    /// Every operation of the service descriptions, and those the specification adds in prose.
+    pub fn all() -> impl Iterator<Item = Endpoint> {
+        let named = |(service, names): (Service, &'static str)| {
+            names.split_whitespace().map(move |name| at(service, name))
+        };
+        OPERATIONS.into_iter().flat_map(named)
+    }
+
+    /// The operation a request asks for, if path and SOAPAction belong to one.
+    #[must_use]
+    pub fn find(path: &str, soap_action: &str) -> Option<Endpoint> {
+        let path = normalize_path(path);
+        let action = soap_action.trim().trim_matches('"');
+        let (namespace, name) = action.rsplit_once('/')?;
+        Endpoint::all().find(|endpoint| {
+            endpoint.name.eq_ignore_ascii_case(name)
+                && endpoint.service.namespace().eq_ignore_ascii_case(namespace)
+                && endpoint.service.paths().iter().any(|known| path.eq_ignore_ascii_case(known))
+        })
+    }
+
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.name
+    }
+
+    #[must_use]
+    pub fn path(self) -> &'static str {
+        self.service.paths()[0]
+    }
+
+    #[must_use]
+    pub fn namespace(self) -> &'static str {
+        self.service.namespace()
+    }
+
+    /// The value of the SOAPAction header, in its quotes.
+    #[must_use]
+    pub fn soap_action(self) -> String {
+        format!("\"{}/{}\"", self.namespace(), self.name)
+    }
+}
 
 /// The operations a complete synchronization needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +155,12 @@ pub enum Operation {
     GetUpdateData,
 }
 
+impl From<Operation> for Endpoint {
+    fn from(operation: Operation) -> Endpoint {
+        operation.endpoint()
+    }
+}
+
 impl Operation {
     pub const ALL: [Operation; 6] = [
         Operation::GetAuthConfig,
@@ -21,51 +171,44 @@ impl Operation {
         Operation::GetUpdateData,
     ];
 
+    #[must_use]
+    pub const fn endpoint(self) -> Endpoint {
+        match self {
+            Operation::GetAuthConfig => at(Service::ServerSync, "GetAuthConfig"),
+            Operation::GetAuthorizationCookie => at(Service::DssAuth, "GetAuthorizationCookie"),
+            Operation::GetCookie => at(Service::ServerSync, "GetCookie"),
+            Operation::GetConfigData => at(Service::ServerSync, "GetConfigData"),
+            Operation::GetRevisionIdList => at(Service::ServerSync, "GetRevisionIdList"),
+            Operation::GetUpdateData => at(Service::ServerSync, "GetUpdateData"),
+        }
+    }
+
     /// The operation a request asks for, if path and SOAPAction belong to one.
     #[must_use]
     pub fn find(path: &str, soap_action: &str) -> Option<Operation> {
-        let path = normalize_path(path);
-        let action = soap_action.trim().trim_matches('"');
-        Operation::ALL.into_iter().find(|operation| {
-            path.eq_ignore_ascii_case(operation.path())
-                && action.eq_ignore_ascii_case(operation.soap_action().trim_matches('"'))
-        })
+        let endpoint = Endpoint::find(path, soap_action)?;
+        Operation::ALL.into_iter().find(|operation| operation.endpoint() == endpoint)
     }
 
     #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            Operation::GetAuthConfig => "GetAuthConfig",
-            Operation::GetAuthorizationCookie => "GetAuthorizationCookie",
-            Operation::GetCookie => "GetCookie",
-            Operation::GetConfigData => "GetConfigData",
-            Operation::GetRevisionIdList => "GetRevisionIdList",
-            Operation::GetUpdateData => "GetUpdateData",
-        }
+        self.endpoint().name
     }
 
     #[must_use]
     pub fn path(self) -> &'static str {
-        match self {
-            Operation::GetAuthorizationCookie => "/DssAuthWebService/DssAuthWebService.asmx",
-            _ => "/ServerSyncWebService/ServerSyncWebService.asmx",
-        }
+        self.endpoint().path()
     }
 
     #[must_use]
     pub fn namespace(self) -> &'static str {
-        match self {
-            Operation::GetAuthorizationCookie => {
-                "http://www.microsoft.com/SoftwareDistribution/Server/DssAuthWebService"
-            }
-            _ => "http://www.microsoft.com/SoftwareDistribution",
-        }
+        self.endpoint().namespace()
     }
 
     /// The value of the SOAPAction header, in its quotes.
     #[must_use]
     pub fn soap_action(self) -> String {
-        format!("\"{}/{}\"", self.namespace(), self.name())
+        self.endpoint().soap_action()
     }
 }
 

@@ -4,13 +4,13 @@ use std::io::BufRead;
 
 use xml_guard::{Event, Tag, XmlGuard, XmlWriter};
 
-use crate::{Error, Fault, Operation, limits};
+use crate::{Endpoint, Error, Fault, Service, limits};
 
 pub(crate) const SOAP_NAMESPACE: &str = "http://schemas.xmlsoap.org/soap/envelope/";
 
 /// A request or an answer.
 pub trait Message: Sized {
-    const OPERATION: Operation;
+    const OPERATION: Endpoint;
     /// The element in the body and those directly within that lead to the content.
     const ELEMENTS: &'static [&'static str];
     /// Bytes a decoder reads at most.
@@ -25,7 +25,7 @@ pub trait Message: Sized {
 /// The message as UTF-8 text, framed as the original server does it.
 #[must_use]
 pub fn encode<M: Message>(message: &M) -> String {
-    let mut xml = open_body();
+    let mut xml = open_body(M::OPERATION.service);
     for (depth, element) in M::ELEMENTS.iter().enumerate() {
         xml.start(element);
         if depth == 0 {
@@ -57,15 +57,28 @@ pub fn decode<M: Message>(input: impl BufRead) -> Result<M, Error> {
     Ok(message)
 }
 
-/// An envelope opened up to its body.
-pub(crate) fn open_body() -> XmlWriter {
+/// An envelope opened up to its body: the client service runs on another framework than the
+/// others and writes it differently.
+pub(crate) fn open_body(service: Service) -> XmlWriter {
+    let declare_schema = |xml: &mut XmlWriter| {
+        xml.attribute("xmlns:xsi", "http://www.w3.org/2001/XMLSchema-instance")
+            .attribute("xmlns:xsd", "http://www.w3.org/2001/XMLSchema");
+    };
+    if service == Service::Client {
+        let mut xml = XmlWriter::compact();
+        xml.start("s:Envelope").attribute("xmlns:s", SOAP_NAMESPACE).start("s:Body");
+        declare_schema(&mut xml);
+        return xml;
+    }
     let mut xml = XmlWriter::declared();
-    xml.start("soap:Envelope")
-        .attribute("xmlns:soap", SOAP_NAMESPACE)
-        .attribute("xmlns:xsi", "http://www.w3.org/2001/XMLSchema-instance")
-        .attribute("xmlns:xsd", "http://www.w3.org/2001/XMLSchema")
-        .start("soap:Body");
+    xml.start("soap:Envelope").attribute("xmlns:soap", SOAP_NAMESPACE);
+    declare_schema(&mut xml);
+    xml.start("soap:Body");
     xml
+}
+
+pub(crate) fn prefix(service: Service) -> &'static str {
+    if service == Service::Client { "s" } else { "soap" }
 }
 
 /// The next wanted element on this level; the others are passed over.

@@ -1,13 +1,13 @@
-//! SOAP faults with their typed codes (MS-WSUSSS 2.2.9.3).
+//! SOAP faults with their typed codes (MS-WSUSSS 2.2.9.3, MS-WUSP 2.2.2.4).
 
 use std::fmt;
 
 use uuid::Uuid;
 use xml_guard::Element;
 
-use crate::envelope::open_body;
+use crate::envelope::{open_body, prefix};
 use crate::fields::{field, text_or_empty, write};
-use crate::{Error, Operation};
+use crate::{Endpoint, Error, Service};
 
 const REASON: &str = "Fault occurred";
 /// How much of a foreign server's explanation is kept; it may be a whole stack trace.
@@ -25,11 +25,17 @@ pub enum ErrorCode {
     InternalServerError,
     ServerBusy,
     TooManyIds,
+    /// The server's configuration is younger than the one the computer knows.
+    ConfigChanged,
+    CookieExpired,
+    RegistrationRequired,
+    RegistrationNotRequired,
+    FileLocationChanged,
     /// A code this table does not know; empty if the fault carries none.
     Other(String),
 }
 
-const CODES: [(&str, ErrorCode); 9] = [
+const CODES: [(&str, ErrorCode); 14] = [
     ("InvalidParameters", ErrorCode::InvalidParameters),
     ("InvalidCookie", ErrorCode::InvalidCookie),
     ("InvalidAuthorizationCookie", ErrorCode::InvalidAuthorizationCookie),
@@ -39,6 +45,11 @@ const CODES: [(&str, ErrorCode); 9] = [
     ("InternalServerError", ErrorCode::InternalServerError),
     ("ServerBusy", ErrorCode::ServerBusy),
     ("TooManyIds", ErrorCode::TooManyIds),
+    ("ConfigChanged", ErrorCode::ConfigChanged),
+    ("CookieExpired", ErrorCode::CookieExpired),
+    ("RegistrationRequired", ErrorCode::RegistrationRequired),
+    ("RegistrationNotRequired", ErrorCode::RegistrationNotRequired),
+    ("FileLocationChanged", ErrorCode::FileLocationChanged),
 ];
 
 impl ErrorCode {
@@ -73,25 +84,32 @@ pub struct Fault {
 
 impl Fault {
     #[must_use]
-    pub fn new(code: ErrorCode, message: &str, id: Uuid, operation: Operation) -> Fault {
-        let method = operation.soap_action();
+    pub fn new(code: ErrorCode, message: &str, id: Uuid, called: impl Into<Endpoint>) -> Fault {
+        let method = called.into().soap_action();
         Fault { code, message: message.to_owned(), reason: REASON.to_owned(), id, method }
     }
 
     /// The fault for a request that could not be decoded.
     #[must_use]
-    pub fn of_request(error: &Error, id: Uuid, operation: Operation) -> Fault {
-        Fault::new(ErrorCode::InvalidParameters, error.parameter(), id, operation)
+    pub fn of_request(error: &Error, id: Uuid, called: impl Into<Endpoint>) -> Fault {
+        Fault::new(ErrorCode::InvalidParameters, error.parameter(), id, called)
     }
 
-    /// The body of a response with HTTP status 500; `actor` is the address of the service.
+    /// The body of a response with HTTP status 500, framed by the service that was called;
+    /// `actor` is its address, which the client service does not tell.
     #[must_use]
     pub fn encode(&self, actor: &str) -> String {
         let at_server = matches!(self.code, ErrorCode::InternalServerError | ErrorCode::ServerBusy);
-        let mut xml = open_body();
-        xml.start("soap:Fault");
-        xml.leaf("faultcode", if at_server { "soap:Server" } else { "soap:Client" });
-        xml.leaf("faultstring", &self.reason).leaf("faultactor", actor).start("detail");
+        let is_client = self.method.contains(Service::Client.namespace());
+        let service = if is_client { Service::Client } else { Service::ServerSync };
+        let (mut xml, prefix) = (open_body(service), prefix(service));
+        xml.start(&format!("{prefix}:Fault"));
+        let side = if at_server { "Server" } else { "Client" };
+        xml.leaf("faultcode", &format!("{prefix}:{side}")).leaf("faultstring", &self.reason);
+        if !is_client {
+            xml.leaf("faultactor", actor);
+        }
+        xml.start("detail");
         write(&mut xml, "ErrorCode", &self.code);
         xml.start("Message").text(&self.message).end();
         write(&mut xml, "ID", self.id);

@@ -21,10 +21,11 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 );
 
 pub(crate) fn field<'a>(parent: &'a Element, name: &str) -> Option<&'a Element> {
-    let nil = |found: &Element| {
-        matches!(found.tag.attribute_ns(INSTANCE_NAMESPACE, "nil"), Some("true" | "1"))
-    };
-    parent.child(name).filter(|found| !nil(found))
+    parent.child(name).filter(|found| !is_nil(found))
+}
+
+pub(crate) fn is_nil(element: &Element) -> bool {
+    matches!(element.tag.attribute_ns(INSTANCE_NAMESPACE, "nil"), Some("true" | "1"))
 }
 
 pub(crate) fn required<'a>(parent: &'a Element, name: &'static str) -> Result<&'a Element, Error> {
@@ -59,11 +60,14 @@ pub(crate) fn number(parent: &Element, name: &str) -> Result<u32, Error> {
 
 /// A boolean, false if absent.
 pub(crate) fn boolean(parent: &Element, name: &str) -> Result<bool, Error> {
-    let Some(found) = field(parent, name) else { return Ok(false) };
-    match found.text.trim() {
+    field(parent, name).map_or(Ok(false), read_boolean)
+}
+
+pub(crate) fn read_boolean(element: &Element) -> Result<bool, Error> {
+    match element.text.trim() {
         "true" | "1" => Ok(true),
         "false" | "0" | "" => Ok(false),
-        _ => Err(refused(found, "true or false")),
+        _ => Err(refused(element, "true or false")),
     }
 }
 
@@ -90,7 +94,11 @@ pub(crate) fn write(xml: &mut XmlWriter, name: &str, value: impl Display) {
 }
 
 pub(crate) fn write_base64(xml: &mut XmlWriter, name: &str, bytes: &[u8]) {
-    xml.leaf(name, &BASE64.encode(bytes));
+    xml.leaf(name, &encode_base64(bytes));
+}
+
+pub(crate) fn encode_base64(bytes: &[u8]) -> String {
+    BASE64.encode(bytes)
 }
 
 /// Nothing for an empty text.

@@ -5,6 +5,21 @@ use xml_guard::Limits;
 /// Bytes of a message other than a revision list. The original server stops at 2,000,000; a
 /// hundred real documents take at most 1.5 MB.
 pub const MESSAGE_BYTES_MAX: u64 = 32 << 20;
+/// Bytes of a computer's request: a scan names each update it has in 18 bytes, and a catalog of
+/// 200,000 fits.
+pub const CLIENT_REQUEST_BYTES_MAX: u64 = 4 << 20;
+/// Items of a list that has no limit of its own: updates a computer has.
+pub const LIST_ITEMS_MAX: usize = 200_000;
+/// Authorization cookies of one request; the protocol wants exactly one.
+pub const AUTHORIZATIONS_MAX: usize = 8;
+/// Categories of one category scan: the original server refuses 200.
+pub const SCAN_CATEGORIES_MAX: usize = 199;
+/// Devices of one computer; large servers have some hundreds.
+pub const DEVICES_MAX: usize = 4_096;
+/// Events of one report; computers send some dozens.
+pub const EVENTS_MAX: usize = 1_000;
+/// Files one call asks a server to fetch.
+pub const DOWNLOAD_FILES_MAX: usize = 100;
 /// Bytes of one text, which is a document in base64 at most.
 pub const TEXT_BYTES_MAX: usize = 8 << 20;
 /// Elements of a message: a hundred updates with a few hundred files each.
@@ -23,6 +38,13 @@ pub const DOCUMENT_BYTES_MAX: usize = 32 << 20;
 pub const DOCUMENT_RATIO_MAX: usize = 400;
 /// Up to this size the ratio does not matter.
 pub const DOCUMENT_HARMLESS_BYTES: usize = 1 << 20;
+/// Bytes of the fragments of one document together, which only exceed the document where
+/// namespaces are declared anew.
+pub const FRAGMENTS_BYTES_MAX: usize = 48 << 20;
+/// Bytes of a compressed body's block, before and after (MS-WUSP 2.1.1).
+pub const XPRESS_BLOCK_BYTES_MAX: usize = 65_535;
+/// Bytes of a block we write, as the original server has it.
+pub const XPRESS_BLOCK_BYTES: usize = 16_352;
 /// Bytes of a sealed cookie that are looked at at all; ours have 74.
 pub const COOKIE_BYTES_MAX: usize = 512;
 
@@ -34,5 +56,15 @@ pub(crate) fn xml_limits(total_bytes: u64) -> Limits {
         kept_bytes: 0,
         tree_nodes: MESSAGE_ELEMENTS_MAX,
         total_bytes,
+    }
+}
+
+/// An update document, which nests deeper than messages and repeats its namespaces.
+pub(crate) fn document_limits() -> Limits {
+    Limits {
+        event_bytes: TEXT_BYTES_MAX,
+        kept_bytes: TEXT_BYTES_MAX,
+        total_bytes: DOCUMENT_BYTES_MAX as u64,
+        ..Limits::default()
     }
 }

@@ -11,7 +11,7 @@ use xml_guard::{Element, Event, Tag, XmlGuard, XmlWriter};
 use crate::auth::{read_cookie, write_cookie};
 use crate::fields::{boolean, field, required, text, value, write};
 use crate::limits::{REVISION_LIST_BYTES_MAX, REVISIONS_MAX};
-use crate::{Cookie, Error, Message, Operation, UpdateIdentity};
+use crate::{Cookie, Endpoint, Error, Message, Operation, UpdateIdentity};
 
 /// Bytes one revision takes in the answer, for one allocation instead of many.
 const REVISION_BYTES: usize = 140;
@@ -50,7 +50,7 @@ pub struct RevisionIdList {
 }
 
 impl Message for GetRevisionIdList {
-    const OPERATION: Operation = Operation::GetRevisionIdList;
+    const OPERATION: Endpoint = Operation::GetRevisionIdList.endpoint();
     const ELEMENTS: &'static [&'static str] = &["GetRevisionIdList"];
 
     fn write(&self, xml: &mut XmlWriter) {
@@ -84,7 +84,7 @@ impl Message for GetRevisionIdList {
 }
 
 impl Message for RevisionIdList {
-    const OPERATION: Operation = Operation::GetRevisionIdList;
+    const OPERATION: Endpoint = Operation::GetRevisionIdList.endpoint();
     const ELEMENTS: &'static [&'static str] =
         &["GetRevisionIdListResponse", "GetRevisionIdListResult"];
     const BYTES_MAX: u64 = REVISION_LIST_BYTES_MAX;

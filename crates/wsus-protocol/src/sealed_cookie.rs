@@ -96,21 +96,13 @@ impl CookieKey {
         plain.extend_from_slice(&expires.ticks().to_le_bytes());
         plain.extend_from_slice(&protocol_version.major.to_le_bytes());
         plain.extend_from_slice(&protocol_version.minor.to_le_bytes());
-        let nonce_given = Nonce::assume_unique_for_key(nonce);
-        self.key
-            .seal_in_place_append_tag(nonce_given, Aad::from([FORMAT]), &mut plain)
-            .expect("a cookie is far below the cipher's limit");
-        [&[FORMAT], nonce.as_slice(), &plain].concat()
+        self.seal_bytes(FORMAT, plain, nonce)
     }
 
     /// The content of a genuine cookie of this kind that has not expired.
     #[must_use]
     pub fn open(&self, kind: CookieKind, sealed: &[u8], now: WireTime) -> Option<Credential> {
-        let body = sealed.strip_prefix(&[FORMAT]).filter(|_| sealed.len() <= COOKIE_BYTES_MAX)?;
-        let (nonce, body) = body.split_first_chunk::<NONCE_BYTES>()?;
-        let mut body = body.to_vec();
-        let nonce = Nonce::assume_unique_for_key(*nonce);
-        let plain = self.key.open_in_place(nonce, Aad::from([FORMAT]), &mut body).ok()?;
+        let plain = self.open_bytes(FORMAT, sealed)?;
         let (kind_read, rest) = plain.split_first()?;
         let (account, rest) = rest.split_first_chunk()?;
         let (server_id, rest) = rest.split_first_chunk()?;
@@ -128,6 +120,25 @@ impl CookieKey {
         };
         let valid = *kind_read == kind as u8 && rest.is_empty() && now < content.expires;
         valid.then_some(content)
+    }
+
+    pub(crate) fn seal_bytes(&self, format: u8, mut plain: Vec<u8>, nonce: [u8; 12]) -> Vec<u8> {
+        let nonce_given = Nonce::assume_unique_for_key(nonce);
+        self.key
+            .seal_in_place_append_tag(nonce_given, Aad::from([format]), &mut plain)
+            .expect("a cookie is far below the cipher's limit");
+        [&[format], nonce.as_slice(), &plain].concat()
+    }
+
+    /// What was sealed; nothing for damage of any kind.
+    pub(crate) fn open_bytes(&self, format: u8, sealed: &[u8]) -> Option<Vec<u8>> {
+        let body = sealed.strip_prefix(&[format]).filter(|_| sealed.len() <= COOKIE_BYTES_MAX)?;
+        let (nonce, body) = body.split_first_chunk::<NONCE_BYTES>()?;
+        let nonce = Nonce::assume_unique_for_key(*nonce);
+        let mut body = body.to_vec();
+        let bytes = self.key.open_in_place(nonce, Aad::from([format]), &mut body).ok()?.len();
+        body.truncate(bytes);
+        Some(body)
     }
 
     /// The check before every call that takes a cookie, in the order the protocol prescribes.

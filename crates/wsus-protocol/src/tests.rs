@@ -6,7 +6,13 @@ use uuid::Uuid;
 use super::*;
 
 mod captures;
+mod compression;
+mod derivation;
+mod records;
 mod round_trips;
+mod scans;
+
+pub(crate) use records::Samples;
 
 const ACTION: &str = "\"http://www.microsoft.com/SoftwareDistribution/GetUpdateData\"";
 

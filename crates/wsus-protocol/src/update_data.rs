@@ -9,7 +9,7 @@ use crate::auth::{read_cookie, write_cookie};
 use crate::fields::{
     base64, field, items, required, sha1, text_or_empty, value, write, write_base64, write_text,
 };
-use crate::{Blob, Cookie, Error, Message, Operation};
+use crate::{Blob, Cookie, Endpoint, Error, Message, Operation};
 
 /// One revision of one update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,7 +65,7 @@ impl UpdateIdentity {
 }
 
 impl Message for GetUpdateData {
-    const OPERATION: Operation = Operation::GetUpdateData;
+    const OPERATION: Endpoint = Operation::GetUpdateData.endpoint();
     const ELEMENTS: &'static [&'static str] = &["GetUpdateData"];
 
     fn write(&self, xml: &mut XmlWriter) {
@@ -88,7 +88,7 @@ impl Message for GetUpdateData {
 }
 
 impl Message for UpdateData {
-    const OPERATION: Operation = Operation::GetUpdateData;
+    const OPERATION: Endpoint = Operation::GetUpdateData.endpoint();
     const ELEMENTS: &'static [&'static str] = &["GetUpdateDataResponse", "GetUpdateDataResult"];
 
     fn write(&self, xml: &mut XmlWriter) {

@@ -38,6 +38,14 @@ impl WireTime {
         self.ticks.div_euclid(TICKS_PER_MILLI)
     }
 
+    /// The day alone, `yyyy-mm-dd`.
+    #[must_use]
+    pub fn date(self) -> String {
+        let mut text = self.to_string();
+        text.truncate("yyyy-mm-dd".len());
+        text
+    }
+
     pub(crate) fn from_ticks(ticks: i64) -> WireTime {
         WireTime { ticks: ticks.clamp(WireTime::MIN.ticks, WireTime::NEVER.ticks) }
     }

@@ -136,3 +136,10 @@ proptest! {
         let _outcome = Element::parse(document.as_bytes(), SMALL);
     }
 }
+
+#[test]
+fn compact_documents_have_no_declaration_and_take_escaped_text() {
+    let mut writer = XmlWriter::compact();
+    writer.start("a").leaf("b", "").start("c").attribute("d", "<").escaped("&lt;").end();
+    assert_eq!(writer.finish(), "<a><b/><c d=\"&lt;\">&lt;</c></a>");
+}
