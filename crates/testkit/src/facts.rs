@@ -85,16 +85,18 @@ fn windows(number: u32) -> Facts {
             _ => Some(current),
         };
         let version = version.map(|version| version.parse().expect("a version of our own"));
-        let fact = version.map(|v| FileFact { size: 1_000, sha256: None, version: Some(v) });
+        let fact =
+            version.map(|v| FileFact { size: 1_000, version: Some(v), ..FileFact::default() });
         (path.to_lowercase(), fact)
     };
-    let levels = (0..=SETTINGS)
-        .map(|which| (format!("level{which}"), RegistryValue::Dword(age(number, which).min(2))));
+    let levels = (0..=SETTINGS).map(|which| {
+        (format!("level{which}").into(), RegistryValue::Dword(age(number, which).min(2)))
+    });
     let system = WindowsFacts {
         major: 10,
         build: 19_045 + 6_855 * (number % 2),
         product_type: 1,
-        registry: [(SETTINGS_KEY.to_lowercase(), levels.collect())].into(),
+        registry: Some([(SETTINGS_KEY.into(), levels.collect())].into()),
         ..WindowsFacts::default()
     };
     Facts {
@@ -126,9 +128,10 @@ fn make_true(rule: &Rule, facts: &mut Facts) {
             facts.files.insert(text("Path").to_lowercase(), Some(fact));
         }
         ("RegDword", System::Windows(windows)) => {
-            let values = windows.registry.entry(text("Subkey").to_lowercase()).or_default();
+            let registry = windows.registry.get_or_insert_default();
+            let values = registry.entry(text("Subkey").into()).or_default();
             let data = text("Data").parse().unwrap_or_default();
-            values.insert(text("Value").to_lowercase(), RegistryValue::Dword(data));
+            values.insert(text("Value").into(), RegistryValue::Dword(data));
         }
         _ => {}
     }

@@ -12,8 +12,10 @@ use crate::Rule;
 
 mod decode;
 mod encode;
+mod metadata;
 
 pub(crate) use decode::{decode_command, decode_digest, decode_text, parse_size, parse_time};
+pub(crate) use encode::encode_command;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Document {
@@ -77,7 +79,8 @@ pub struct Rules {
     pub is_installed: Option<Rule>,
     pub is_installable: Option<Rule>,
     pub is_superseded: Option<Rule>,
-    /// Written, never read: only Windows clients use it, and it can be megabytes.
+    /// What tests that say nothing themselves go by. Of what a package of servicing brings, which
+    /// can be megabytes, only its identity is kept.
     pub metadata: Vec<Element>,
 }
 
@@ -226,6 +229,10 @@ fn meaning<T: Copy>(words: &Words<T>, text: &str) -> Option<T> {
 fn word<T: Copy + PartialEq>(words: &Words<T>, value: T) -> &'static str {
     let found = words.iter().find(|(_, known)| *known == value);
     found.map(|(word, _)| *word).expect("the tables name every value")
+}
+
+pub(crate) fn severity_word(severity: MsrcSeverity) -> &'static str {
+    word(SEVERITIES, severity)
 }
 
 #[cfg(test)]

@@ -4,17 +4,15 @@
 //! judged is unknown, and stays so unless the rest of its rule decides without it: unknown and
 //! false is false, unknown or true is true.
 
-use std::collections::BTreeMap;
-use std::fmt::Display;
-use std::str::FromStr;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::UpdateId;
 use xml_guard::Element;
 
+use crate::asked::{Context, Doubt, Doubtful, Test, all, any, known, negated};
 use crate::namespaces::{BASE_RULES, is_windows};
-use crate::{
-    Comparison, Document, Facts, FileFact, Relations, Rule, Rules, System, linux, windows,
-};
+use crate::question::{Question, Subject};
+use crate::{Document, Facts, Relations, Rule, Rules, System, linux, windows};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Truth {
@@ -34,9 +32,6 @@ pub enum Applicability {
     Unknown(String),
 }
 
-/// The answer of one test, or why there is none.
-pub(crate) type Doubtful = Result<bool, String>;
-
 /// A section that is absent is false. Prerequisites and bundles are the caller's: see
 /// [`Relations::prerequisites_met`].
 #[must_use]
@@ -45,18 +40,34 @@ pub fn evaluate(document: &Document, facts: &Facts) -> Applicability {
     if rules.are_foreign_to(&facts.system) {
         return Applicability::NotApplicable;
     }
-    match truth_of(rules.is_installed.as_ref(), facts) {
-        Truth::True => return Applicability::Installed,
-        Truth::Unknown(reason) => return Applicability::Unknown(reason),
-        Truth::False => {}
+    let context = Context { document, facts, loop_target: None };
+    match context.section(rules.is_installed.as_ref()) {
+        Ok(true) => return Applicability::Installed,
+        Err(doubt) => return Applicability::Unknown(doubt.to_string()),
+        Ok(false) => {}
     }
-    let superseded = truth_of(rules.is_superseded.as_ref(), facts);
-    let installable = truth_of(rules.is_installable.as_ref(), facts);
-    match Truth::all([superseded.negated(), installable]) {
-        Truth::True => Applicability::Applicable,
-        Truth::False => Applicability::NotApplicable,
-        Truth::Unknown(reason) => Applicability::Unknown(reason),
+    let superseded = context.section(rules.is_superseded.as_ref());
+    let installable = context.section(rules.is_installable.as_ref());
+    match all([negated(superseded), installable]) {
+        Ok(true) => Applicability::Applicable,
+        Ok(false) => Applicability::NotApplicable,
+        Err(doubt) => Applicability::Unknown(doubt.to_string()),
     }
+}
+
+/// What `facts` would have to tell for the tests of a document that are unknown so far. Answers
+/// can raise new questions: a folder that the registry names, a file in it.
+#[must_use]
+pub fn questions(document: &Document, facts: &Facts) -> BTreeSet<Question> {
+    let mut questions = BTreeSet::new();
+    if !document.rules.are_foreign_to(&facts.system) {
+        let context = Context { document, facts, loop_target: None };
+        document.rules.for_each_test(&mut |element| {
+            let doubt = context.judge_test(element).err();
+            questions.extend(doubt.and_then(|doubt| doubt.question));
+        });
+    }
+    questions
 }
 
 impl Document {
@@ -83,10 +94,8 @@ impl Document {
 impl Relations {
     /// Whether every clause names something installed; `installed` says what is known of an update.
     pub fn prerequisites_met(&self, installed: impl Fn(UpdateId) -> Truth) -> Truth {
-        Truth::all(self.prerequisites.iter().map(|clause| {
-            let none = clause.any_of.iter().map(|&id| installed(id).negated());
-            Truth::all(none).negated()
-        }))
+        let clauses = self.prerequisites.iter();
+        all(clauses.map(|clause| any(clause.any_of.iter().map(|&id| installed(id).into())))).into()
     }
 }
 
@@ -114,63 +123,59 @@ impl Rules {
     }
 }
 
-impl Truth {
-    /// False if any is false, else unknown if any is unknown.
-    fn all(parts: impl IntoIterator<Item = Truth>) -> Truth {
-        let mut result = Truth::True;
-        for part in parts {
-            match part {
-                Truth::False => return Truth::False,
-                Truth::Unknown(_) if result == Truth::True => result = part,
-                Truth::Unknown(_) | Truth::True => {}
-            }
-        }
-        result
-    }
-
-    fn negated(self) -> Truth {
-        match self {
-            Truth::True => Truth::False,
-            Truth::False => Truth::True,
-            Truth::Unknown(reason) => Truth::Unknown(reason),
-        }
-    }
-}
-
-fn truth_of(rule: Option<&Rule>, facts: &Facts) -> Truth {
-    rule.map_or(Truth::False, |rule| judge(rule, facts))
-}
-
-fn judge(rule: &Rule, facts: &Facts) -> Truth {
-    match rule {
-        Rule::True => Truth::True,
-        Rule::False => Truth::False,
-        Rule::Not(rule) => judge(rule, facts).negated(),
-        Rule::And(rules) => Truth::all(rules.iter().map(|rule| judge(rule, facts))),
-        // By De Morgan, so that unknown is treated in one place.
-        Rule::Or(rules) => {
-            Truth::all(rules.iter().map(|rule| judge(rule, facts).negated())).negated()
-        }
-        Rule::Test(element) => match judge_test(&Test(element), facts) {
+impl From<Doubtful> for Truth {
+    fn from(answer: Doubtful) -> Truth {
+        match answer {
             Ok(true) => Truth::True,
             Ok(false) => Truth::False,
-            Err(reason) => Truth::Unknown(format!("{}: {reason}", element.tag.local)),
-        },
+            Err(doubt) => Truth::Unknown(doubt.to_string()),
+        }
     }
 }
 
-fn judge_test(test: &Test<'_>, facts: &Facts) -> Doubtful {
-    if linux::is_linux(test.0) {
-        return linux::evaluate(test, facts);
+impl From<Truth> for Doubtful {
+    fn from(truth: Truth) -> Doubtful {
+        match truth {
+            Truth::True => Ok(true),
+            Truth::False => Ok(false),
+            Truth::Unknown(reason) => Err(Doubt::from(reason)),
+        }
     }
-    if is_processor(test.0) {
-        let found = facts.architecture.ok_or("the architecture is not known")?;
-        return Ok(test.parsed::<i32>("Architecture")? == Some(found as i32));
+}
+
+impl Context<'_> {
+    fn section(self, rule: Option<&Rule>) -> Doubtful {
+        rule.map_or(Ok(false), |rule| self.judge(rule))
     }
-    match &facts.system {
-        System::Windows(windows) => windows::evaluate(test, windows, facts),
-        System::Linux(_) if is_windows(&test.0.tag.ns) => Ok(false),
-        System::Linux(_) => Err("this is not a rule".to_owned()),
+
+    pub(crate) fn judge(self, rule: &Rule) -> Doubtful {
+        match rule {
+            Rule::True => Ok(true),
+            Rule::False => Ok(false),
+            Rule::Not(rule) => negated(self.judge(rule)),
+            Rule::And(rules) => all(rules.iter().map(|rule| self.judge(rule))),
+            Rule::Or(rules) => any(rules.iter().map(|rule| self.judge(rule))),
+            Rule::Test(element) => self.judge_test(element),
+        }
+    }
+
+    fn judge_test(self, element: &Element) -> Doubtful {
+        self.answer(element).map_err(|doubt| doubt.of(&element.tag.local))
+    }
+
+    fn answer(self, element: &Element) -> Doubtful {
+        let test = Test { element, context: self };
+        if linux::is_linux(element) {
+            return linux::evaluate(&test);
+        }
+        if is_processor(element) {
+            return processor(&test);
+        }
+        match &self.facts.system {
+            System::Windows(facts) => windows::evaluate(&test, facts),
+            System::Linux(_) if is_windows(&element.tag.ns) => Ok(false),
+            System::Linux(_) => Err("this is not a rule".into()),
+        }
     }
 }
 
@@ -179,47 +184,22 @@ fn is_processor(test: &Element) -> bool {
     test.tag.is(BASE_RULES, "Processor")
 }
 
-/// A test's attributes, read for evaluation.
-pub(crate) struct Test<'a>(pub(crate) &'a Element);
-
-impl<'a> Test<'a> {
-    pub(crate) fn name(&self) -> &'a str {
-        &self.0.tag.local
+fn processor(test: &Test<'_>) -> Doubtful {
+    let facts = test.context.facts;
+    let found = known(facts.architecture, Subject::Architecture, "")?;
+    if test.required::<i32>("Architecture")? != found as i32 {
+        return Ok(false);
     }
-
-    pub(crate) fn optional(&self, attribute: &str) -> Option<&'a str> {
-        self.0.tag.attribute(attribute)
+    if ["Level", "Revision"].iter().all(|detail| test.optional(detail).is_none()) {
+        return Ok(true);
     }
-
-    pub(crate) fn text(&self, attribute: &str) -> Result<&'a str, String> {
-        self.optional(attribute).ok_or_else(|| format!("{attribute} is missing"))
-    }
-
-    pub(crate) fn parsed<T: FromStr<Err: Display>>(
-        &self,
-        attribute: &str,
-    ) -> Result<Option<T>, String> {
-        let parsed = self.optional(attribute).map(|text| text.trim().parse());
-        parsed.transpose().map_err(|error| format!("{attribute}: {error}"))
-    }
-
-    pub(crate) fn required<T: FromStr<Err: Display>>(&self, attribute: &str) -> Result<T, String> {
-        self.parsed(attribute)?.ok_or_else(|| format!("{attribute} is missing"))
-    }
-
-    pub(crate) fn comparison(&self) -> Result<Comparison, String> {
-        Ok(self.parsed("Comparison")?.unwrap_or(Comparison::EqualTo))
-    }
-
-    /// The file at `path`, or none if it was looked for and is not there.
-    pub(crate) fn file<'f>(
-        &self,
-        facts: &'f Facts,
-        path: &str,
-    ) -> Result<Option<&'f FileFact>, String> {
-        let file = facts.files.get(path).ok_or_else(|| format!("nobody looked for {path}"))?;
-        Ok(file.as_ref())
-    }
+    let processors = match &facts.system {
+        System::Windows(windows) => windows.processors,
+        System::Linux(_) => None,
+    };
+    let found = known(processors, Subject::Processors, "")?;
+    Ok(test.parsed("Level")?.is_none_or(|wanted| found.level == wanted)
+        && test.parsed("Revision")?.is_none_or(|wanted| found.revision == wanted))
 }
 
 #[cfg(test)]

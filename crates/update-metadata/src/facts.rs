@@ -5,27 +5,43 @@
 
 use std::collections::BTreeMap;
 
-use model::Sha256;
+use model::{Sha256, Timestamp};
+use serde::Deserialize;
 
 use crate::Version;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+mod reading;
+mod windows;
+
+pub use windows::{
+    CbsPackage, CbsState, Cluster, Device, Direct3d, Driver, GenericAnswer, Hardware, Languages,
+    MsiPatchState, MsiProduct, Name, Named, Names, Processors, RegistryValue, WindowsFacts,
+    WmiValue,
+};
+
+/// A facts file has the same form, in any format of serde, and names the files that are not there
+/// in a list of their own, `absent_files`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(from = "reading::FactsFile")]
 pub struct Facts {
     pub architecture: Option<Architecture>,
-    /// By path, in lower case on Windows. `None` for a path where there is no file.
+    /// By path, on Windows in lower case with single backslashes. `None` for a path where there is
+    /// no file.
     pub files: BTreeMap<String, Option<FileFact>>,
     pub system: System,
 }
 
 /// A computer runs one of these, so the tests made for the other are false on it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum System {
     Linux(LinuxFacts),
     Windows(Box<WindowsFacts>),
 }
 
 /// Processor architectures with the numbers that documents use for them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Architecture {
     X86 = 0,
     Arm = 5,
@@ -33,14 +49,23 @@ pub enum Architecture {
     Arm64 = 12,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct FileFact {
     pub size: u64,
+    #[serde(deserialize_with = "reading::parsed")]
     pub sha256: Option<Sha256>,
     pub version: Option<Version>,
+    #[serde(deserialize_with = "reading::moment")]
+    pub created: Option<Timestamp>,
+    #[serde(deserialize_with = "reading::moment")]
+    pub modified: Option<Timestamp>,
+    /// As a language identifier, such as 1033.
+    pub language: Option<u16>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct LinuxFacts {
     /// `ID` of os-release, such as `debian`.
     pub id: String,
@@ -48,36 +73,4 @@ pub struct LinuxFacts {
     pub version_id: Option<String>,
     /// Installed packages and their versions; `None` where the package manager is not understood.
     pub packages: Option<BTreeMap<String, String>>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct WindowsFacts {
-    pub major: u32,
-    pub minor: u32,
-    pub build: u32,
-    pub service_pack_major: u32,
-    pub service_pack_minor: u32,
-    /// 1 workstation, 2 domain controller, 3 server.
-    pub product_type: u32,
-    pub suite_mask: u32,
-    /// Known folders by CSIDL, in lower case.
-    pub folders: BTreeMap<i32, String>,
-    /// Below HKEY_LOCAL_MACHINE: subkeys and names of values in lower case.
-    pub registry: BTreeMap<String, BTreeMap<String, RegistryValue>>,
-    /// By product code in lower case without braces.
-    pub msi_products: BTreeMap<String, MsiProduct>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RegistryValue {
-    Dword(u32),
-    Text(String),
-    /// Of a type no test reads, such as REG_BINARY.
-    Other,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MsiProduct {
-    pub version: Version,
-    pub language: i32,
 }

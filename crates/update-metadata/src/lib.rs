@@ -2,8 +2,9 @@
 //!
 //! Owns [`Document`], the typed form of an update document, both ways ([`Document::parse`],
 //! [`Document::to_xml`]); its applicability rules ([`Rule`]) and their three-valued [`evaluate`]
-//! over [`Facts`]; [`extract`], which makes the item an administrator sees; and [`sdp`], which
-//! translates publishers' packages into documents of our own writing.
+//! over [`Facts`], with the [`questions`] that facts leave open; [`extract`], which makes the item
+//! an administrator sees; and [`sdp`], which translates publishers' packages into documents of our
+//! own writing and back.
 //!
 //! Refuses to know where documents are kept, sent or signed: whoever stores one keeps its bytes,
 //! since a document written again need not equal the one that was read. No sockets, files, clock.
@@ -11,6 +12,7 @@
 //! Reading is total over hostile input: it fails with an [`Error`] that names line, column and
 //! path. A rule that cannot be understood is no error: it is [`Truth::Unknown`] when evaluated.
 
+mod asked;
 pub mod categories;
 mod document;
 mod error;
@@ -19,21 +21,26 @@ mod extract;
 mod facts;
 pub mod linux;
 mod namespaces;
+mod question;
 mod rule;
 pub mod sdp;
 mod version;
 mod windows;
+mod wql;
 
 pub use document::{
     CommandLine, Document, InstallResult, Installer, Outcome, Prerequisite, Properties, Relations,
     Rules, UpdateKind,
 };
 pub use error::Error;
-pub use evaluate::{Applicability, Truth, evaluate};
+pub use evaluate::{Applicability, Truth, evaluate, questions};
 pub use extract::{CategoryNode, EXTRACTOR_VERSION, Extracted, extract};
 pub use facts::{
-    Architecture, Facts, FileFact, LinuxFacts, MsiProduct, RegistryValue, System, WindowsFacts,
+    Architecture, CbsPackage, CbsState, Cluster, Device, Direct3d, Driver, Facts, FileFact,
+    GenericAnswer, Hardware, Languages, LinuxFacts, MsiPatchState, MsiProduct, Name, Named, Names,
+    Processors, RegistryValue, System, WindowsFacts, WmiValue,
 };
+pub use question::{Question, Subject};
 pub use rule::Rule;
 pub use version::{Comparison, Version};
 

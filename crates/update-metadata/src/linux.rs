@@ -11,10 +11,11 @@
 use model::Sha256;
 use xml_guard::Element;
 
-use crate::evaluate::{Doubtful, Test};
+use crate::asked::{Doubtful, Test, known};
 use crate::namespaces::{LINUX_RULES, element};
+use crate::question::Subject;
 use crate::version::compare_debian;
-use crate::{Comparison, Facts, LinuxFacts, Rule, System};
+use crate::{Comparison, LinuxFacts, Rule, System};
 
 #[must_use]
 pub fn os_release(id: &str, version_id: Option<(Comparison, &str)>) -> Rule {
@@ -51,13 +52,13 @@ pub(crate) fn is_linux(test: &Element) -> bool {
     *test.tag.ns == *LINUX_RULES
 }
 
-pub(crate) fn evaluate(test: &Test<'_>, facts: &Facts) -> Doubtful {
-    let System::Linux(linux) = &facts.system else { return Ok(false) };
+pub(crate) fn evaluate(test: &Test<'_>) -> Doubtful {
+    let System::Linux(linux) = &test.context.facts.system else { return Ok(false) };
     match test.name() {
         "OsRelease" => os_release_holds(test, linux),
-        "FileExists" => file_exists_holds(test, facts),
+        "FileExists" => file_exists_holds(test),
         "PackageInstalled" => package_holds(test, linux),
-        _ => Err("there is no such test".to_owned()),
+        _ => Err("there is no such test".into()),
     }
 }
 
@@ -67,25 +68,24 @@ fn os_release_holds(test: &Test<'_>, linux: &LinuxFacts) -> Doubtful {
     }
     match (test.optional("VersionId"), &linux.version_id) {
         (None, _) => Ok(true),
-        (Some(_), None) => Err("the system names no version".to_owned()),
+        (Some(_), None) => Err("the system names no version".into()),
         (Some(wanted), Some(found)) => Ok(test.comparison()?.holds(compare_debian(found, wanted))),
     }
 }
 
-fn file_exists_holds(test: &Test<'_>, facts: &Facts) -> Doubtful {
+fn file_exists_holds(test: &Test<'_>) -> Doubtful {
     let path = test.text("Path")?;
     let wanted = test.parsed::<Sha256>("Sha256")?;
-    let Some(file) = test.file(facts, path)? else { return Ok(false) };
-    match (wanted, file.sha256) {
-        (None, _) => Ok(true),
-        (Some(_), None) => Err(format!("the digest of {path} is not known")),
-        (Some(wanted), Some(found)) => Ok(wanted == found),
+    let Some(file) = test.file(path)? else { return Ok(false) };
+    match wanted {
+        None => Ok(true),
+        Some(wanted) => Ok(wanted == known(file.sha256, Subject::FileDigest, path)?),
     }
 }
 
 fn package_holds(test: &Test<'_>, linux: &LinuxFacts) -> Doubtful {
     let name = test.text("Name")?;
-    let packages = linux.packages.as_ref().ok_or("the installed packages are not known")?;
+    let packages = known(linux.packages.as_ref(), Subject::Packages, "")?;
     match (packages.get(name), test.optional("Version")) {
         (None, _) => Ok(false),
         (Some(_), None) => Ok(true),

@@ -1,10 +1,11 @@
 //! Publishers' packages (SDP) and the catalogs that hold them.
 //!
-//! Owns the way from a package to update documents of our own writing: [`PackageReader`] yields
-//! the packages of a single file or of a whole catalog in bounded memory, [`Revisions`] gives them
-//! revision numbers. A package that is not well-formed (it lacks a PackageID, a title or an
-//! installable item) is [`Rejected`] and the rest goes on; XML that is ill-formed refuses all of
-//! it, which is known only at the end: read a catalog through once before keeping any of it.
+//! Owns the way from a package to update documents of our own writing and back: [`PackageReader`]
+//! yields the packages of a single file or of a whole catalog in bounded memory, [`Revisions`]
+//! gives them revision numbers, [`Package::to_sdp`] writes one again. A package that is not
+//! well-formed (it lacks a PackageID, a title or an installable item) is [`Rejected`] and the rest
+//! goes on; XML that is ill-formed refuses all of it, which is known only at the end: read a
+//! catalog through once before keeping any of it.
 //!
 //! Refuses to know archives and files: callers hand in readers and name the file in reports.
 
@@ -16,6 +17,7 @@ use xml_guard::{Element, Event, Limits, XmlGuard};
 
 use crate::{Document, Error};
 
+mod export;
 mod revisions;
 mod translate;
 

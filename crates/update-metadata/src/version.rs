@@ -4,9 +4,11 @@ use std::cmp::Ordering;
 use std::str::FromStr;
 
 use model::Invalid;
+use serde::Deserialize;
 
 /// A Windows file, product or registry version: up to four numbers, the rest zero.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Version(pub [u32; 4]);
 
 impl FromStr for Version {
@@ -19,6 +21,14 @@ impl FromStr for Version {
             *version.0.get_mut(place).ok_or_else(bad)? = part.parse().map_err(|_| bad())?;
         }
         Ok(version)
+    }
+}
+
+impl TryFrom<String> for Version {
+    type Error = Invalid;
+
+    fn try_from(text: String) -> Result<Version, Invalid> {
+        text.parse()
     }
 }
 

@@ -1,187 +1,141 @@
-//! The tests of Windows updates that facts can answer; the others stay unknown.
+//! The tests of Windows updates.
+//!
+//! Owns the tables that name every test and who answers it. Refuses to know logic between tests.
+//! What a test compares as text it compares without regard to case.
 
-use std::cmp::Ordering;
+use std::fmt::Display;
 
-use crate::evaluate::{Doubtful, Test};
-use crate::namespaces::{BASE_RULES, MSI_RULES};
-use crate::{Architecture, Facts, FileFact, RegistryValue, Version, WindowsFacts};
+use crate::WindowsFacts;
+use crate::asked::{Doubtful, Test, known};
+use crate::facts::{Name, Names};
+use crate::namespaces::{BASE_RULES, CBS_RULES, DRIVER_RULES, MSI_RULES, UPDATE};
+use crate::question::Subject;
 
-pub(crate) fn evaluate(test: &Test<'_>, windows: &WindowsFacts, facts: &Facts) -> Doubtful {
-    let asked = Asked { test, windows, facts };
-    match (&*test.0.tag.ns, test.name()) {
-        (BASE_RULES, "WindowsVersion") => asked.windows_version(),
-        (BASE_RULES, "FileExists" | "FileExistsPrependRegSz") => asked.file_exists(),
-        (BASE_RULES, "FileVersion" | "FileVersionPrependRegSz") => asked.file_version(),
-        (BASE_RULES, "FileSize" | "FileSizePrependRegSz") => asked.file_size(),
-        (BASE_RULES, "RegKeyExists") => asked.key_exists(),
-        (BASE_RULES, "RegValueExists") => asked.value_exists(),
-        (BASE_RULES, "RegDword") => asked.dword(),
-        (BASE_RULES, "RegSz" | "RegExpandSz") => asked.string(),
-        (BASE_RULES, "RegSzToVersion") => asked.string_as_version(),
-        (MSI_RULES, "MsiProductInstalled") => asked.msi_product(),
-        _ => Err("this test is not evaluated".to_owned()),
-    }
+mod cbs;
+mod driver;
+mod files;
+mod machine;
+mod msi;
+mod patch;
+mod registry;
+mod wmi;
+
+pub(crate) use cbs::{IDENTITY as CBS_IDENTITY, METADATA as CBS_METADATA};
+pub(crate) use files::canonical_path;
+
+type Evaluator = fn(&Test<'_>, &WindowsFacts) -> Doubtful;
+type Table = &'static [(&'static str, Evaluator)];
+
+/// By namespace. `Processor` is missing: it is asked of any computer.
+const TABLES: [(&str, Table); 5] = [
+    (BASE_RULES, BASE),
+    (UPDATE, &[("ProductReleaseVersion", machine::product_release)]),
+    (MSI_RULES, MSI),
+    (CBS_RULES, CBS),
+    (DRIVER_RULES, DRIVERS),
+];
+
+const BASE: Table = &[
+    ("Camera", |test, windows| {
+        member(test, "Location", windows.hardware.camera_locations.as_ref(), Subject::Cameras)
+    }),
+    ("ClusterResourceOwner", machine::cluster_resource_owner),
+    ("ClusteredOS", machine::clustered),
+    ("Direct3D", machine::direct3d),
+    ("FileCreated", files::created),
+    ("FileCreatedPrependRegSz", files::created),
+    ("FileExists", files::exists),
+    ("FileExistsPrependRegSz", files::exists),
+    ("FileModified", files::modified),
+    ("FileModifiedPrependRegSz", files::modified),
+    ("FileSize", files::size),
+    ("FileSizePrependRegSz", files::size),
+    ("FileVersion", files::version),
+    ("FileVersionPrependRegSz", files::version),
+    ("GenericQuery", machine::generic_query),
+    ("InstalledOnce", machine::installed_once),
+    ("LicenseDword", machine::license_dword),
+    ("LicenseValueExists", machine::license_exists),
+    ("Memory", machine::memory),
+    ("MuiInstalled", machine::mui_installed),
+    ("MuiLanguageInstalled", machine::mui_language),
+    ("NFC", |test, windows| {
+        member(test, "Capability", windows.hardware.nfc_capabilities.as_ref(), Subject::Nfc)
+    }),
+    ("NumberOfProcessors", machine::number_of_processors),
+    ("Platform", machine::platform),
+    ("PlatformLanguage", machine::language),
+    ("PlatformVersion", machine::version),
+    ("ProductReleaseInstalled", machine::product_release),
+    ("RegDword", registry::dword),
+    ("RegExpandSz", registry::expandable),
+    ("RegKeyExists", registry::key_exists),
+    ("RegKeyLoop", registry::key_loop),
+    ("RegSz", registry::text),
+    ("RegSzToVersion", registry::text_as_version),
+    ("RegValueExists", registry::value_exists),
+    ("SensorById", |test, windows| {
+        member(test, "Id", windows.hardware.sensors.as_ref(), Subject::Sensors)
+    }),
+    ("SystemMetric", machine::metric),
+    ("VideoMemory", machine::video_memory),
+    ("WUv4RegKeySubstring", registry::contains_text),
+    ("WUv4RegKeyValue", registry::equals_text),
+    ("WindowsLanguage", machine::language),
+    ("WindowsVersion", machine::version),
+    ("WmiQuery", wmi::query),
+];
+
+const MSI: Table = &[
+    ("MsiApplicationInstallable", msi::application_installable),
+    ("MsiApplicationInstalled", msi::application_installed),
+    ("MsiApplicationSuperseded", msi::application_superseded),
+    ("MsiComponentInstalledForProduct", msi::component_installed),
+    ("MsiFeatureInstalledForProduct", msi::feature_installed),
+    ("MsiPatchInstallable", patch::installable),
+    ("MsiPatchInstalled", patch::installed),
+    ("MsiPatchInstalledForProduct", msi::patch_installed_for_product),
+    ("MsiPatchSuperseded", patch::superseded),
+    ("MsiProductInstalled", msi::product_installed),
+];
+
+const CBS: Table = &[
+    ("CbsPackageInstallable", cbs::installable),
+    ("CbsPackageInstalled", cbs::installed),
+    ("CbsPackageInstalledByIdentity", cbs::installed_by_identity),
+];
+
+const DRIVERS: Table = &[
+    ("WindowsDriver", |_, _| Err("what it asks is not documented".into())),
+    ("WindowsDriverInstallable", driver::installable),
+    ("WindowsDriverInstalled", driver::installed),
+    ("WindowsDriverSuperseded", driver::superseded),
+];
+
+pub(crate) fn evaluate(test: &Test<'_>, windows: &WindowsFacts) -> Doubtful {
+    let table = TABLES.iter().find(|(ns, _)| **ns == *test.element.tag.ns);
+    let (_, table) = table.ok_or("this is not a rule")?;
+    let evaluator = table.iter().find(|(name, _)| *name == test.name());
+    evaluator.ok_or("there is no such test")?.1(test, windows)
 }
 
-struct Asked<'a> {
-    test: &'a Test<'a>,
-    windows: &'a WindowsFacts,
-    facts: &'a Facts,
+/// Whether a list names what an attribute names.
+fn member(test: &Test<'_>, attribute: &str, names: Option<&Names>, subject: Subject) -> Doubtful {
+    let wanted = guid(test.text(attribute)?);
+    Ok(known(names, subject, "")?.contains(&wanted))
 }
 
-impl Asked<'_> {
-    fn windows_version(&self) -> Doubtful {
-        let windows = self.windows;
-        let mut order = Ordering::Equal;
-        for (attribute, found) in [
-            ("MajorVersion", windows.major),
-            ("MinorVersion", windows.minor),
-            ("BuildNumber", windows.build),
-            ("ServicePackMajor", windows.service_pack_major),
-            ("ServicePackMinor", windows.service_pack_minor),
-        ] {
-            let wanted = self.test.parsed::<u32>(attribute)?;
-            order = order.then(wanted.map_or(Ordering::Equal, |wanted| found.cmp(&wanted)));
-        }
-        let product = self.test.parsed::<u32>("ProductType")?;
-        let suites = self.test.parsed::<u32>("SuiteMask")?.is_none_or(|mask| {
-            let present = windows.suite_mask & mask;
-            if self.flag("AllSuitesMustBePresent") { present == mask } else { present != 0 }
-        });
-        let product = product.is_none_or(|wanted| wanted == windows.product_type);
-        Ok(self.test.comparison()?.holds(order) && product && suites)
-    }
-
-    fn file_exists(&self) -> Doubtful {
-        let Some(file) = self.file()? else { return Ok(false) };
-        let unread = ["Created", "Modified", "Language"].map(|name| self.test.optional(name));
-        if unread.iter().any(Option::is_some) {
-            return Err("dates and languages of files are not evaluated".to_owned());
-        }
-        let size = self.test.parsed::<u64>("Size")?.is_none_or(|wanted| wanted == file.size);
-        match (self.test.parsed::<Version>("Version")?, file.version) {
-            (None, _) => Ok(size),
-            (Some(_), None) => Err("the file's version is not known".to_owned()),
-            (Some(wanted), Some(found)) => Ok(size && wanted == found),
-        }
-    }
-
-    fn file_version(&self) -> Doubtful {
-        let Some(file) = self.file()? else { return Ok(false) };
-        let found = file.version.ok_or("the file's version is not known")?;
-        let wanted = self.test.required::<Version>("Version")?;
-        Ok(self.test.comparison()?.holds(found.cmp(&wanted)))
-    }
-
-    fn file_size(&self) -> Doubtful {
-        let Some(file) = self.file()? else { return Ok(false) };
-        let wanted = self.test.required::<u64>("Size")?;
-        Ok(self.test.comparison()?.holds(file.size.cmp(&wanted)))
-    }
-
-    fn key_exists(&self) -> Doubtful {
-        let key = self.key()?;
-        let below = format!("{key}\\");
-        let mut next = self.windows.registry.range(below.clone()..);
-        let has_subkey = next.next().is_some_and(|(found, _)| found.starts_with(&below));
-        Ok(has_subkey || self.windows.registry.contains_key(&key))
-    }
-
-    fn value_exists(&self) -> Doubtful {
-        let Some(found) = self.value()? else { return Ok(false) };
-        Ok(self.test.optional("Type").is_none_or(|wanted| match found {
-            RegistryValue::Dword(_) => wanted == "REG_DWORD",
-            RegistryValue::Text(_) => matches!(wanted, "REG_SZ" | "REG_EXPAND_SZ"),
-            RegistryValue::Other => !matches!(wanted, "REG_DWORD" | "REG_SZ" | "REG_EXPAND_SZ"),
-        }))
-    }
-
-    fn dword(&self) -> Doubtful {
-        let Some(RegistryValue::Dword(found)) = self.value()? else { return Ok(false) };
-        Ok(self.test.comparison()?.holds(found.cmp(&self.test.required("Data")?)))
-    }
-
-    fn string(&self) -> Doubtful {
-        let Some(RegistryValue::Text(found)) = self.value()? else { return Ok(false) };
-        let (found, wanted) = (found.to_lowercase(), self.test.text("Data")?.to_lowercase());
-        match self.test.text("Comparison")? {
-            "EqualTo" => Ok(found == wanted),
-            "BeginsWith" => Ok(found.starts_with(&wanted)),
-            "Contains" => Ok(found.contains(&wanted)),
-            "EndsWith" => Ok(found.ends_with(&wanted)),
-            other => Err(format!("there is no comparison {other:?}")),
-        }
-    }
-
-    fn string_as_version(&self) -> Doubtful {
-        let Some(RegistryValue::Text(found)) = self.value()? else { return Ok(false) };
-        let Ok(found) = found.parse::<Version>() else { return Ok(false) };
-        Ok(self.test.comparison()?.holds(found.cmp(&self.test.required("Data")?)))
-    }
-
-    fn msi_product(&self) -> Doubtful {
-        let code = self.test.text("ProductCode")?.trim_matches(['{', '}']).to_lowercase();
-        let Some(product) = self.windows.msi_products.get(&code) else { return Ok(false) };
-        let is_above = |min: Version| match self.flag("ExcludeVersionMin") {
-            true => product.version > min,
-            false => product.version >= min,
-        };
-        let is_below = |max: Version| match self.flag("ExcludeVersionMax") {
-            true => product.version < max,
-            false => product.version <= max,
-        };
-        let language = self.test.parsed::<i32>("Language")?;
-        Ok(self.test.parsed("VersionMin")?.is_none_or(is_above)
-            && self.test.parsed("VersionMax")?.is_none_or(is_below)
-            && language.is_none_or(|wanted| wanted == product.language))
-    }
-
-    fn flag(&self, attribute: &str) -> bool {
-        matches!(self.test.optional(attribute), Some("true" | "1"))
-    }
-
-    /// The file a test names, below a known folder or a folder that the registry names.
-    fn file(&self) -> Result<Option<&FileFact>, String> {
-        let path = self.test.text("Path")?;
-        let folder = if self.test.name().ends_with("PrependRegSz") {
-            match self.value()? {
-                Some(RegistryValue::Text(folder)) => Some(folder),
-                _ => return Ok(None),
-            }
-        } else if let Some(csidl) = self.test.parsed::<i32>("Csidl")? {
-            let folder = self.windows.folders.get(&csidl);
-            Some(folder.ok_or_else(|| format!("folder {csidl} is not known"))?)
-        } else {
-            None
-        };
-        let path = match folder {
-            Some(folder) => {
-                format!("{}\\{}", folder.trim_end_matches('\\'), path.trim_start_matches('\\'))
-            }
-            None => path.to_owned(),
-        };
-        self.test.file(self.facts, &path.to_lowercase())
-    }
-
-    fn key(&self) -> Result<String, String> {
-        let root = self.test.text("Key")?;
-        if root != "HKEY_LOCAL_MACHINE" {
-            return Err(format!("{root} is not evaluated"));
-        }
-        let key = self.test.text("Subkey")?.trim_matches('\\').to_lowercase();
-        let is_64_bit =
-            matches!(self.facts.architecture, Some(Architecture::Amd64 | Architecture::Arm64));
-        match key.strip_prefix("software\\") {
-            Some(rest) if is_64_bit && self.flag("RegType32") => {
-                Ok(format!("software\\wow6432node\\{rest}"))
-            }
-            _ => Ok(key),
-        }
-    }
-
-    /// The value a test names; a missing name is the default value.
-    fn value(&self) -> Result<Option<&RegistryValue>, String> {
-        let name = self.test.optional("Value").unwrap_or_default().to_lowercase();
-        Ok(self.windows.registry.get(&self.key()?).and_then(|values| values.get(&name)))
-    }
+/// A GUID, with or without braces; any other name remains what it is.
+fn guid(text: impl Display) -> Name {
+    Name::from(text.to_string().trim().trim_start_matches('{').trim_end_matches('}'))
 }
+
+/// Every test of the vocabulary, for tests.
+#[cfg(test)]
+pub(crate) fn every_test() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let names = |(ns, table): (&'static str, Table)| table.iter().map(move |(name, _)| (ns, *name));
+    TABLES.into_iter().flat_map(names)
+}
+
+#[cfg(test)]
+mod tests;

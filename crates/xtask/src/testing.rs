@@ -15,13 +15,23 @@ use crate::workspace::{File, read_folder};
 #[derive(Clone, Copy, Debug)]
 struct Tool {
     program: &'static str,
+    /// Arguments with which it succeeds if it is there with all it needs.
+    probe: &'static [&'static str],
     packages: &'static str,
 }
 
 const TOOLS: &[Tool] = &[
-    Tool { program: "cc", packages: "gcc libc6-dev" },
-    Tool { program: "python3", packages: "python3" },
+    Tool { program: "cc", probe: &["--version"], packages: "gcc libc6-dev" },
+    Tool {
+        program: "python3",
+        probe: &["-c", "import ensurepip, venv"],
+        packages: "python3 python3-venv",
+    },
 ];
+
+/// What judges our XML independently of us, in an environment of its own below target/python.
+const PYTHON_PACKAGES: &[&str] = &["lxml==6.0.2"];
+const PYTHON_PROBE: &str = "import lxml";
 
 /// How packages can be installed here.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +53,9 @@ pub(crate) fn run(root: &Path, arguments: &[&str]) -> anyhow::Result<ExitCode> {
     };
     let root = root.canonicalize().with_context(|| format!("cannot find {root:?}"))?;
     provide_tools()?;
+    if let Err(error) = provide_python(&root.join("target/python")) {
+        eprintln!("{error:#}; what needs {} is skipped", PYTHON_PACKAGES.join(" "));
+    }
     let folder = root.join("target/skipped");
     if folder.exists() {
         std::fs::remove_dir_all(&folder).with_context(|| format!("cannot clear {folder:?}"))?;
@@ -85,7 +98,7 @@ fn report(skipped: &[File]) -> String {
 }
 
 fn provide_tools() -> anyhow::Result<()> {
-    let is_missing = |tool: &&Tool| !succeeds(tool.program, &["--version"]);
+    let is_missing = |tool: &&Tool| !succeeds(tool.program, tool.probe);
     let missing: Vec<Tool> = TOOLS.iter().filter(is_missing).copied().collect();
     if missing.is_empty() {
         return Ok(());
@@ -97,6 +110,17 @@ fn provide_tools() -> anyhow::Result<()> {
         _ => Installer::Nobody,
     };
     run_process(Command::new("sh").arg("-c").arg(plan_installation(&missing, installer)?))
+}
+
+fn provide_python(environment: &Path) -> anyhow::Result<()> {
+    let python = environment.join("bin/python");
+    let is_complete = python.to_str().is_some_and(|name| succeeds(name, &["-c", PYTHON_PROBE]));
+    if is_complete {
+        return Ok(());
+    }
+    run_process(Command::new("python3").args(["-m", "venv"]).arg(environment))?;
+    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+    run_process(Command::new(python).args(install).args(PYTHON_PACKAGES))
 }
 
 /// The command that installs what is missing, or a request to whoever can.

@@ -108,7 +108,7 @@ impl Machine for LinuxMachine {
         };
         let is_hashed = digest == Wanted::Digest && found.len() <= limits::HASHED_BYTES_MAX;
         let sha256 = is_hashed.then(|| hash(path)).transpose()?;
-        Ok(Some(FileFact { size: found.len(), sha256, version: None }))
+        Ok(Some(FileFact { size: found.len(), sha256, ..FileFact::default() }))
     }
 
     fn boot(&self) -> io::Result<String> {

@@ -1,8 +1,8 @@
 //! Reading update documents.
 //!
-//! Section by section, so that a fault is reported with line, column and path and the largest
-//! section, metadata for Windows, is passed over. Elements go by local name: prefixes differ
-//! between documents, and what is unknown is ignored.
+//! Section by section, so that a fault is reported with line, column and path and the largest one,
+//! what servicing brings for Windows, is passed over but for its identity. Elements go by local
+//! name: prefixes differ between documents, and what is unknown is ignored.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -133,6 +133,10 @@ impl Draft {
                         "IsInstalled" => &mut self.rules.is_installed,
                         "IsInstallable" => &mut self.rules.is_installable,
                         "IsSuperseded" => &mut self.rules.is_superseded,
+                        "Metadata" => {
+                            self.rules.metadata = super::metadata::read(guard)?;
+                            continue;
+                        }
                         _ => {
                             guard.skip_element()?;
                             continue;

@@ -1,36 +1,26 @@
 //! Writing update documents: the same document gives the same bytes.
 //!
-//! A document is put together as a tree, in the order of real ones, and written with our
-//! prefixes.
-
-use std::collections::BTreeSet;
+//! A document is put together as a tree, in the order of real ones.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use model::{ItemFile, LocalizedText, UpdateId, UpdateRef};
-use xml_guard::{Attribute, Element, XmlWriter};
+use xml_guard::{Attribute, Element};
 
 use super::{
     CATEGORY_TYPES, CommandLine, Document, Installer, KINDS, Outcome, RESULTS, Relations,
     SEVERITIES, word,
 };
 use crate::Rule;
-use crate::namespaces::{CATEGORY, COMMAND_LINE, PREFIXES, SCHEMA_INSTANCE, UPDATE, element};
+use crate::namespaces::{
+    CATEGORY, COMMAND_LINE, PREFIXES, SCHEMA_INSTANCE, UPDATE, element, prefix, write_document,
+};
 
 impl Document {
     /// The document as XML without a declaration, as update services send it.
     #[must_use]
     pub fn to_xml(&self) -> String {
-        let sections = self.encode();
-        let mut used = BTreeSet::from([UPDATE]);
-        sections.iter().for_each(|section| namespaces(section, &mut used));
-        let mut xml = XmlWriter::default();
-        xml.start("upd:Update");
-        for (prefix, uri) in PREFIXES.iter().filter(|(_, uri)| used.contains(uri)) {
-            xml.attribute(&format!("xmlns:{prefix}"), uri);
-        }
-        sections.iter().for_each(|section| write(&mut xml, section));
-        xml.finish()
+        write_document(&node("Update", &[], self.encode()), &PREFIXES)
     }
 
     fn encode(&self) -> Vec<Element> {
@@ -97,7 +87,7 @@ impl Document {
             }
             (None, None) => return None,
         };
-        let value = match prefix(&data.tag.ns) {
+        let value = match prefix(&PREFIXES, &data.tag.ns) {
             Some(prefix) => format!("{prefix}:{type_name}"),
             None => type_name.to_owned(),
         };
@@ -165,7 +155,7 @@ fn encode_file(file: &ItemFile) -> Element {
     node("File", &attributes, sha256)
 }
 
-fn encode_command(command: &CommandLine) -> Element {
+pub(crate) fn encode_command(command: &CommandLine) -> Element {
     let result = |outcome: &Outcome| word(RESULTS, outcome.result);
     let restart = |outcome: &Outcome| if outcome.needs_restart { "true" } else { "false" };
     let return_code = |(code, outcome): (&i32, &Outcome)| {
@@ -202,35 +192,4 @@ fn section(local: &str, children: impl IntoIterator<Item = Element>) -> Option<E
 
 fn leaf(local: &str, text: &str) -> Element {
     Element { text: text.to_owned(), ..element(UPDATE, local, &[]) }
-}
-
-/// What was carried over loses attributes of unknown namespaces, which nobody could declare.
-fn write(xml: &mut XmlWriter, element: &Element) {
-    let tag = &element.tag;
-    match prefix(&tag.ns) {
-        Some(prefix) => xml.start(&format!("{prefix}:{}", tag.local)),
-        None => xml.start(&tag.local).attribute("xmlns", &tag.ns),
-    };
-    for Attribute { ns, local, value } in &tag.attributes {
-        match prefix(ns) {
-            Some(prefix) => xml.attribute(&format!("{prefix}:{local}"), value),
-            None if ns.is_empty() => xml.attribute(local, value),
-            None => xml,
-        };
-    }
-    if !element.text.trim().is_empty() {
-        xml.text(&element.text);
-    }
-    element.children.iter().for_each(|child| write(xml, child));
-    xml.end();
-}
-
-fn prefix(ns: &str) -> Option<&'static str> {
-    PREFIXES.iter().find(|(_, uri)| *uri == ns).map(|(prefix, _)| *prefix)
-}
-
-fn namespaces<'a>(element: &'a Element, used: &mut BTreeSet<&'a str>) {
-    used.insert(&element.tag.ns);
-    used.extend(element.tag.attributes.iter().map(|attribute| &*attribute.ns));
-    element.children.iter().for_each(|child| namespaces(child, used));
 }

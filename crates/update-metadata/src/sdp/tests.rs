@@ -6,6 +6,19 @@ use super::*;
 use crate::Installer;
 use crate::tests::reference;
 
+mod export;
+mod rules;
+
+/// The vendor's whole catalog, or the test `name` is recorded as skipped.
+fn vendor_catalog(name: &str) -> Option<String> {
+    let zipped = reference::read(name, "sdp-catalogs/HpCatalogForSms.zip")?;
+    let mut archive = zip::ZipArchive::new(Cursor::new(zipped)).expect("is a zip");
+    let mut xml = String::new();
+    let mut member = archive.by_index(0).expect("has a member");
+    member.read_to_string(&mut xml).expect("is UTF-8");
+    Some(xml)
+}
+
 /// Reads a whole document, as far as it goes.
 fn read(xml: impl BufRead) -> Result<Vec<Entry>, Error> {
     let mut reader = PackageReader::new(xml);
@@ -45,10 +58,8 @@ fn catalog(packages: &[String]) -> String {
 #[test]
 fn every_package_of_the_vendor_catalog_becomes_an_update() {
     let name = "every_package_of_the_vendor_catalog_becomes_an_update";
-    let Some(zipped) = reference::read(name, "sdp-catalogs/HpCatalogForSms.zip") else { return };
-    let mut archive = zip::ZipArchive::new(Cursor::new(zipped)).expect("is a zip");
-    let member = archive.by_index(0).expect("has a member");
-    let mut reader = PackageReader::new(BufReader::new(member));
+    let Some(xml) = vendor_catalog(name) else { return };
+    let mut reader = PackageReader::new(xml.as_bytes());
     let mut revisions = Revisions::default();
     let (mut updates, mut bytes, mut digest) = (0, 0, 0);
     while let Some(entry) = reader.next_entry().expect("is well-formed") {

@@ -4,7 +4,7 @@
 //! rules are carried over as they are, in the namespaces of update documents.
 
 use model::{ItemFile, LocalizedText, MsrcSeverity, Sha1, Sha256, UpdateId, UpdateRef};
-use xml_guard::{Element, Tag};
+use xml_guard::Element;
 
 use super::{FileSource, Package, Rejected};
 use crate::document::{decode_command, decode_digest, decode_text, parse_size, parse_time};
@@ -205,13 +205,7 @@ fn rules(holders: &[&Element]) -> Rules {
 
 /// The same element in the namespaces of update documents.
 fn carried(element: &Element) -> Element {
-    let Tag { ns, local, attributes } = &element.tag;
-    let ns = namespaces::of_publishing(ns);
-    Element {
-        tag: Tag { ns, local: local.clone(), attributes: attributes.clone() },
-        children: element.children.iter().map(carried).collect(),
-        text: element.text.clone(),
-    }
+    namespaces::renamed(element, namespaces::of_publishing)
 }
 
 fn installer(item: &Element) -> Option<Installer> {
