@@ -21,5 +21,8 @@ fn missing_tools_are_installed_or_asked_for() {
         format!("sudo -n apt-get update && sudo -n {install}")
     );
     let request = plan(Installer::Nobody).unwrap_err().to_string();
-    assert_eq!(request, "the tests need gcc libc6-dev python3 python3-venv: install them, then try again");
+    assert_eq!(
+        request,
+        "the tests need gcc libc6-dev python3 python3-venv: install them, then try again"
+    );
 }
