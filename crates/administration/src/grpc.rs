@@ -241,6 +241,12 @@ admin_service! {
             = sync::schedule;
         change set_sync_schedule(SetSyncScheduleRequest) -> SetSyncScheduleResponse { row }
             = sync::set_schedule;
+        read get_supersedence_rule(GetSupersedenceRuleRequest)
+            -> GetSupersedenceRuleResponse { row }
+            = sync::supersedence;
+        change set_supersedence_rule(SetSupersedenceRuleRequest)
+            -> SetSupersedenceRuleResponse { row }
+            = sync::set_supersedence;
         read get_sync_source(GetSyncSourceRequest) -> GetSyncSourceResponse { url } = sync::source;
         change set_sync_source(SetSyncSourceRequest) -> SetSyncSourceResponse { url }
             = sync::set_source;

@@ -44,9 +44,29 @@ pub(crate) enum Sync {
     /// When synchronizations start by themselves
     #[command(subcommand)]
     Schedule(Schedule),
+    /// When superseded updates expire
+    #[command(subcommand)]
+    Supersedence(Supersedence),
     /// The update server outside the hierarchy
     #[command(subcommand)]
     Source(Source),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Supersedence {
+    #[command(after_help = "Example:\n  tierline sync supersedence show")]
+    Show,
+    /// Sets it; at the top-level site. What is not named never expires
+    #[command(after_help = "Example:\n  \
+        tierline sync supersedence set --months 3 --feature-months 12")]
+    Set {
+        /// Months after the creation of the update that superseded it; 0: at once
+        #[arg(long)]
+        months: Option<u32>,
+        /// The same for feature updates (Upgrades)
+        #[arg(long)]
+        feature_months: Option<u32>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -91,6 +111,13 @@ impl Sync {
             Sync::Schedule(Schedule::Set { every, start, never: _ }) => {
                 let (start, every_seconds) = (start.map(wire_time), every.unwrap_or(0));
                 desk.show(pb::SetSyncScheduleRequest { start, every_seconds }).await
+            }
+            Sync::Supersedence(Supersedence::Show) => {
+                desk.show(pb::GetSupersedenceRuleRequest {}).await
+            }
+            Sync::Supersedence(Supersedence::Set { months, feature_months }) => {
+                let rule = Some(pb::SupersedenceRule { months, feature_months });
+                desk.show(pb::SetSupersedenceRuleRequest { rule }).await
             }
             Sync::Source(Source::Show) => desk.show(pb::GetSyncSourceRequest {}).await,
             Sync::Source(Source::Set { url }) => desk.show(pb::SetSyncSourceRequest { url }).await,

@@ -15,6 +15,7 @@ mod policy;
 mod site;
 mod status;
 mod stream;
+mod supersedence;
 mod time;
 mod update;
 
@@ -36,6 +37,7 @@ pub use policy::{
 pub use site::{KeyStatement, Revocation, RoleKind, RoleRecord, SiteKind, SiteRecord};
 pub use status::{Severity, StatusMessage};
 pub use stream::{Direction, Epoch, Group, Kind, Owner, Position, StreamDigest, StreamId};
+pub use supersedence::{FEATURE_UPDATES, SupersedenceRule, Superseding, superseded};
 pub use time::Timestamp;
 pub use update::{
     CatalogVersion, Category, CategoryKind, Item, ItemFile, LocalizedText, MsrcSeverity, UpdateRef,

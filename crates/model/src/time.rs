@@ -14,6 +14,16 @@ impl Timestamp {
     pub fn plus_ms(self, ms: i64) -> Timestamp {
         Timestamp(self.0.saturating_add(ms))
     }
+
+    /// The same day of the month and time of day, in UTC; in a shorter month its last day.
+    #[must_use]
+    pub fn plus_months(self, months: u32) -> Timestamp {
+        let later = jiff::Timestamp::from_millisecond(self.0).and_then(|moment| {
+            let span = jiff::Span::new().try_months(months)?;
+            moment.to_zoned(jiff::tz::TimeZone::UTC).checked_add(span)
+        });
+        later.map_or(Timestamp(i64::MAX), |later| Timestamp(later.timestamp().as_millisecond()))
+    }
 }
 
 impl fmt::Display for Timestamp {

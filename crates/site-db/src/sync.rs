@@ -6,7 +6,7 @@
 
 use model::{
     CatalogVersion, Group, Invalid, Item, Kind, RoleId, RoleKind, RoleRecord, Sha256, SiteCode,
-    SiteRecord, Timestamp,
+    SiteRecord, SupersedenceRule, Timestamp,
 };
 use rpc::object::ObjectBody as _;
 use sqlite_engine::{Row, RowResult, params, parse_column};
@@ -197,6 +197,14 @@ impl Reader<'_> {
         })
     }
 
+    /// When superseded updates expire; never, until somebody decides.
+    pub fn supersedence_rule(&self) -> Result<SupersedenceRule, Error> {
+        let text = self.setting(COMPONENT, "supersedence")?.unwrap_or_default();
+        let mut months = text.split(' ').map(|number| number.parse().ok());
+        let mut next = || months.next().flatten();
+        Ok(SupersedenceRule { months: next(), feature_months: next() })
+    }
+
     /// The update server outside the hierarchy; empty: imports only.
     pub fn sync_source(&self) -> Result<String, Error> {
         Ok(self.setting(COMPONENT, "source")?.unwrap_or_default())
@@ -328,6 +336,14 @@ impl Writer<'_> {
             format!("{} {every_ms} {}", start.0, set_at.0)
         });
         self.set_setting(COMPONENT, "schedule", &text)
+    }
+
+    pub fn set_supersedence_rule(&self, rule: SupersedenceRule) -> Result<(), Error> {
+        self.require_top("the supersedence rule is set")?;
+        let SupersedenceRule { months, feature_months } = rule;
+        let [months, feature] = [months, feature_months]
+            .map(|months| months.map_or_else(|| "never".to_owned(), |months| months.to_string()));
+        self.set_setting(COMPONENT, "supersedence", &format!("{months} {feature}"))
     }
 
     pub fn set_sync_source(&self, url: &str) -> Result<(), Error> {

@@ -40,7 +40,11 @@ pub(crate) fn apply_page(w: &Writer<'_>, page: Page, version: u64) -> Result<u64
         let held: Option<Item> = w.get(item.update.id.as_bytes())?;
         // The number is the update's for ever; a new revision is new to every client.
         (item.number, item.since) = match &held {
-            Some(held) if held.update == item.update => (held.number, held.since),
+            Some(held) if held.update == item.update => {
+                // By the supersedence rule; the publisher expires an update with a new revision.
+                item.expired |= held.expired;
+                (held.number, held.since)
+            }
             Some(held) => (held.number, version),
             None => (w.next_item_number()?, version),
         };

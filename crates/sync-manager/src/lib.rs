@@ -19,6 +19,7 @@ mod machine;
 mod messages;
 mod outlook;
 mod session;
+mod supersedence;
 mod synchronizer;
 mod wishes;
 

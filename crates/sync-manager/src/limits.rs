@@ -36,3 +36,6 @@ pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(15 * 60);
 
 /// Progress is repeated as a status message no more often than this; it replicates to the top.
 pub(crate) const PROGRESS_MESSAGE_MS: i64 = 60 * 1000;
+
+/// Updates that expire in one transaction, so that others wait for no longer than a page takes.
+pub(crate) const EXPIRED_PER_WRITE: usize = 500;

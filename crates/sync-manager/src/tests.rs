@@ -2,7 +2,7 @@
 //! session.
 
 use expect_test::expect;
-use model::{CatalogVersion, Sha256, SiteKind, SiteRecord};
+use model::{CatalogVersion, Sha256, SiteKind, SiteRecord, SupersedenceRule, Timestamp};
 use site_db::{ContentDemand, Found, SyncStep};
 use uuid::Uuid;
 
@@ -77,6 +77,32 @@ async fn a_run_goes_on_after_a_crash_at_any_order_and_a_lost_connection() {
         told.wait_for(|version| *version == 1).await.expect("the sender is here");
         world.stop().await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn superseded_updates_expire_when_the_rule_says_so_and_stay_expired() {
+    let mut world = World::new("CAS", None, 1).await;
+    let (old, mut newer) = (item(1, 100), item(2, 100));
+    newer.supersedes = vec![old.update.id, newer.update.id];
+    newer.created_at = Timestamp(world.db.ambient().now_ms());
+    world.points[0].catalog().items = vec![old, newer];
+    let rule = SupersedenceRule { months: Some(1), feature_months: None };
+    world.db.write(move |w| w.set_supersedence_rule(rule)).await.expect("at the top");
+    world.start();
+    let month = 31 * 24 * 3_600_000;
+    // What changed counts the two new updates, then the expired one, then nothing.
+    for (number, wait, expired, changed) in
+        [(1, 0, [false, false], 2), (2, month, [true, false], 1), (3, 0, [true, false], 0)]
+    {
+        world.clock.advance_ms(wait);
+        world.ask(true).await.expect("at the top");
+        world.until_ended(number).await;
+        let items = world.db.read(|r| r.numbered_items()).await.expect("read");
+        assert_eq!(items.iter().map(|item| item.expired).collect::<Vec<_>>(), expired);
+        let run = world.db.read(|r| r.sync_run()).await.expect("read").expect("it has run");
+        assert_eq!(run.updates_changed, changed);
+    }
+    world.stop().await;
 }
 
 #[tokio::test(start_paused = true)]

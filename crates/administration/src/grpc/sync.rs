@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::{Invalid, RoleKind, RoleRecord, SiteCode, StatusMessage};
+use model::{Invalid, RoleKind, RoleRecord, SiteCode, StatusMessage, SupersedenceRule};
 use rpc::convert::{read_time, wire_time};
 use rpc::pb::admin as pb;
 use site_db::{Reader, StatusFilter, SyncRequest, SyncRun, SyncSchedule};
@@ -134,6 +134,37 @@ pub(super) fn set_schedule(
     c.set_sync_schedule(schedule)?;
     c.audit(Deed::Changed, "synchronization schedule")?;
     schedule_row(c)
+}
+
+/// Longer than any update is of use.
+const SUPERSEDENCE_MONTHS_MAX: u32 = 99;
+
+fn rule_row(r: &Reader<'_>) -> Result<pb::SupersedenceRule, Error> {
+    let SupersedenceRule { months, feature_months } = r.supersedence_rule()?;
+    Ok(pb::SupersedenceRule { months, feature_months })
+}
+
+pub(super) fn supersedence(
+    v: &View<'_>,
+    _: pb::GetSupersedenceRuleRequest,
+) -> Answer<pb::SupersedenceRule> {
+    rule_row(v)
+}
+
+pub(super) fn set_supersedence(
+    c: &Change<'_>,
+    asked: pb::SetSupersedenceRuleRequest,
+) -> Answer<pb::SupersedenceRule> {
+    let pb::SupersedenceRule { months, feature_months } = asked.rule.unwrap_or_default();
+    for (field, months) in [("months", months), ("feature_months", feature_months)] {
+        if months.is_some_and(|months| months > SUPERSEDENCE_MONTHS_MAX) {
+            let reason = format!("is at most {SUPERSEDENCE_MONTHS_MAX}; leave it out for never");
+            return Err(Invalid::new(field, reason).into());
+        }
+    }
+    c.set_supersedence_rule(SupersedenceRule { months, feature_months })?;
+    c.audit(Deed::Changed, "supersedence rule")?;
+    rule_row(c)
 }
 
 pub(super) fn source(v: &View<'_>, _: pb::GetSyncSourceRequest) -> Answer<String> {

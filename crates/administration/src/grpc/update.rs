@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{Category, Invalid, Item, MsrcSeverity, Package, UpdateId};
+use model::{
+    Category, Invalid, Item, MsrcSeverity, Package, Superseding, Timestamp, UpdateId, superseded,
+};
 use rpc::convert::wire_time;
 use rpc::object::ObjectBody as _;
 use rpc::pb::admin as pb;
@@ -18,14 +20,16 @@ use crate::admin::View;
 struct Catalog {
     items: BTreeMap<UpdateId, Item>,
     categories: BTreeMap<UpdateId, Category>,
-    /// Updates and those that supersede, or bundle, them.
+    /// Those that another update supersedes, by whatever way.
+    superseded: BTreeMap<UpdateId, Timestamp>,
+    /// Updates and those that supersede them directly, or bundle them.
     superseded_by: BTreeMap<UpdateId, Vec<UpdateId>>,
     part_of: BTreeMap<UpdateId, Vec<UpdateId>>,
 }
 
 impl Catalog {
     fn read(r: &Reader<'_>) -> Result<Catalog, Error> {
-        let mut items = BTreeMap::new();
+        let (mut items, mut relations) = (BTreeMap::new(), Vec::new());
         let (mut superseded_by, mut part_of) = (BTreeMap::new(), BTreeMap::new());
         r.visit(Item::KIND, |_, body| {
             let item = Item::decode(&body)?;
@@ -34,10 +38,13 @@ impl Catalog {
                 |map: &mut BTreeMap<_, Vec<_>>, other| map.entry(other).or_default().push(id);
             item.supersedes.iter().for_each(|other| note(&mut superseded_by, *other));
             item.bundles.iter().for_each(|other| note(&mut part_of, other.id));
+            let (created_at, supersedes) = (item.created_at, item.supersedes.clone());
+            relations.push(Superseding { id, created_at, supersedes });
             items.insert(id, item);
             Ok(())
         })?;
-        Ok(Catalog { items, categories: categories(r)?, superseded_by, part_of })
+        let superseded = superseded(&relations);
+        Ok(Catalog { items, categories: categories(r)?, superseded, superseded_by, part_of })
     }
 
     fn title(&self, id: UpdateId) -> String {
@@ -66,7 +73,7 @@ impl Catalog {
             kb: item.kb_articles.join(", "),
             severity: item.severity.map_or("", MsrcSeverity::as_str).to_owned(),
             classification,
-            superseded: self.superseded_by.contains_key(&id),
+            superseded: self.superseded.contains_key(&id),
             expired: item.expired,
             since: item.since,
             created_at: Some(wire_time(item.created_at)),
@@ -81,7 +88,7 @@ impl Catalog {
         let called = |id: &UpdateId, name: &str| {
             self.categories.get(id).is_some_and(|category| is_called(category, name))
         };
-        let is_superseded = self.superseded_by.contains_key(&item.update.id);
+        let is_superseded = self.superseded.contains_key(&item.update.id);
         !item.hidden
             && item.title(LANGUAGE).to_lowercase().contains(&title.to_lowercase())
             && (kb.is_empty() || has(&item.kb_articles, kb))

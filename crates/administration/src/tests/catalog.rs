@@ -186,6 +186,13 @@ fn synchronization_is_asked_for_and_seen() {
         let hourly = pb::SetSyncScheduleRequest { start: None, every_seconds: 3_600 };
         let set = client.set_sync_schedule(hourly).await.told();
         assert_eq!(set.row.expect("a row").every_seconds, 3_600);
+        let rule = |months| pb::SetSupersedenceRuleRequest {
+            rule: Some(pb::SupersedenceRule { months: Some(months), feature_months: None }),
+        };
+        let set = client.set_supersedence_rule(rule(3)).await.told();
+        assert_eq!(set.row, rule(3).rule);
+        expect!["InvalidArgument: months: is at most 99; leave it out for never"]
+            .assert_eq(&refusal(client.set_supersedence_rule(rule(100)).await));
         let source = pb::SetSyncSourceRequest { url: "ftp://up".to_owned() };
         expect![[
             r#"InvalidArgument: source: "ftp://up" is not of the form http://host:8530; none: """#

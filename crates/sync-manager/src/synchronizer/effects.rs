@@ -9,10 +9,13 @@ use transport::Backoff;
 use super::Synchronizer;
 use crate::Error;
 use crate::items::{apply_page, sweep};
-use crate::limits::{PATIENCE, PROGRESS_MESSAGE_MS, RETRY_JITTER_PERCENT, RETRY_MAX, RETRY_MIN};
+use crate::limits::{
+    EXPIRED_PER_WRITE, PATIENCE, PROGRESS_MESSAGE_MS, RETRY_JITTER_PERCENT, RETRY_MAX, RETRY_MIN,
+};
 use crate::machine::{Event, Place};
 use crate::messages::{Message, progress_line};
 use crate::session::{Answer, Answers, Order, Synchronized, Target};
+use crate::supersedence::{due, expire};
 
 impl Synchronizer {
     pub(super) async fn perform(&mut self, run: &mut SyncRun) -> Result<Event, Error> {
@@ -171,7 +174,21 @@ impl Synchronizer {
             Ok::<_, Error>(swept)
         };
         run.updates_changed += self.db.write(finish).await?;
+        self.expire_superseded(run).await?;
         Ok(Event::Complete)
+    }
+
+    async fn expire_superseded(&self, run: &mut SyncRun) -> Result<(), Error> {
+        let now = self.now();
+        let due = self.db.read(move |r| due(r, now)).await?;
+        for ids in due.chunks(EXPIRED_PER_WRITE) {
+            let ids = ids.to_vec();
+            run.updates_changed += self.db.write(move |w| expire(w, &ids)).await?;
+        }
+        if !due.is_empty() {
+            tracing::info!(run = run.number, count = due.len(), "superseded updates have expired");
+        }
+        Ok(())
     }
 
     /// Where the run can be seen: its row at every percent, a status message once a minute.

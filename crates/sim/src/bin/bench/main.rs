@@ -1,4 +1,4 @@
-//! `cargo xtask bench [import|processes]`: what docs/benchmarks.md tells, measured again.
+//! `cargo xtask bench [import|supersedence|processes]`: what docs/benchmarks.md tells, measured again.
 //!
 //! Owns the choice of what is measured. Refuses to judge: it prints numbers and the load they were
 //! measured under, and fails only where the work itself went wrong.
@@ -8,6 +8,7 @@ mod documents;
 mod import;
 mod machine;
 mod processes;
+mod supersedence;
 
 use anyhow::ensure;
 
@@ -15,12 +16,17 @@ use anyhow::ensure;
 async fn main() -> anyhow::Result<()> {
     let chosen = std::env::args().nth(1);
     let chosen = chosen.as_deref().unwrap_or("all");
-    ensure!(["all", "import", "processes"].contains(&chosen), "usage: bench [import|processes]");
+    let parts = ["all", "import", "supersedence", "processes"];
+    ensure!(parts.contains(&chosen), "usage: bench [import|supersedence|processes]");
     println!("machine: {}; {}", machine::class()?, machine::load()?);
-    if chosen != "processes" {
+    let is_chosen = |part| [part, "all"].contains(&chosen);
+    if is_chosen("import") {
         import::run().await?;
     }
-    if chosen != "import" {
+    if is_chosen("supersedence") {
+        supersedence::run()?;
+    }
+    if is_chosen("processes") {
         processes::run().await?;
     }
     println!("\n{}", machine::load()?);
