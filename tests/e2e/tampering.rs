@@ -42,6 +42,17 @@ impl Plant {
         });
     }
 
+    /// Waits until a status message of the site names the refused server.
+    fn wait_for_warning(&self, refused: &str) {
+        let url = self.hierarchy.url(7540);
+        let list = ["status-message", "list", "--server", &url, "-o", "json"];
+        self.hierarchy.wait_until("the site warns of the server", || {
+            let messages = rows(&self.hierarchy.tierline(&list));
+            let names = |row: &Value| row["id"] == 60120 && row["strings"][0] == refused;
+            messages.iter().any(names)
+        });
+    }
+
     /// Whatever installer runs leaves something in its directory.
     fn nothing_ran(&self) {
         let mut left = std::fs::read_dir(self.hierarchy.data("installed")).expect("it is there");
@@ -92,6 +103,7 @@ fn an_altered_document_is_refused() {
         let said = client["reason"].as_str().unwrap_or_default();
         said.contains(&format!("{url} is refused: {reason}"))
     });
+    plant.wait_for_warning(&url);
     plant.nothing_ran();
 
     plant.stop(PR1_SUP);
@@ -129,6 +141,7 @@ fn an_older_head_is_refused() {
     plant.refuses(&url, "is in effect already");
     // All that might have followed upon the first one is over at the second.
     plant.refuses(&url, "is in effect already");
+    plant.wait_for_warning(&url);
     plant.nothing_ran();
 
     plant.hierarchy.tierline(&["deployment", "enable", &deployment]);
@@ -152,6 +165,7 @@ fn altered_content_is_refused() {
         let states = client["states"].as_array().into_iter().flatten();
         states.into_iter().any(|state| state["code"] == WRONG_DIGEST)
     });
+    plant.wait_for_warning(&format!("http://{address}"));
     plant.nothing_ran();
     drop((impostor, runtime));
 

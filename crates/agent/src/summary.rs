@@ -1,9 +1,10 @@
 //! What an agent says of itself to whoever runs it.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use model::{ClientId, ComplianceState, Timestamp, UpdateId};
+use model::{ClientId, ComplianceState, RefusedServer, Timestamp, UpdateId};
+use rpc::limits::{REFUSED_SERVERS_MAX, REFUSED_TEXT_BYTES_MAX as TOLD_BYTES_MAX};
 
 use crate::store::Store;
 use crate::{Error, limits};
@@ -38,21 +39,60 @@ pub struct Refusal {
 }
 
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Refusals(Arc<Mutex<VecDeque<Refusal>>>);
+pub(crate) struct Refusals(Arc<Mutex<Refused>>);
+
+#[derive(Debug, Default)]
+struct Refused {
+    /// The newest last.
+    all: VecDeque<Refusal>,
+    /// What the site has not been told, the oldest first. The same is told again only when it is
+    /// no longer among `all`, so that a server that stays bad is no flood.
+    untold: VecDeque<RefusedServer>,
+}
 
 impl Refusals {
     pub(crate) fn note(&self, url: &str, reason: &str, at: Timestamp) {
         tracing::warn!(url, reason, "a server was refused");
-        let mut refusals = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if refusals.len() >= limits::REFUSALS_MAX {
-            refusals.pop_front();
+        let Refused { all, untold } = &mut *self.lock();
+        let is_known = all.iter().any(|known| known.url == url && known.reason == reason);
+        if !is_known && untold.len() < limits::REFUSALS_MAX {
+            untold.push_back(RefusedServer { url: cut(url), reason: cut(reason) });
         }
-        refusals.push_back(Refusal { url: url.to_owned(), reason: reason.to_owned(), at });
+        if all.len() >= limits::REFUSALS_MAX {
+            all.pop_front();
+        }
+        all.push_back(Refusal { url: url.to_owned(), reason: reason.to_owned(), at });
+    }
+
+    pub(crate) fn has_untold(&self) -> bool {
+        !self.lock().untold.is_empty()
+    }
+
+    /// As many as one report may hold.
+    pub(crate) fn untold(&self) -> Vec<RefusedServer> {
+        self.lock().untold.iter().take(REFUSED_SERVERS_MAX).cloned().collect()
+    }
+
+    /// The first `count` are in a report that is safe.
+    pub(crate) fn tell(&self, count: usize) {
+        self.lock().untold.drain(..count);
     }
 
     fn list(&self) -> Vec<Refusal> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        self.lock().all.iter().cloned().collect()
     }
+
+    fn lock(&self) -> MutexGuard<'_, Refused> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn cut(text: &str) -> String {
+    let mut end = text.len().min(TOLD_BYTES_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text[..end].to_owned()
 }
 
 /// A look at an agent, also while it runs.

@@ -1,12 +1,15 @@
 //! What comes from clients: registrations and reports, each decided and written in one transaction.
 
 use model::{
-    ClientId, ClientRecord, ComplianceState, PeerIdentity, PeerKind, ReportOutcome, Revocation,
-    SiteCode, StateReport, Timestamp,
+    ClientId, ClientRecord, ComplianceState, PeerIdentity, PeerKind, RefusedServer, ReportOutcome,
+    Revocation, Severity, SiteCode, StateChange, StateReport, StatusMessage, Timestamp,
 };
 use site_db::Writer;
 
 use crate::Error;
+
+const COMPONENT: &str = "SMS_STATE_SYSTEM";
+const SERVER_REFUSED: u32 = 60_120;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
@@ -66,6 +69,19 @@ fn is_ours(w: &Writer<'_>, client: ClientId) -> Result<bool, Error> {
     Ok(record.is_some_and(|(owner, _)| owner == w.identity().owner))
 }
 
+/// Somebody should look at that server: it may be in the wrong hands, or damaged.
+fn refusal(w: &Writer<'_>, report: &StateReport, refused: &RefusedServer) -> StatusMessage {
+    StatusMessage {
+        id: SERVER_REFUSED,
+        severity: Severity::Warning,
+        component: COMPONENT.to_owned(),
+        site: w.identity().code(),
+        machine: report.client.to_string(),
+        at: w.now(),
+        strings: vec![refused.url.clone(), refused.reason.clone()],
+    }
+}
+
 fn take_report(w: &Writer<'_>, report: &StateReport) -> Result<ReportOutcome, Error> {
     let held = match w.holding(report.client) {
         Err(error @ site_db::Error::DecodeStored { .. }) => {
@@ -75,12 +91,17 @@ fn take_report(w: &Writer<'_>, report: &StateReport) -> Result<ReportOutcome, Er
         }
         held => held?,
     };
-    let listed = |state| matches!(state, ComplianceState::Required | ComplianceState::Installed);
-    let reported = report.changes.iter().filter(|change| listed(change.state.state));
+    let listed = |change: &&StateChange| change.state.state != ComplianceState::NotRequired;
+    let reported = report.changes.iter().filter(listed);
     let items = w.item_numbers(held.as_ref(), reported.map(|change| change.update.id))?;
     let folded = compliance::fold(held.as_ref(), report, &items);
     if let Some(holding) = &folded.write {
         w.write_holding(holding)?;
+    }
+    if folded.outcome == ReportOutcome::Applied {
+        for refused in &report.refused {
+            w.append_status(&refusal(w, report, refused))?;
+        }
     }
     ambient::failpoint("client_manager.folded");
     Ok(folded.outcome)

@@ -7,14 +7,14 @@ use ambient::Ambient;
 use compliance::{LiveItem, StateCounts};
 use model::{
     ClientRecord, ComplianceState, ContentFile, ContentManifest, ContentState, DistributionState,
-    EnforcementState, Group, ObjectCode, Owner, PeerIdentity, PeerKind, Position, Revocation,
-    RoleId, RoleKind, RoleRecord, Sha256, SiteCode, SiteKind, StateChange, StateReport, StreamId,
-    Timestamp, UpdateId, UpdateRef, UpdateState, Vector, state_digest,
+    EnforcementState, Group, ObjectCode, Owner, PeerIdentity, PeerKind, Position, RefusedServer,
+    Revocation, RoleId, RoleKind, RoleRecord, Sha256, SiteCode, SiteKind, StateChange, StateReport,
+    StreamId, Timestamp, UpdateId, UpdateRef, UpdateState, Vector, state_digest,
 };
 use rpc::object::ObjectBody as _;
 use rpc::pb::management as pb;
 use rpc::pb::management::management_service_server::ManagementService as _;
-use site_db::{Batch, BatchLimits, BatchRead, Executor, Identity, Own, Recovering};
+use site_db::{Batch, BatchLimits, BatchRead, Executor, Identity, Own, Recovering, StatusFilter};
 use testkit::objects::{self, item};
 use testkit::pki::Pki;
 use tokio_stream::StreamExt as _;
@@ -107,6 +107,7 @@ fn report(number: u128, serial: u64, required: &[u32]) -> StateReport {
         full: true,
         changes: required.iter().map(change).collect(),
         digest_after: state_digest(states),
+        refused: Vec::new(),
     }
 }
 
@@ -213,6 +214,29 @@ async fn a_report_counts_once_whichever_way_it_comes() {
     let older = StateReport { incarnation: 0, full: false, ..report(9, 9, &[]) };
     assert_eq!(pr1.say(&older).await, pb::Outcome::SendFull);
     assert_eq!(pr1.manager.step().await.expect("a pass"), Kept::Followed);
+}
+
+#[tokio::test]
+async fn what_a_client_cannot_judge_and_whom_it_refuses_is_seen() {
+    let (_, pr1) = sites();
+    pr1.manager.step().await.expect("a pass");
+    pr1.register(9, "PR1").await.expect("registered");
+    pr1.write(Group::Catalog, vec![Own::put(&item(1))]);
+    let mut said = report(9, 1, &[1]);
+    said.changes[0].state.state = ComplianceState::Unknown;
+    said.digest_after = state_digest([(update(1), ComplianceState::Unknown)]);
+    let (url, reason) = ("http://dp".to_owned(), "other bytes".to_owned());
+    said.refused = vec![RefusedServer { url: url.clone(), reason: reason.clone() }];
+    for outcome in [pb::Outcome::Applied, pb::Outcome::Known] {
+        assert_eq!(pr1.say(&said).await, outcome);
+    }
+    let vector = pr1.vector(9).expect("it was written");
+    assert_eq!((&vector.unjudged[..], &vector.required[..]), (&[1][..], &[][..]));
+    assert_eq!(pr1.counts(1), Some(StateCounts { unknown: 1, ..StateCounts::default() }));
+    let read = pr1.db.read_blocking(|r| r.status_messages(&StatusFilter::default(), 9));
+    let messages = read.expect("read");
+    let refusals = messages.iter().map(|(_, message)| (message.id, message.strings.clone()));
+    assert_eq!(refusals.collect::<Vec<_>>(), [(60_120, vec![url, reason])], "said once");
 }
 
 #[tokio::test]

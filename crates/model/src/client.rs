@@ -161,6 +161,13 @@ pub struct StateChange {
     pub at: Timestamp,
 }
 
+/// A server that a client does not believe, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedServer {
+    pub url: String,
+    pub reason: String,
+}
+
 /// A batch of state messages of one client, with consecutive serial numbers (STATE-13).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateReport {
@@ -177,6 +184,8 @@ pub struct StateReport {
     pub changes: Vec<StateChange>,
     /// [`state_digest`] over the client's whole knowledge after `serial_to`.
     pub digest_after: [u8; 32],
+    /// Servers that it refused since it last said so.
+    pub refused: Vec<RefusedServer>,
 }
 
 /// What the site answers to a report.

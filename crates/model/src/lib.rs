@@ -20,8 +20,8 @@ mod time;
 mod update;
 
 pub use client::{
-    ClientKind, ClientRecord, ComplianceState, Detail, EnforcementState, ReportOutcome,
-    StateChange, StateReport, UpdateState, Vector, state_digest,
+    ClientKind, ClientRecord, ComplianceState, Detail, EnforcementState, RefusedServer,
+    ReportOutcome, StateChange, StateReport, UpdateState, Vector, state_digest,
 };
 pub use content::{ContentFile, ContentManifest, ContentState, DistributionState};
 pub use deploy::{

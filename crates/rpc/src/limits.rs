@@ -29,5 +29,10 @@ pub const IMPORT_PART_BYTES: usize = 1024 * 1024;
 /// Most state changes in one report; a client splits larger ones.
 pub const REPORT_CHANGES_MAX: usize = 20_000;
 
+/// Most servers that one report says are refused, and bytes of an address or a reason. A client
+/// that refuses more says so with later reports.
+pub const REFUSED_SERVERS_MAX: usize = 16;
+pub const REFUSED_TEXT_BYTES_MAX: usize = 1024;
+
 /// Most reports in one submission of a management point.
 pub const REPORTS_MAX: usize = 256;

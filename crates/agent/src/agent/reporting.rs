@@ -21,14 +21,16 @@ impl Agent {
             if known.serial == 0 || is_crowded { Extent::Everything } else { Extent::Changes };
         let holds = self.holds();
         let news = ledger::changes(&self.said, &holds, self.now());
-        if news.is_empty() && known == self.record {
+        let has_refused = self.refusals.has_untold();
+        if news.is_empty() && known == self.record && !has_refused {
             return Ok(());
         }
-        let urgent = news.iter().any(|change| {
-            let before = self.said.get(&change.update.id);
-            change.state.enforcement.is_some()
-                || before.is_some_and(|held| held.state.enforcement.is_some())
-        });
+        let urgent = has_refused
+            || news.iter().any(|change| {
+                let before = self.said.get(&change.update.id);
+                change.state.enforcement.is_some()
+                    || before.is_some_and(|held| held.state.enforcement.is_some())
+            });
         let batch = Duration::from_millis(self.policy.settings().state_batch_ms);
         let due = if urgent { Instant::now() } else { Instant::now() + batch };
         self.sends.until(due);
@@ -42,15 +44,23 @@ impl Agent {
 
     async fn write(&mut self, extent: Extent, holds: ledger::States) -> Result<(), Error> {
         let (client, record) = (self.client, &self.record);
-        let reports = ledger::reports(client, record, extent, &self.said, &holds, self.now());
+        let mut reports = ledger::reports(client, record, extent, &self.said, &holds, self.now());
+        let refused = self.refusals.untold();
+        if let Some(last) = reports.last_mut() {
+            last.refused.clone_from(&refused);
+        }
         self.record.serial = reports.last().map_or(record.serial, |report| report.serial_to);
         self.store.say(self.record.clone(), reports, extent).await?;
+        self.refusals.tell(refused.len());
         self.said = holds;
         Ok(())
     }
 
     /// Sends what is due, the oldest first, until a management point has all of it.
     pub(super) async fn send(&mut self) -> Result<(), Error> {
+        if self.refusals.has_untold() {
+            self.say().await?;
+        }
         if !self.sends.is_due() {
             return Ok(());
         }

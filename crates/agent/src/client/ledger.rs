@@ -117,6 +117,7 @@ pub(crate) fn reports(
             full: extent == Extent::Everything && number == 0,
             changes: changes.to_vec(),
             digest_after: digest(&known),
+            refused: Vec::new(),
         }
     };
     batches.into_iter().enumerate().map(report).collect()

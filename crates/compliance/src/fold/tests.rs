@@ -58,6 +58,7 @@ impl Sender {
             scan_error: None,
             full: true,
             changes: changes.map(change).collect(),
+            refused: Vec::new(),
             digest_after: state_digest(self.states.iter().map(|(n, state)| (update(*n), *state))),
         }
     }

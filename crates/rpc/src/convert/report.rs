@@ -1,12 +1,12 @@
 //! State reports of clients.
 
 use model::{
-    ClientId, ComplianceState, EnforcementState, Invalid, StateChange, StateReport, Timestamp,
-    UpdateId, UpdateRef, UpdateState,
+    ClientId, ComplianceState, EnforcementState, Invalid, RefusedServer, StateChange, StateReport,
+    Timestamp, UpdateId, UpdateRef, UpdateState,
 };
 use prost::Message as _;
 
-use crate::limits::REPORT_CHANGES_MAX;
+use crate::limits::{REFUSED_SERVERS_MAX, REFUSED_TEXT_BYTES_MAX, REPORT_CHANGES_MAX};
 use crate::pb::client as pb;
 
 #[must_use]
@@ -33,7 +33,27 @@ impl From<&StateReport> for pb::StateReport {
             full: value.full,
             changes: value.changes.iter().map(Into::into).collect(),
             digest_after: value.digest_after.to_vec(),
+            refused: value.refused.iter().map(Into::into).collect(),
         }
+    }
+}
+
+impl From<&RefusedServer> for pb::RefusedServer {
+    fn from(RefusedServer { url, reason }: &RefusedServer) -> pb::RefusedServer {
+        pb::RefusedServer { url: url.clone(), reason: reason.clone() }
+    }
+}
+
+impl TryFrom<pb::RefusedServer> for RefusedServer {
+    type Error = Invalid;
+
+    fn try_from(message: pb::RefusedServer) -> Result<RefusedServer, Invalid> {
+        let pb::RefusedServer { url, reason } = message;
+        if url.len().max(reason.len()) > REFUSED_TEXT_BYTES_MAX {
+            let reason = format!("an address or a reason is over {REFUSED_TEXT_BYTES_MAX} bytes");
+            return Err(Invalid::new("refused", reason));
+        }
+        Ok(RefusedServer { url, reason })
     }
 }
 
@@ -52,7 +72,12 @@ impl TryFrom<pb::StateReport> for StateReport {
             full,
             changes,
             digest_after,
+            refused,
         } = message;
+        if refused.len() > REFUSED_SERVERS_MAX {
+            let reason = format!("are more than {REFUSED_SERVERS_MAX}; say the others later");
+            return Err(Invalid::new("refused", reason));
+        }
         if changes.len() > REPORT_CHANGES_MAX {
             let reason = format!("are more than {REPORT_CHANGES_MAX}; split the report");
             return Err(Invalid::new("changes", reason));
@@ -73,6 +98,7 @@ impl TryFrom<pb::StateReport> for StateReport {
             digest_after: digest_after
                 .try_into()
                 .map_err(|_| Invalid::new("digest_after", "is not 32 bytes"))?,
+            refused: refused.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
         })
     }
 }
