@@ -1,4 +1,5 @@
-//! `cargo xtask bench [import|supersedence|processes]`: what docs/benchmarks.md tells, measured again.
+//! `cargo xtask bench [import|supersedence|processes]`: what docs/benchmarks.md tells, measured
+//! again.
 //!
 //! Owns the choice of what is measured. Refuses to judge: it prints numbers and the load they were
 //! measured under, and fails only where the work itself went wrong.
