@@ -230,6 +230,10 @@ async fn what_a_client_cannot_judge_and_whom_it_refuses_is_seen() {
     for outcome in [pb::Outcome::Applied, pb::Outcome::Known] {
         assert_eq!(pr1.say(&said).await, outcome);
     }
+    // The next report builds on it.
+    let next = StateReport { serial_from: 2, serial_to: 2, full: false, ..said.clone() };
+    let next = StateReport { changes: Vec::new(), refused: Vec::new(), ..next };
+    assert_eq!(pr1.say(&next).await, pb::Outcome::Applied);
     let vector = pr1.vector(9).expect("it was written");
     assert_eq!((&vector.unjudged[..], &vector.required[..]), (&[1][..], &[][..]));
     assert_eq!(pr1.counts(1), Some(StateCounts { unknown: 1, ..StateCounts::default() }));

@@ -143,15 +143,14 @@ fn serials(survey: &Survey) -> Verdict {
     }))
 }
 
-/// What a client cannot judge it does not list, and to a site that is not required.
 fn compliance(survey: &Survey) -> Verdict {
     let updates = survey.sites.first().map_or(0, |site| site.updates);
     all(survey.clients.iter().map(|client| {
         let (own, top) = (&client.own, &client.top);
-        let said = (own.required, own.installed, own.not_required + own.unknown);
-        let known = (top.required, top.installed, top.not_required + top.unknown);
+        let said = [own.required, own.installed, own.not_required, own.unknown];
+        let known = [top.required, top.installed, top.not_required, top.unknown];
         equal(&top.name, known, said)?;
-        equal(&format!("updates of {}", top.name), said.0 + said.1 + said.2, updates)
+        equal(&format!("updates of {}", top.name), said.into_iter().sum(), updates)
     }))?;
     all(survey.deployments.iter().map(|row| {
         let clients = survey.clients.len() as u64;

@@ -167,7 +167,13 @@ impl Host {
     ) -> Result<SoftwareUpdatePoint, Error> {
         let (plain_http, executor) = (PlainHttp::All, Default::default());
         let name_given = name.to_owned();
-        let config = software_update_point::Config { name: name_given, data, plain_http, executor };
+        let config = software_update_point::Config {
+            name: name_given,
+            data,
+            plain_http,
+            installed_max: software_update_point::INSTALLED_MAX,
+            executor,
+        };
         let deps = software_update_point::Deps {
             ambient: self.ambient.clone(),
             connect: Arc::new(TcpConnect),

@@ -161,6 +161,18 @@ pub struct StateChange {
     pub at: Timestamp,
 }
 
+impl Vector {
+    /// Every item it names, with the state that says.
+    pub fn listed(&self) -> impl Iterator<Item = (u32, ComplianceState)> {
+        let lists = [
+            (&self.required, ComplianceState::Required),
+            (&self.installed, ComplianceState::Installed),
+            (&self.unjudged, ComplianceState::Unknown),
+        ];
+        lists.into_iter().flat_map(|(list, state)| list.iter().map(move |item| (*item, state)))
+    }
+}
+
 /// A server that a client does not believe, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefusedServer {

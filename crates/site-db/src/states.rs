@@ -63,9 +63,8 @@ impl Reader<'_> {
         reported: impl IntoIterator<Item = UpdateId>,
     ) -> Result<ItemNumbers, Error> {
         let mut numbers = ItemNumbers::default();
-        let held_numbers = held.map(|h| h.vector.required.iter().chain(&h.vector.installed));
-        for number in held_numbers.into_iter().flatten() {
-            if let Some(item) = self.item_by_number(*number)? {
+        for (number, _) in held.into_iter().flat_map(|held| held.vector.listed()) {
+            if let Some(item) = self.item_by_number(number)? {
                 numbers.insert(item.id, item.number);
             }
         }

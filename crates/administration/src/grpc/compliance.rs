@@ -6,9 +6,7 @@ use std::collections::BTreeSet;
 use compliance::{
     Board, DeploymentCounts, LiveItem, StateCounts, UnknownReason, client_counts, state_of,
 };
-use model::{
-    ClientId, Collection, ComplianceState, Deployment, Item, Owner, UpdateGroup, UpdateId, Vector,
-};
+use model::{ClientId, Collection, Deployment, Item, Owner, UpdateGroup, UpdateId, Vector};
 use rpc::pb::admin as pb;
 use site_db::Reader;
 
@@ -173,10 +171,8 @@ pub(super) fn client(
 }
 
 fn client_states(r: &Reader<'_>, vector: &Vector) -> Answer<Vec<pb::ClientUpdate>> {
-    let required = vector.required.iter().map(|number| (*number, ComplianceState::Required));
-    let installed = vector.installed.iter().map(|number| (*number, ComplianceState::Installed));
     let mut states = Vec::new();
-    for (number, state) in required.chain(installed) {
+    for (number, state) in vector.listed() {
         let Some(known) = r.item_by_number(number)?.filter(|item| !item.hidden) else { continue };
         let item: Item = r.require(known.id.as_bytes())?;
         let detail = vector.detail.iter().find(|detail| detail.item == number);
