@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use sqlite_engine::Executor;
 use transport::TcpConnect;
 
-use crate::{Config, Deps, Error, PlainHttp, Ports, Site, SoftwareUpdatePoint};
+use crate::computers::limits::INSTALLED_MAX_HIGHEST;
+use crate::{Config, Deps, Error, INSTALLED_MAX, PlainHttp, Ports, Site, SoftwareUpdatePoint};
 
 /// An address and port.
 const EXAMPLE: &str = "0.0.0.0:8531";
@@ -35,6 +36,7 @@ pub struct File {
 pub struct SupSection {
     pub stand_alone: bool,
     pub plain_http: String,
+    pub installed_max: usize,
 }
 
 impl Default for File {
@@ -55,7 +57,11 @@ impl Default for File {
 
 impl Default for SupSection {
     fn default() -> SupSection {
-        SupSection { stand_alone: false, plain_http: "content".to_owned() }
+        SupSection {
+            stand_alone: false,
+            plain_http: "content".to_owned(),
+            installed_max: INSTALLED_MAX,
+        }
     }
 }
 
@@ -82,10 +88,13 @@ impl daemon::Program for Program {
     fn validate(file: &File, problems: &mut Problems) -> Option<Settings> {
         let data = role::check_machine(&file.data, &file.name, problems);
         let plain_http = problems.check("sup.plain_http", plain_http(&file.sup.plain_http));
+        let installed_max = installed_max(file.sup.installed_max);
+        let installed_max = problems.check("sup.installed_max", installed_max);
         let https = problems.check("https", role::address_if_any(&file.https, EXAMPLE));
         let http = problems.check("http", role::address_if_any(&file.http, EXAMPLE));
         let log = Log::validate(&file.log, problems);
         let (name, plain_http, https) = (file.name.clone(), plain_http?, https?);
+        let installed_max = installed_max?;
         let http = http?.filter(|_| plain_http != PlainHttp::Off);
         let joining = Joining {
             kind: PeerKind::Role(RoleKind::SoftwareUpdatePoint),
@@ -96,7 +105,7 @@ impl daemon::Program for Program {
             name: name.clone(),
         };
         let executor = Executor::Thread;
-        let role = Config { name, data: data.clone(), plain_http, executor };
+        let role = Config { name, data: data.clone(), plain_http, installed_max, executor };
         let (base, is_stand_alone) = (Base { data, log: log? }, file.sup.stand_alone);
         Some(Settings { base, role, is_stand_alone, https, http, joining })
     }
@@ -157,6 +166,13 @@ async fn open(config: Settings) -> Result<SoftwareUpdatePoint, Error> {
     let (ambient, connect) = (ambient::Ambient::system(), Arc::new(TcpConnect));
     let deps = Deps { ambient, connect, credentials: None, site: None };
     SoftwareUpdatePoint::new(config.role, deps).await
+}
+
+fn installed_max(number: usize) -> Result<usize, String> {
+    match number {
+        1..=INSTALLED_MAX_HIGHEST => Ok(number),
+        _ => Err(format!("{number} is not between 1 and {INSTALLED_MAX_HIGHEST}")),
+    }
 }
 
 fn plain_http(text: &str) -> Result<PlainHttp, String> {

@@ -13,7 +13,7 @@ pub enum Error {
     Catalog(#[from] update_catalog::Error),
     #[error("the content library failed")]
     Content(#[from] content_library::Error),
-    #[error("the status spool failed")]
+    #[error("the status spool or the register of computers failed")]
     Spool(#[from] sqlite_engine::Error),
     #[error("a connection cannot be prepared or served")]
     Transport(#[from] transport::Error),

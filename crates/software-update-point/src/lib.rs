@@ -2,9 +2,9 @@
 //! below.
 //!
 //! Owns the catalog and the files of one update point, both sides of the server-server update
-//! protocol, imports of publishers' catalogs, and the documents agents follow. It does what its
-//! site server orders over a session it holds open; without a site it is a stand-alone upstream
-//! that takes catalogs from its inbox.
+//! protocol, what Windows computers are answered, imports of publishers' catalogs, and the
+//! documents agents follow. It does what its site server orders over a session it holds open;
+//! without a site it is a stand-alone upstream that takes catalogs from its inbox.
 //!
 //! Refuses to know which updates are deployed, to whom, and who sits behind the site server. It
 //! holds no key that could make an agent run anything: agents check documents and files against
@@ -12,8 +12,11 @@
 //! cannot be taken is left out, reported and stops nothing else.
 
 mod archive;
+mod authorization;
+mod computers;
 pub mod config;
 mod content;
+mod downloads;
 mod error;
 mod fetch;
 mod grpc;
@@ -22,6 +25,8 @@ mod inbox;
 mod limits;
 mod order;
 mod point;
+mod reporting;
+mod server_sync;
 mod session;
 mod soap;
 mod status;
@@ -29,6 +34,7 @@ mod synchronize;
 mod upstream;
 mod web;
 
+pub use computers::limits::INSTALLED_MAX;
 pub use error::Error;
 pub use point::{Config, Deps, Holding, PlainHttp, Site, SoftwareUpdatePoint};
 pub use transport::Ports;

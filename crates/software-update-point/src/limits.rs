@@ -8,8 +8,15 @@ pub(crate) const UPDATES_PER_REQUEST: u32 = 100;
 /// Requests for documents under way at once: enough to hide the latency of a far server.
 pub(crate) const REQUESTS_PARALLEL: usize = 4;
 
-/// A request to the update service; a full filter of categories takes a tenth of it.
-pub(crate) const REQUEST_BYTES_MAX: usize = 2 << 20;
+/// A request to an update service, as the protocol's reader has it for computers, which name all
+/// updates they have; servers ask for less.
+pub(crate) const REQUEST_BYTES_MAX: usize = 4 << 20;
+
+/// Revisions of a list that is made before it is sent: more than two megabytes are not.
+pub(crate) const LIST_WHOLE_MAX: usize = 16_000;
+
+/// Files that downstream servers wait for; whoever asks for more asks again.
+pub(crate) const DOWNLOADS_WAITING: usize = 10_000;
 
 /// The answer to a batch; the original server stops at 2,000,000 bytes. A larger batch is asked
 /// for in halves, so that several of them stay within the memory of a small machine.

@@ -27,6 +27,8 @@ use update_metadata::Document;
 use uuid::Uuid;
 use wsus_protocol::{CookieKey, normalize_path};
 
+use crate::computers::Register;
+use crate::downloads::{self, Downloads};
 use crate::grpc::Metadata;
 use crate::status::{self, Statuses};
 use crate::synchronize::Source;
@@ -48,6 +50,8 @@ pub struct Config {
     pub name: String,
     pub data: PathBuf,
     pub plain_http: PlainHttp,
+    /// Prerequisites that a scanning computer may say are installed.
+    pub installed_max: usize,
     pub executor: Executor,
 }
 
@@ -89,6 +93,8 @@ pub(crate) struct Point {
     /// Drawn at every start: peers with older cookies authorize again.
     pub(crate) cookie_key: CookieKey,
     pub(crate) statuses: Statuses,
+    pub(crate) downloads: Downloads,
+    pub(crate) computers: Register,
     source: Mutex<Option<Source>>,
 }
 
@@ -123,6 +129,7 @@ impl SoftwareUpdatePoint {
         let catalog = config.data.join("catalog.db");
         let catalog = Catalog::open(&catalog, ambient.random_id(), options)?;
         let server_id = catalog.state().await?.server_id;
+        let computers = Register::open(&config.data.join("computers.db"), options)?;
         let library = config.data.join("content");
         let library = ContentLibrary::open(ambient.clone(), &library, executor)?;
         let spool = match &site {
@@ -148,6 +155,8 @@ impl SoftwareUpdatePoint {
             library,
             cookie_key,
             statuses,
+            downloads: Downloads::default(),
+            computers,
             source,
         };
         Ok(SoftwareUpdatePoint { point: Arc::new(point), site })
@@ -183,6 +192,8 @@ impl SoftwareUpdatePoint {
             }
         }
         tasks.serve(ports, point.credentials.clone(), routers);
+        let downloader = point.clone();
+        tasks.spawn(|stop| async move { downloads::run(&downloader, &stop).await });
         match site {
             Some(Site { connection, .. }) => {
                 let (sender, site) = (point.clone(), connection.clone());
@@ -268,6 +279,15 @@ enum Port {
     Plain,
 }
 
+impl Port {
+    fn scheme(self) -> &'static str {
+        match self {
+            Port::Tls => "https",
+            Port::Plain => "http",
+        }
+    }
+}
+
 async fn answer(
     State((point, port)): State<(Arc<Point>, Port)>,
     request: Request<Body>,
@@ -276,7 +296,7 @@ async fn answer(
     let is_open = port == Port::Tls || point.config.plain_http == PlainHttp::All;
     match (path.starts_with("/content/"), path.ends_with(".asmx")) {
         (true, _) => content::serve(&point, request.into_parts().0).await,
-        (false, true) if is_open => soap::serve(&point, request).await,
+        (false, true) if is_open => soap::serve(&point, port.scheme(), request).await,
         (false, true) => {
             soap::plain(StatusCode::FORBIDDEN, "the update protocols are served over https only")
         }

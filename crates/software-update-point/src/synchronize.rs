@@ -12,6 +12,7 @@ use ambient::failpoint;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use model::{SiteCode, UpdateId, UpdateRef};
 use update_catalog::Batch;
+use update_catalog::limits::IDS_MAX;
 use wsus_protocol::{ErrorCode, Filter, Selected, UpdateIdentity};
 
 use crate::point::Point;
@@ -99,20 +100,24 @@ impl Point {
         let updates_max = config.updates_max.min(limits::UPDATES_PER_REQUEST) as usize;
         for phase in [Phase::Categories, Phase::Updates] {
             let step = Step { plan, upstream: &upstream, phase, updates_max, on_progress };
-            self.step(&step, &mut synced).await?;
+            self.take_step(&step, &mut synced).await?;
         }
         Ok(synced)
     }
 
-    async fn step(&self, step: &Step<'_>, synced: &mut Synced) -> Result<(), Error> {
+    async fn take_step(&self, step: &Step<'_>, synced: &mut Synced) -> Result<(), Error> {
         let (name, scope) = (step.phase.name(), step.scope());
         let kept = self.catalog.upstream_anchor(name).await?;
         let kept = kept.as_deref().and_then(|kept| kept.split_once('\n'));
         let anchor = kept.filter(|(of, _)| *of == scope).map(|(_, anchor)| anchor.to_owned());
         let list = step.upstream.revisions(step.filter(anchor)).await?;
         let named =
-            |u: UpdateIdentity| UpdateRef { id: UpdateId(u.update_id), revision: u.revision };
-        let missing = self.catalog.missing(list.revisions.into_iter().map(named).collect()).await?;
+            |u: &UpdateIdentity| UpdateRef { id: UpdateId(u.update_id), revision: u.revision };
+        let mut missing = Vec::new();
+        for revisions in list.revisions.chunks(IDS_MAX) {
+            let revisions = revisions.iter().map(named).collect();
+            missing.extend(self.catalog.missing(revisions).await?);
+        }
         let wire = |u: &UpdateRef| UpdateIdentity { update_id: u.id.0, revision: u.revision };
         let missing: Vec<UpdateIdentity> = missing.iter().map(wire).collect();
         let (total, mut done) = (missing.len() as u64, 0);

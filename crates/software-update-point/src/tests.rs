@@ -23,10 +23,15 @@ use crate::synchronize::{Plan, Source, Synced};
 use crate::web::{Web, collect};
 use crate::*;
 
+mod compression;
+mod computers;
 mod config;
+mod dispatch;
 mod hostile;
 mod imports;
 mod protocol;
+mod servers;
+mod shapes;
 mod site;
 mod synchronization;
 
@@ -35,6 +40,7 @@ const NOW_MS: i64 = 1_795_168_800_000;
 /// An update point with stores of its own.
 struct Bench {
     directory: TempDir,
+    clock: Arc<ManualClock>,
     role: SoftwareUpdatePoint,
     point: Arc<Point>,
 }
@@ -50,14 +56,15 @@ impl Bench {
             name: "sup.example.com".to_owned(),
             data: directory.path().to_owned(),
             plain_http,
+            installed_max: INSTALLED_MAX,
             executor: Executor::Thread,
         };
         let clock = Arc::new(ManualClock::at(NOW_MS));
-        let ambient = Ambient::new(clock, Arc::new(SystemEntropy));
+        let ambient = Ambient::new(clock.clone(), Arc::new(SystemEntropy));
         let connect = Arc::new(TcpConnect);
         let deps = Deps { ambient, connect, credentials: None, site };
         let role = SoftwareUpdatePoint::new(config, deps).await.expect("opens");
-        Bench { directory, point: role.point.clone(), role }
+        Bench { directory, clock, point: role.point.clone(), role }
     }
 
     /// The URL of its plain port, while the tasks live.

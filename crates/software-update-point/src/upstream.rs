@@ -15,10 +15,11 @@ use wsus_protocol::limits::{MESSAGE_BYTES_MAX, REVISION_LIST_BYTES_MAX};
 use wsus_protocol::{
     AuthConfig, AuthorizationCookie, ConfigData, Cookie, ErrorCode, Filter, GetAuthConfig,
     GetAuthorizationCookie, GetConfigData, GetCookie, GetRevisionIdList, GetUpdateData, Message,
-    ProtocolVersion, RevisionIdList, UpdateData, UpdateIdentity, decode, encode,
+    ProtocolVersion, RevisionIdList, UpdateData, UpdateIdentity, decode, encode, xpress,
 };
 
 use crate::point::Point;
+use crate::soap::XPRESS;
 use crate::web::{Web, collect};
 use crate::{Error, limits};
 
@@ -169,6 +170,7 @@ impl<'a> Upstream<'a> {
         let request = Request::post(path)
             .header(header::CONTENT_TYPE, "text/xml; charset=utf-8")
             .header("SOAPAction", action)
+            .header(header::ACCEPT_ENCODING, XPRESS)
             .body(body)
             .map_err(|_| Error::Url { url: url.clone() })?;
         let answer = self.web.send(request).await?;
@@ -176,8 +178,15 @@ impl<'a> Upstream<'a> {
         if !matches!(status, 200 | 500) {
             return Err(Error::HttpStatus { url, status });
         }
-        let body = collect(answer.into_body(), &url, max).await?;
-        match decode(body.reader()) {
+        let encoding = answer.headers().get(header::CONTENT_ENCODING);
+        let is_packed =
+            encoding.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"xpress"));
+        let mut body = collect(answer.into_body(), &url, max).await?;
+        let decoded = match is_packed {
+            true => decode(unpack(&body.copy_to_bytes(body.remaining()), &url, max)?.as_slice()),
+            false => decode(body.reader()),
+        };
+        match decoded {
             Ok(message) if status == 200 => Ok(message),
             Err(source) if status == 200 || matches!(source, wsus_protocol::Error::Fault(_)) => {
                 Err(Error::Answer { url, source })
@@ -185,6 +194,15 @@ impl<'a> Upstream<'a> {
             _ => Err(Error::HttpStatus { url, status }),
         }
     }
+}
+
+/// A compressed body; what would become larger than allowed is not begun.
+fn unpack(packed: &[u8], url: &str, max: usize) -> Result<Vec<u8>, Error> {
+    if xpress::announced_bytes(packed) > max {
+        return Err(Error::LargeAnswer { url: url.to_owned(), max });
+    }
+    let unpacked = xpress::decompress(packed, max);
+    unpacked.map_err(|source| Error::Answer { url: url.to_owned(), source })
 }
 
 /// Bytes of any other answer.

@@ -114,7 +114,7 @@ async fn converse(
 }
 
 /// The whole body, in the pieces in which it came.
-pub(crate) async fn collect(body: Body, url: &str, max: usize) -> Result<impl Buf, Error> {
+pub(crate) async fn collect(body: Body, url: &str, max: usize) -> Result<impl Buf + use<>, Error> {
     match within(limits::ANSWER_MAX, url, Limited::new(body, max).collect()).await? {
         Ok(collected) => Ok(collected.aggregate()),
         Err(error) if error.is::<LengthLimitError>() => {

@@ -14,6 +14,9 @@ CREATE TABLE revision (
     revision INTEGER NOT NULL,
     -- Software and drivers; the rest are categories and detectoids.
     is_item INTEGER NOT NULL,
+    -- What it is to computers that scan: an update of its own, fit only as a part of a bundle,
+    -- only evaluated, or kept from them.
+    audience TEXT NOT NULL CHECK (audience IN ('own', 'part', 'evaluated', 'kept')),
     category_kind TEXT,
     category_parent BLOB,
     is_latest INTEGER NOT NULL,
@@ -51,6 +54,17 @@ CREATE TABLE file (
 
 CREATE INDEX file_by_sha1 ON file (sha1);
 CREATE INDEX file_by_sha256 ON file (sha256) WHERE sha256 IS NOT NULL;
+
+-- What computers are told of a revision, zstd; derived from its document when first asked for.
+CREATE TABLE fragment (
+    revision INTEGER NOT NULL REFERENCES revision (id) ON DELETE CASCADE,
+    part TEXT NOT NULL CHECK (part IN ('core', 'extended', 'localized', 'eula')),
+    position INTEGER NOT NULL,
+    language TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    text BLOB NOT NULL,
+    PRIMARY KEY (revision, part, position)
+) STRICT;
 
 -- Where upstream says a file can be had.
 CREATE TABLE file_source (

@@ -28,6 +28,16 @@ CREATE TABLE file_source (
     PRIMARY KEY (sha1, url)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE fragment (
+    revision INTEGER NOT NULL REFERENCES revision (id) ON DELETE CASCADE,
+    part TEXT NOT NULL CHECK (part IN ('core', 'extended', 'localized', 'eula')),
+    position INTEGER NOT NULL,
+    language TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    text BLOB NOT NULL,
+    PRIMARY KEY (revision, part, position)
+) STRICT;
+
 CREATE TABLE relation (
     revision INTEGER NOT NULL REFERENCES revision (id) ON DELETE CASCADE,
     kind TEXT NOT NULL CHECK (kind IN ('category', 'prerequisite', 'bundled', 'superseded')),
@@ -45,6 +55,9 @@ CREATE TABLE revision (
     revision INTEGER NOT NULL,
     -- Software and drivers; the rest are categories and detectoids.
     is_item INTEGER NOT NULL,
+    -- What it is to computers that scan: an update of its own, fit only as a part of a bundle,
+    -- only evaluated, or kept from them.
+    audience TEXT NOT NULL CHECK (audience IN ('own', 'part', 'evaluated', 'kept')),
     category_kind TEXT,
     category_parent BLOB,
     is_latest INTEGER NOT NULL,

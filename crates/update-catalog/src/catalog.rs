@@ -1,13 +1,14 @@
 //! The handle of an open catalog: what it is, and its versions.
 
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 
 use model::{CatalogVersion, Sha256, UpdateId, UpdateRef};
 use sqlite_engine::params;
 use sqlite_engine::{Database, Options, ReadTx, Row, RowResult, Schema, WriteTx, parse_column};
 use uuid::Uuid;
 
-use crate::Error;
+use crate::{Error, ScanGraph};
 
 const SCHEMA: Schema = Schema {
     name: "update catalog",
@@ -19,6 +20,8 @@ const SCHEMA: Schema = Schema {
 #[derive(Clone, Debug)]
 pub struct Catalog {
     pub(crate) database: Database,
+    /// Of the last version, once somebody asked.
+    pub(crate) scan_graph: Arc<Mutex<Option<Arc<ScanGraph>>>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +48,7 @@ impl Catalog {
                    ON CONFLICT DO NOTHING";
         let insert = move |tx: &WriteTx| tx.execute(sql, [server_id.as_bytes()]);
         database.write_blocking(insert)?;
-        Ok(Catalog { database })
+        Ok(Catalog { database, scan_graph: Arc::default() })
     }
 
     pub async fn state(&self) -> Result<CatalogState, Error> {

@@ -123,6 +123,12 @@ impl Shelf<'_> {
         Ok(Shelf { tx, unpacker })
     }
 
+    pub(crate) fn document_of(&mut self, local_id: i64) -> Result<Option<StoredDocument>, Error> {
+        let sql = "SELECT update_id, revision FROM revision WHERE id = ?1";
+        let update = self.tx.query_optional(sql, [local_id], update_ref)?;
+        update.map_or(Ok(None), |update| self.document(update))
+    }
+
     pub(crate) fn document(&mut self, update: UpdateRef) -> Result<Option<StoredDocument>, Error> {
         let sql = "SELECT id, sha256, size, document FROM revision
                    WHERE update_id = ?1 AND revision = ?2 AND document IS NOT NULL";

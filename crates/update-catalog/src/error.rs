@@ -24,6 +24,8 @@ pub enum Error {
         update.id, update.revision
     )]
     ReadDocument { update: UpdateRef, reason: String },
+    #[error("what is kept of revision {local_id} for computers is damaged; restore the catalog")]
+    ReadFragment { local_id: i64 },
     #[error("catalog version {version} is older than version {latest}, which is complete here")]
     CompleteVersion { version: u64, latest: u64 },
 }
@@ -42,7 +44,7 @@ impl Error {
             },
             Error::ImportBatch { .. } | Error::AskForIds { .. } => ErrorClass::Exhausted,
             Error::Compression { .. } => ErrorClass::Internal,
-            Error::ReadDocument { .. } => ErrorClass::Corrupt,
+            Error::ReadDocument { .. } | Error::ReadFragment { .. } => ErrorClass::Corrupt,
             Error::CompleteVersion { .. } => ErrorClass::Conflict,
         }
     }

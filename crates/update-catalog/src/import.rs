@@ -12,6 +12,7 @@ use zstd::bulk::Compressor;
 
 use crate::catalog::{Catalog, next_change};
 use crate::documents::sha256;
+use crate::scan::Audience;
 use crate::{Error, limits};
 
 /// Documents that are stored together or not at all.
@@ -180,14 +181,15 @@ fn insert(tx: &WriteTx, packed: &Packed) -> Result<(), Error> {
     let kind = document.category.map(CategoryKind::as_str);
     let parent = document.category.and_then(|_| document.parent_category());
     let parent = parent.map(|parent| parent.as_bytes().to_vec());
-    let sql = "INSERT INTO revision (update_id, revision, is_item, category_kind, category_parent,
-                                     is_latest, changed, sha256, size, document)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    let sql = "INSERT INTO revision (update_id, revision, is_item, audience, category_kind,
+                                     category_parent, is_latest, changed, sha256, size, document)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
     let (is_item, changed) = (document.is_item(), next_change(tx)?);
     let values = params![
         id.as_bytes(),
         revision,
         is_item,
+        Audience::of(document).as_str(),
         kind,
         parent,
         is_latest,
@@ -257,8 +259,11 @@ fn remove(tx: &WriteTx, id: UpdateId) -> Result<usize, Error> {
     let Some(row) = tx.query_optional(sql, [id.as_bytes()], |row| row.get::<_, i64>(0))? else {
         return Ok(0);
     };
-    for sql in ["DELETE FROM relation WHERE revision = ?1", "DELETE FROM file WHERE revision = ?1"]
-    {
+    for sql in [
+        "DELETE FROM relation WHERE revision = ?1",
+        "DELETE FROM file WHERE revision = ?1",
+        "DELETE FROM fragment WHERE revision = ?1",
+    ] {
         tx.execute(sql, [row])?;
     }
     let sql = "UPDATE revision SET document = NULL, changed = ?2 WHERE id = ?1";

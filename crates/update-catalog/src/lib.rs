@@ -2,8 +2,9 @@
 //!
 //! Owns the documents byte-exact with their digests, the graph between them, where their files
 //! can be had, how far synchronization with upstream has come, and the catalog versions. It
-//! answers revision lists as the server protocol defines them and serves changes in pages, as
-//! documents to agents and as extracted items to a site.
+//! answers revision lists as the server protocol defines them, says which updates a computer that
+//! scans has to be told of, and serves changes in pages, as documents to agents and as extracted
+//! items to a site.
 //!
 //! Refuses to know sockets, protocols and time. Chance is handed in: the `server_id` is drawn by
 //! the caller. References to updates that are not here are kept as they are and stop nothing.
@@ -16,13 +17,17 @@ mod catalog;
 mod changes;
 mod documents;
 mod error;
+mod fragments;
 mod import;
 pub mod limits;
 mod revision_list;
+mod scan;
 
 pub use catalog::{Catalog, CatalogState};
 pub use changes::{Change, Page};
 pub use documents::{CatalogFile, FileName, StoredDocument};
 pub use error::Error;
+pub use fragments::{Derive, Fragment, Fragments, Part, Scope};
 pub use import::{Batch, Imported};
 pub use revision_list::{Listed, RevisionFilter, RevisionList};
+pub use scan::{Held, Needed, Offer, ScanEntry, ScanGraph};

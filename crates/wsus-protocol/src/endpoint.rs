@@ -18,7 +18,7 @@ pub enum Service {
     SimpleAuth,
     Client,
     Reporting,
-    /// The one operation that several services share.
+    /// The one operation that all services share.
     Monitor,
 }
 
@@ -32,7 +32,9 @@ impl Service {
             Service::SimpleAuth => &[SIMPLE_AUTH],
             Service::Client => &[CLIENT],
             Service::Reporting => &REPORTING,
-            Service::Monitor => &[SERVER_SYNC, DSS_AUTH, REPORTING[0], REPORTING[1]],
+            Service::Monitor => {
+                &[SERVER_SYNC, DSS_AUTH, SIMPLE_AUTH, CLIENT, REPORTING[0], REPORTING[1]]
+            }
         }
     }
 

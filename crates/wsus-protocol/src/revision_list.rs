@@ -3,6 +3,7 @@
 
 use std::fmt::Display;
 use std::io::BufRead;
+use std::iter;
 use std::str::FromStr;
 
 use uuid::Uuid;
@@ -11,10 +12,14 @@ use xml_guard::{Element, Event, Tag, XmlGuard, XmlWriter};
 use crate::auth::{read_cookie, write_cookie};
 use crate::fields::{boolean, field, required, text, value, write};
 use crate::limits::{REVISION_LIST_BYTES_MAX, REVISIONS_MAX};
-use crate::{Cookie, Endpoint, Error, Message, Operation, UpdateIdentity};
+use crate::{Cookie, Endpoint, Error, Message, Operation, UpdateIdentity, encode};
 
 /// Bytes one revision takes in the answer, for one allocation instead of many.
 const REVISION_BYTES: usize = 140;
+/// Revisions that become text at once.
+const REVISIONS_PER_PIECE: usize = 1_000;
+/// The place of the revisions in an answer without any.
+const EMPTY: &str = "<NewRevisions />";
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GetRevisionIdList {
@@ -111,6 +116,33 @@ impl Message for RevisionIdList {
                 Event::End | Event::Eof => return Ok(list),
             }
         }
+    }
+}
+
+impl RevisionIdList {
+    /// What [`encode`] writes, made piece by piece, so that a list of everything a public service
+    /// offers is never held as text.
+    pub fn into_pieces(self) -> impl Iterator<Item = String> {
+        let RevisionIdList { anchor, revisions } = self;
+        let mut head = encode(&RevisionIdList { anchor, revisions: Vec::new() });
+        let mut tail = String::new();
+        if !revisions.is_empty()
+            && let Some((before, after)) = head.split_once(EMPTY)
+        {
+            tail = format!("</NewRevisions>{after}");
+            head = format!("{before}<NewRevisions>");
+        }
+        let starts = (0..revisions.len()).step_by(REVISIONS_PER_PIECE);
+        let pieces = starts.map(move |start| {
+            let end = revisions.len().min(start + REVISIONS_PER_PIECE);
+            let mut xml = XmlWriter::default();
+            xml.reserve(REVISIONS_PER_PIECE * REVISION_BYTES);
+            for revision in &revisions[start..end] {
+                revision.write(&mut xml, "UpdateIdentity");
+            }
+            xml.finish()
+        });
+        iter::once(head).chain(pieces).chain(iter::once(tail))
     }
 }
 

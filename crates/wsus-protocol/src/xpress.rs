@@ -33,6 +33,18 @@ pub fn compress(body: &[u8]) -> Vec<u8> {
     out
 }
 
+/// How large a body says it is, as far as its blocks can be followed; nothing is checked.
+#[must_use]
+pub fn announced_bytes(packed: &[u8]) -> usize {
+    let mut input = Input { bytes: packed, at: 0 };
+    let mut bytes = 0_usize;
+    while let (Ok(size), Ok(packed_size)) = (input.size(), input.size()) {
+        bytes = bytes.saturating_add(size);
+        input.at = input.at.saturating_add(packed_size);
+    }
+    bytes
+}
+
 /// The body, which may have `max` bytes.
 pub fn decompress(packed: &[u8], max: usize) -> Result<Vec<u8>, Error> {
     let mut input = Input { bytes: packed, at: 0 };

@@ -29,10 +29,11 @@ fn the_example_names_every_key_with_its_default() {
 fn every_bad_value_is_noted() {
     let mut file = File { data: "here".into(), https: "all".into(), ..File::default() };
     file.sup.plain_http = "yes".to_owned();
+    file.sup.installed_max = 0;
     let mut problems = Problems::default();
     assert!(Program::validate(&file, &mut problems).is_none());
     let noted = problems.to_string();
-    for key in ["data", "https", "sup.plain_http"] {
+    for key in ["data", "https", "sup.plain_http", "sup.installed_max"] {
         assert!(noted.contains(&format!("  {key}: ")), "{noted}");
     }
 }

@@ -160,7 +160,7 @@ async fn the_inbox_takes_what_lies_there_and_what_lands() {
     let origin = |name: &str| format!("<OriginFile FileName='{name}' Size='4' Digest='{sha1}'/>");
     fs::write(inbox.join("content/wrong.cab"), "else").expect("written");
     fs::write(inbox.join("first.sdp"), sdp(1, "first", &origin("wrong.cab"))).expect("written");
-    let Bench { directory: _directory, role, point } = bench;
+    let Bench { directory: _directory, role, point, .. } = bench;
     let stop = CancellationToken::new();
     let (operations, revoked) = (axum::Router::new(), Arc::new(|_: &model::PeerIdentity| false));
     let ports = Ports { https: None, http: None, operations, revoked };

@@ -4,12 +4,12 @@ use http::Method;
 use wsus_protocol::{
     AuthorizationCookie, ConfigData, Cookie, Error as WireError, ErrorCode, Filter,
     GetAuthorizationCookie, GetConfigData, GetCookie, GetRevisionIdList, GetUpdateData, Operation,
-    RevisionIdList, UpdateData, content_path, decode,
+    RevisionIdList, Selected, UpdateData, content_path, decode,
 };
 
 use super::*;
 
-async fn call_for<Q: Message, A: Message>(
+pub(super) async fn call_for<Q: Message, A: Message>(
     url: &str,
     request: &Q,
 ) -> Result<A, (ErrorCode, String)> {
@@ -29,11 +29,14 @@ async fn call_for<Q: Message, A: Message>(
     }
 }
 
-async fn cookie(url: &str, version: &str) -> Result<Cookie, (ErrorCode, String)> {
+async fn authorize(url: &str) -> Result<AuthorizationCookie, (ErrorCode, String)> {
     let (name, guid) = ("probe.lab.invalid", "6f1c2f6e-3f0b-4d3a-9b1e-0d2f6a1c5e12");
     let request = GetAuthorizationCookie { account_name: name.into(), account_guid: guid.into() };
-    let authorization: AuthorizationCookie = call_for(url, &request).await?;
-    let (authorization, protocol_version) = (vec![authorization], version.to_owned());
+    call_for(url, &request).await
+}
+
+pub(super) async fn cookie(url: &str, version: &str) -> Result<Cookie, (ErrorCode, String)> {
+    let (authorization, protocol_version) = (vec![authorize(url).await?], version.to_owned());
     call_for(url, &GetCookie { authorization, old_cookie: None, protocol_version }).await
 }
 
@@ -58,7 +61,9 @@ async fn faults_are_those_of_the_protocol() {
         call_for::<_, RevisionIdList>(&url, &request).await.map(|list| list.revisions.len())
     };
     let garbage = refused(ErrorCode::InvalidParameters, "filter");
-    assert_eq!(list(Some(good.clone()), "garbage").await, garbage);
+    assert_eq!(list(Some(good.clone()), "garbage").await, garbage.clone());
+    assert_eq!(list(Some(good.clone()), &format!("-1,{}", Uuid::nil())).await, garbage);
+    assert_eq!(list(Some(good.clone()), "").await, Ok(1), "an empty anchor is none");
     assert_eq!(list(None, "").await, refused(ErrorCode::InvalidCookie, ""));
     let other = format!("0,{}", Uuid::nil());
     let changed = refused(ErrorCode::ServerChanged, "");
@@ -71,6 +76,101 @@ async fn faults_are_those_of_the_protocol() {
     let request = GetConfigData { cookie: Some(good), anchor: Some("1".to_owned()) };
     let config: ConfigData = call_for(&url, &request).await.expect("configuration");
     assert_eq!((config.updates_max, config.languages.len()), (100, 0));
+}
+
+/// Whatever is wrong with a cookie, the answer is the same but for the name of the fault.
+#[tokio::test]
+async fn damage_of_any_kind_to_a_cookie_gets_one_answer() {
+    let (bench, other) = (Bench::new().await, Bench::new().await);
+    let ((url, _tasks), (elsewhere, _others)) = (bench.serve().await, other.serve().await);
+    let refusal = async |data: Vec<u8>| {
+        let expires = wsus_protocol::WireTime::from_millis(NOW_MS);
+        let request = GetConfigData { cookie: Some(Cookie { expires, data }), anchor: None };
+        let (status, body) = call(&url, GetConfigData::OPERATION.path(), &request).await;
+        let fault = match decode::<ConfigData>(body.as_slice()) {
+            Err(WireError::Fault(fault)) => fault,
+            other => panic!("{other:?}"),
+        };
+        let text = String::from_utf8(body).expect("text").replace(&fault.id.to_string(), "ID");
+        (status, fault.code, text)
+    };
+    let good = cookie(&url, "1.20").await.expect("a cookie").data;
+    let expected = refusal(Vec::new()).await;
+    assert_eq!((expected.0, &expected.1), (500, &ErrorCode::InvalidCookie));
+    for place in 0..good.len() {
+        let mut forged = good.clone();
+        forged[place] ^= 1;
+        assert_eq!(refusal(forged).await, expected, "byte {place}");
+    }
+    let authorization = authorize(&url).await.expect("authorized").data;
+    let replayed = cookie(&elsewhere, "1.20").await.expect("a cookie").data;
+    let long = [good.as_slice(), &[0; 600]].concat();
+    let truncated = good[..good.len() - 1].to_vec();
+    for data in [truncated, good[..1].to_vec(), long, vec![1; 4_096], authorization, replayed] {
+        assert_eq!(refusal(data).await, expected);
+    }
+    let other_version = cookie(&url, "2.0").await.expect("a cookie").data;
+    assert_eq!(refusal(other_version.clone()).await.1, ErrorCode::IncompatibleProtocolVersion);
+    bench.clock.advance_ms(crate::limits::COOKIE_MS);
+    assert_eq!(refusal(good.clone()).await, expected, "expired");
+    assert_eq!(refusal(other_version).await, expected, "expired, whatever its version");
+    assert_ne!(cookie(&url, "1.20").await.expect("a cookie").data, good);
+}
+
+#[tokio::test]
+async fn damage_to_an_authorization_gets_one_answer() {
+    let (bench, other) = (Bench::new().await, Bench::new().await);
+    let ((url, _tasks), (elsewhere, _others)) = (bench.serve().await, other.serve().await);
+    let good = authorize(&url).await.expect("authorized");
+    let exchange = async |data: Vec<u8>| {
+        let authorization = vec![AuthorizationCookie { data, ..good.clone() }];
+        let protocol_version = "1.20".to_owned();
+        let request = GetCookie { authorization, old_cookie: None, protocol_version };
+        call_for::<_, Cookie>(&url, &request).await.map(drop)
+    };
+    assert_eq!(exchange(good.data.clone()).await, Ok(()));
+    let refused = Err((ErrorCode::InvalidAuthorizationCookie, String::new()));
+    let mut forged = good.data.clone();
+    forged[20] ^= 1;
+    let truncated = good.data[..30].to_vec();
+    let replayed = authorize(&elsewhere).await.expect("authorized").data;
+    let session = cookie(&url, "1.20").await.expect("a cookie").data;
+    for data in [forged, truncated, replayed, session, Vec::new()] {
+        assert_eq!(exchange(data).await, refused);
+    }
+    bench.clock.advance_ms(crate::limits::COOKIE_MS);
+    assert_eq!(exchange(good.data.clone()).await, refused, "expired");
+}
+
+/// Each id of a filter says for itself whether what changed is enough.
+#[tokio::test]
+async fn an_id_chosen_anew_brings_what_is_older_than_the_anchor() {
+    let bench = Bench::new().await;
+    bench.import(&[update(1, "Anvil"), update(2, "Rocket")]).await;
+    let (url, _tasks) = bench.serve().await;
+    let cookie = cookie(&url, "1.20").await.expect("a cookie");
+    let list = async |anchor: Option<String>, products: [(&str, bool); 2]| {
+        let product =
+            |(name, delta)| Selected { id: categories::product("Acme", name).update.id.0, delta };
+        let updates = categories::classification("Updates").update.id.0;
+        let filter = Filter {
+            anchor,
+            categories: Some(products.map(product).to_vec()),
+            classifications: Some(vec![Selected { id: updates, delta: true }]),
+            languages: Some(vec![Selected { id: 1033, delta: true }]),
+            ..Filter::default()
+        };
+        let request = GetRevisionIdList { cookie: Some(cookie.clone()), filter };
+        call_for::<_, RevisionIdList>(&url, &request).await.expect("a list")
+    };
+    let first = list(None, [("Anvil", false), ("Rocket", false)]).await;
+    assert_eq!(first.revisions, [wire(1), wire(2)]);
+    bench.import(&[update(3, "Anvil")]).await;
+    let anchor = Some(first.anchor);
+    let deltas = list(anchor.clone(), [("Anvil", true), ("Rocket", true)]).await;
+    assert_eq!(deltas.revisions, [wire(3)]);
+    let anew = list(anchor, [("Anvil", true), ("Rocket", false)]).await;
+    assert_eq!(anew.revisions, [wire(2), wire(3)]);
 }
 
 #[tokio::test]

@@ -168,3 +168,32 @@ async fn a_replaced_server_is_asked_for_everything() {
     downstream.synchronize(&full).await.expect("synchronizes");
     assert_eq!(fake.script().anchors[5..], [None, None]);
 }
+
+/// Each fault a real server was seen to answer: what it ends, and that nothing is remembered of a
+/// list whose documents did not come.
+#[tokio::test]
+async fn captured_faults_end_what_they_concern() {
+    let name = "captured_faults_end_what_they_concern";
+    let Some(folder) = reference(name, "captures/server-server") else { return };
+    let (list, data) = (Operation::GetRevisionIdList, Operation::GetUpdateData);
+    for (file, operation, code, attempts) in [
+        ("000017-GetUpdateData-unknown-id", list, "InternalServerError", 1),
+        ("000018-GetRevisionIdList-bad-anchor", list, "InvalidParameters", 1),
+        ("000018-GetRevisionIdList-bad-anchor", data, "InvalidParameters", 1),
+        // Authorized anew once, then refused again.
+        ("000019-GetRevisionIdList-no-cookie", list, "InvalidCookie", 2),
+        ("000019-GetRevisionIdList-no-cookie", data, "InvalidCookie", 2),
+    ] {
+        let fake = FakeUpstream::start().await;
+        fake.script().offer(&update(1, "Anvil").to_xml());
+        let fault = std::fs::read(folder.join(format!("{file}.fault.xml"))).expect("readable");
+        (0..attempts).for_each(|_| fake.script().reply_once(operation, 500, fault.clone()));
+        let downstream = Bench::new().await;
+        let error = downstream.synchronize(&everything(&fake.url)).await.expect_err("it ends");
+        assert!(error_chain(&error).contains(&format!(": fault {code} in ")), "{error:?}");
+        let anchor = downstream.point.catalog.upstream_anchor("updates").await.expect("reads");
+        assert_eq!((anchor, downstream.documents().await.len()), (None, 0), "{file}");
+        let again = downstream.synchronize(&everything(&fake.url)).await.expect("synchronizes");
+        assert_eq!(again.revisions_new, 1);
+    }
+}

@@ -1,0 +1,178 @@
+//! A scan: StartCategoryScan, SyncUpdates, RefreshCache (MS-WUSP 3.1.5.5 to 3.1.5.8).
+//!
+//! Owns what one step of a scan may cost and how it is worded. Which updates a computer needs is
+//! the catalog's knowledge. There are no drivers and no printers to tell of.
+
+use model::UpdateId;
+use update_catalog::{Held, Needed, ScanEntry, ScanGraph, Scope};
+use wsus_protocol::client::{
+    RefreshCache, RefreshedUpdate, RefreshedUpdates, StartCategoryScan, StartCategoryScanResponse,
+    SyncInfo, SyncParameters, SyncPrinterCatalog, SyncPrinterCatalogResponse, SyncUpdates,
+    UpdateInfo,
+};
+use wsus_protocol::{ClientCredential, Escaped, ProtocolVersion, UpdateIdentity};
+
+use super::information::derive;
+use super::{deployment, limits, named, wire_id};
+use crate::point::Point;
+use crate::soap::Refused;
+
+/// The first protocol of clients that know two groups of updates out of scope, and whether a pass
+/// for drivers is worth while.
+const TWO_GROUPS: (u16, u16) = (1, 7);
+
+impl Point {
+    pub(super) async fn start_category_scan(
+        &self,
+        request: &StartCategoryScan,
+    ) -> Result<StartCategoryScanResponse, Refused> {
+        let graph = self.catalog.scan_graph().await?;
+        let categories = request.requested.iter().map(|requested| requested.category);
+        let (preferred, in_error) = categories.partition(|id| graph.knows(UpdateId(*id)));
+        Ok(StartCategoryScanResponse { preferred, in_error })
+    }
+
+    pub(super) async fn sync_updates(&self, request: SyncUpdates) -> Result<SyncInfo, Refused> {
+        let known = self.admit_registered(request.cookie.as_ref()).await?;
+        let parameters = request.parameters;
+        if parameters.installed_non_leaf.len() > self.config.installed_max {
+            return Err(Refused::parameter("parameters.InstalledNonLeafUpdateIDs"));
+        }
+        if parameters.devices.is_some() && !parameters.skip_software {
+            return Err(Refused::parameter("parameters.SystemSpec"));
+        }
+        match parameters.skip_software {
+            true => Ok(self.sync_drivers(&parameters, &known)),
+            false => self.sync_software(parameters, known).await,
+        }
+    }
+
+    /// Whatever drivers it has been told of, they are no more.
+    fn sync_drivers(&self, parameters: &SyncParameters, known: &ClientCredential) -> SyncInfo {
+        SyncInfo {
+            out_of_scope: parameters.cached_drivers.clone(),
+            new_cookie: Some(self.session_cookie(known)),
+            driver_sync_not_needed: knows_two_groups(known.protocol_version).then_some(true),
+            ..SyncInfo::default()
+        }
+    }
+
+    async fn sync_software(
+        &self,
+        parameters: SyncParameters,
+        known: ClientCredential,
+    ) -> Result<SyncInfo, Refused> {
+        let graph = self.catalog.scan_graph().await?;
+        let version = known.protocol_version;
+        let Needed { new, changed, withdrawn, unreached } =
+            graph.needed(&held(&parameters, known.deployments_seen));
+        let (changed, seen) = affordable(changed, &graph);
+        let is_all_seen = seen == graph.changes();
+        let told = new.len();
+        let (new, is_all_told) = self.step(new, version).await?;
+        tracing::debug!(client = %known.client, needed = told, told = new.len(), "a scan step");
+        let wire = |ids: Vec<i64>| ids.into_iter().filter_map(wire_id);
+        let has_two_groups = parameters.need_two_groups && knows_two_groups(version);
+        let (also_out, deployed) = match has_two_groups {
+            true => (Vec::new(), unreached),
+            false => (unreached, Vec::new()),
+        };
+        let known = ClientCredential { deployments_seen: seen, ..known };
+        Ok(SyncInfo {
+            new,
+            out_of_scope: wire(withdrawn).chain(wire(also_out)).collect(),
+            changed: changed.iter().filter_map(|entry| info(entry, None, version)).collect(),
+            is_truncated: !(is_all_told && is_all_seen),
+            new_cookie: Some(self.session_cookie(&known)),
+            deployed_out_of_scope: wire(deployed).collect(),
+            driver_sync_not_needed: knows_two_groups(version).then_some(true),
+        })
+    }
+
+    /// As many as fit into one answer, and whether that is all.
+    async fn step(
+        &self,
+        new: Vec<ScanEntry>,
+        version: ProtocolVersion,
+    ) -> Result<(Vec<UpdateInfo>, bool), Refused> {
+        let ids = new.iter().take(limits::STEP_UPDATES_MAX).map(|entry| entry.local_id).collect();
+        let bytes_max = limits::STEP_BYTES_MAX;
+        let cores = self.catalog.fragments(ids, Scope::Scan, bytes_max, derive).await?;
+        let is_all = cores.len() == new.len();
+        let infos = new.iter().zip(cores).filter_map(|(entry, core)| {
+            let text = core.fragments.into_iter().next()?.text;
+            let xml = (!text.is_empty()).then(|| Escaped::from_stored(text))?;
+            info(entry, Some(xml), version)
+        });
+        Ok((infos.collect(), is_all))
+    }
+
+    pub(super) fn sync_printers(
+        &self,
+        request: &SyncPrinterCatalog,
+    ) -> Result<SyncPrinterCatalogResponse, Refused> {
+        let known = self.admit_computer(request.cookie.as_ref())?;
+        let new_cookie = Some(self.session_cookie(&known));
+        let out_of_scope = request.printers.clone();
+        let info = SyncInfo { out_of_scope, new_cookie, ..SyncInfo::default() };
+        Ok(SyncPrinterCatalogResponse { info })
+    }
+
+    /// Members of bundles are left out, as the original server does.
+    pub(super) async fn refresh_cache(
+        &self,
+        request: &RefreshCache,
+    ) -> Result<RefreshedUpdates, Refused> {
+        let version = self.admit_computer(request.cookie.as_ref())?.protocol_version;
+        if request.updates.len() > limits::REFRESHED_MAX {
+            return Err(Refused::parameter("globalIDs"));
+        }
+        let graph = self.catalog.scan_graph().await?;
+        let refreshed = |update: &UpdateIdentity| {
+            let entry = graph.find(named(update))?;
+            (entry.offer != update_catalog::Offer::Member).then_some(())?;
+            Some(RefreshedUpdate {
+                id: wire_id(entry.local_id)?,
+                update: *update,
+                is_leaf: entry.is_leaf(),
+                deployment: Some(deployment(&entry, version)?),
+            })
+        };
+        Ok(RefreshedUpdates(request.updates.iter().filter_map(refreshed).collect()))
+    }
+}
+
+fn knows_two_groups(version: ProtocolVersion) -> bool {
+    (version.major, version.minor) >= TWO_GROUPS
+}
+
+fn held(parameters: &SyncParameters, seen: u64) -> Held {
+    let ids = |ids: &[i32]| ids.iter().map(|id| i64::from(*id)).collect();
+    let filter = parameters.filter_categories.iter().map(|category| UpdateId(category.id));
+    let is_filtered = !parameters.filter_categories.is_empty() && !parameters.also_regular;
+    Held {
+        installed: ids(&parameters.installed_non_leaf),
+        others: ids(&parameters.other_cached),
+        categories: is_filtered.then(|| filter.collect()),
+        seen,
+    }
+}
+
+/// The first changes, and up to which change everything is told with them.
+fn affordable(mut changed: Vec<ScanEntry>, graph: &ScanGraph) -> (Vec<ScanEntry>, u64) {
+    let Some(last) = changed.get(limits::CHANGES_MAX) else { return (changed, graph.changes()) };
+    let last = last.non_leaf_since;
+    // What came with one change stays together.
+    let end = changed.partition_point(|entry| entry.non_leaf_since <= last);
+    changed.truncate(end);
+    (changed, last.unwrap_or(0))
+}
+
+fn info(entry: &ScanEntry, xml: Option<Escaped>, version: ProtocolVersion) -> Option<UpdateInfo> {
+    Some(UpdateInfo {
+        id: wire_id(entry.local_id)?,
+        deployment: Some(deployment(entry, version)?),
+        is_leaf: entry.is_leaf(),
+        xml,
+    })
+}

@@ -1,0 +1,160 @@
+//! Making the graph out of the tables.
+
+use model::UpdateRef;
+use sqlite_engine::{ReadTx, Row, RowResult, SqliteError, parse_column};
+
+use super::{Audience, Clause, ClauseKind, Node, Offer, ScanEntry, ScanGraph};
+use crate::Error;
+use crate::catalog::{update_id, update_ref};
+
+const REVISIONS: &str = "SELECT update_id, revision, id, audience, changed FROM revision
+    WHERE is_latest AND document IS NOT NULL ORDER BY id";
+
+const OLDER: &str = "SELECT update_id, revision, id FROM revision
+    WHERE NOT is_latest AND document IS NOT NULL";
+
+/// All members of a clause stand together, and all clauses of a revision.
+const RELATIONS: &str = "SELECT relation.revision, kind, clause, target
+    FROM relation JOIN revision ON revision.id = relation.revision
+    WHERE is_latest AND document IS NOT NULL AND kind <> 'superseded'
+    ORDER BY relation.revision, kind, clause";
+
+struct Revision {
+    local_id: i64,
+    update: UpdateRef,
+    audience: Audience,
+    changed: u64,
+}
+
+impl ScanGraph {
+    pub(super) fn load(&mut self, tx: &ReadTx) -> Result<(), Error> {
+        let revisions = tx.query_all(REVISIONS, [], revision)?;
+        for Revision { local_id, update, .. } in &revisions {
+            let at = position(self.nodes.len());
+            let (local_id, update) = (*local_id, *update);
+            let offer = Offer::Evaluated;
+            let entry = ScanEntry { local_id, update, offer, non_leaf_since: None };
+            self.nodes.push(Node { entry, clauses: 0..0, is_in_scope: false });
+            self.by_update.insert(update.id, at);
+            self.by_local_id.insert(local_id, at);
+        }
+        let older = |row: &Row<'_>| Ok((update_ref(row)?, row.get::<_, i64>(2)?));
+        for (update, local_id) in tx.query_all(OLDER, [], older)? {
+            if let Some(at) = self.by_update.get(&update.id) {
+                self.by_local_id.insert(local_id, *at);
+            }
+        }
+        self.load_clauses(tx)?;
+        self.note_leaves(&revisions);
+        self.settle(&revisions);
+        Ok(())
+    }
+
+    fn load_clauses(&mut self, tx: &ReadTx) -> Result<(), Error> {
+        let mut open: Option<(i64, ClauseKind, u32)> = None;
+        let row = |row: &Row<'_>| {
+            let clause = (row.get(0)?, clause_kind(row)?, row.get(2)?);
+            Ok((clause, update_id(row, 3)?))
+        };
+        tx.for_each(RELATIONS, [], row, |(clause, target)| -> Result<(), Error> {
+            let Some(node) = self.by_local_id.get(&clause.0).copied() else { return Ok(()) };
+            let end = position(self.targets.len());
+            if open.replace(clause) != Some(clause) {
+                let at = position(self.clauses.len());
+                let clauses = &mut self.nodes[node as usize].clauses;
+                clauses.start = if clauses.start == clauses.end { at } else { clauses.start };
+                clauses.end = at + 1;
+                self.clauses.push(Clause { kind: clause.1, targets: end..end });
+            }
+            if let (Some(target), Some(last)) =
+                (self.by_update.get(&target), self.clauses.last_mut())
+            {
+                self.targets.push(*target);
+                last.targets.end = end + 1;
+            }
+            Ok(())
+        })
+    }
+
+    /// The whole catalog decides, with what is kept from computers: being evaluated in vain does
+    /// no harm.
+    fn note_leaves(&mut self, revisions: &[Revision]) {
+        for (at, revision) in revisions.iter().enumerate() {
+            let clauses = self.nodes[at].clauses.clone();
+            for clause in &self.clauses[clauses.start as usize..clauses.end as usize] {
+                if clause.kind == ClauseKind::Bundled {
+                    continue;
+                }
+                let targets = clause.targets.start as usize..clause.targets.end as usize;
+                for target in &self.targets[targets] {
+                    let since = &mut self.nodes[*target as usize].entry.non_leaf_since;
+                    *since = Some(since.map_or(revision.changed, |s| s.min(revision.changed)));
+                }
+            }
+        }
+    }
+
+    /// Decides what is in scope and what each update is offered as.
+    fn settle(&mut self, revisions: &[Revision]) {
+        let mut is_fit: Vec<bool> =
+            revisions.iter().map(|revision| revision.audience != Audience::Kept).collect();
+        // Bundles of bundles are rare, so this soon comes to its end.
+        let mut is_settled = false;
+        while !is_settled {
+            is_settled = true;
+            for at in 0..is_fit.len() {
+                if is_fit[at] && self.is_broken(at, &is_fit) {
+                    (is_fit[at], is_settled) = (false, false);
+                }
+            }
+        }
+        let is_root = |at: &usize| {
+            let audience = revisions[*at].audience;
+            is_fit[*at] && matches!(audience, Audience::Own | Audience::Evaluated)
+        };
+        let reached = self.reach((0..revisions.len()).filter(is_root));
+        let mut is_member = vec![false; revisions.len()];
+        for clause in self.clauses.iter().filter(|clause| clause.kind == ClauseKind::Bundled) {
+            self.targets(clause).iter().for_each(|at| is_member[*at as usize] = true);
+        }
+        for (at, node) in self.nodes.iter_mut().enumerate() {
+            node.is_in_scope = is_fit[at] && reached[at];
+            node.entry.offer = match revisions[at].audience {
+                Audience::Own => Offer::Update,
+                Audience::Part if is_member[at] => Offer::Member,
+                Audience::Part | Audience::Evaluated | Audience::Kept => Offer::Evaluated,
+            };
+        }
+    }
+
+    /// Whether it is a bundle with a place that nothing can fill.
+    fn is_broken(&self, at: usize, is_fit: &[bool]) -> bool {
+        let clauses = self.clauses(&self.nodes[at]).iter();
+        let mut places = clauses.filter(|clause| clause.kind == ClauseKind::Bundled);
+        places.any(|place| !self.targets(place).iter().any(|at| is_fit[*at as usize]))
+    }
+}
+
+/// A catalog has far fewer revisions and relations than this can count.
+fn position(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+fn revision(row: &Row<'_>) -> RowResult<Revision> {
+    let audience = parse_column(row, 3, |name: String| {
+        let known = [Audience::Own, Audience::Part, Audience::Evaluated, Audience::Kept];
+        let audience = known.into_iter().find(|audience| audience.as_str() == name);
+        audience.ok_or(SqliteError::InvalidQuery)
+    })?;
+    let (update, changed) = (update_ref(row)?, row.get(4)?);
+    Ok(Revision { local_id: row.get(2)?, update, audience, changed })
+}
+
+fn clause_kind(row: &Row<'_>) -> RowResult<ClauseKind> {
+    parse_column(row, 1, |name: String| match name.as_str() {
+        "category" => Ok(ClauseKind::Category),
+        "prerequisite" => Ok(ClauseKind::Prerequisite),
+        "bundled" => Ok(ClauseKind::Bundled),
+        _ => Err(SqliteError::InvalidQuery),
+    })
+}
