@@ -1,7 +1,8 @@
 //! What computers report: events and inventory (MS-WUSP 2.2.2.3).
 //!
-//! Reports are accepted from whoever holds a cookie and counted in the log; inventory is not asked
-//! for. Refuses to know what an event means for compliance.
+//! Reports are acknowledged to whoever sends them and go into the log, nowhere else: while nothing
+//! is offered for installation there is nothing that they decide. Inventory is not asked for.
+//! Refuses to know what an event means for compliance.
 
 use wsus_protocol::reporting::{
     GetRequiredInventoryType, GetRequiredInventoryTypeResponse, ReportEventBatch,
@@ -45,9 +46,11 @@ pub(super) fn answer(point: &Point, name: &str, body: &[u8]) -> Result<Answer, R
     })
 }
 
+/// One line for a batch; what is in it only for those who look closely.
 fn note(client: &str, events: &[ReportingEvent]) {
+    tracing::info!(client, events = events.len(), "a computer reported");
     for event in events.iter().map(|event| &event.basic) {
         let (number, source) = (event.event, event.source);
-        tracing::debug!(client, number, source, hresult = event.hresult, "a computer reported");
+        tracing::debug!(client, number, source, hresult = event.hresult, "an event");
     }
 }
