@@ -31,7 +31,7 @@ fn main() -> anyhow::Result<ExitCode> {
         ["deny"] => {
             let installed = processes::succeeds("cargo", &["deny", "--version"]);
             ensure!(installed, "install cargo-deny first: cargo install --locked cargo-deny");
-            let check = ["deny", "check", "--config", ".deny.toml", "bans", "licenses", "sources"];
+            let check = ["deny", "--config", ".deny.toml", "check", "bans", "licenses", "sources"];
             processes::run(processes::cargo(&root, &check))?;
         }
         ["bench", rest @ ..] => {
