@@ -41,6 +41,8 @@ fn item(number: u32, revision: u32) -> Item {
         cves: vec![],
         created_at: Timestamp(0),
         expired: false,
+        expired_at: None,
+        withdrawn: false,
         hidden: false,
         linux_only: false,
         may_restart: false,

@@ -108,7 +108,7 @@ impl Plant {
         field(&self.hierarchy.tierline(&arguments), "token")
     }
 
-    fn join_role(&self, program: &str, kind: &str, config: &Path) {
+    pub(crate) fn join_role(&self, program: &str, kind: &str, config: &Path) {
         self.hierarchy.join(program, config, &self.role_token(kind, "PR1"));
     }
 

@@ -12,7 +12,7 @@ use site_db::{Own, Reader, SiteDb, Writer};
 
 use crate::audit::{Deed, audit};
 use crate::token::{Order, mint};
-use crate::{Authority, Error, Links};
+use crate::{Authority, Error, Links, Publishing};
 
 /// How this site is called and reached.
 #[derive(Clone, Debug)]
@@ -61,12 +61,20 @@ pub struct Admin {
     pub(crate) links: Links,
     /// None at a secondary site.
     pub(crate) clients: Option<Clients>,
+    /// None but at the top-level site.
+    pub(crate) publishing: Option<Publishing>,
 }
 
 impl Admin {
     #[must_use]
     pub fn new(db: SiteDb, authority: Arc<Authority>, home: Home, links: Links) -> Admin {
-        Admin { db, authority, home, links, clients: None }
+        Admin { db, authority, home, links, clients: None, publishing: None }
+    }
+
+    /// Of the top-level site, which publishes updates of its own.
+    #[must_use]
+    pub fn with_publishing(self, publishing: Publishing) -> Admin {
+        Admin { publishing: Some(publishing), ..self }
     }
 
     /// Of a site that has clients, or counts those of its children.

@@ -55,6 +55,12 @@ pub enum Error {
     NoLink { here: SiteCode, asked: SiteCode },
     #[error("there is no {what} {name}; see `{see}`")]
     Unknown { what: &'static str, name: String, see: &'static str },
+    #[error("\"{name}\" is more than one {what}; name one of them by its id: {candidates}")]
+    Ambiguous { what: &'static str, name: String, candidates: String },
+    #[error("{name} is selected with {by}; unsubscribe {by}, and subscribe to parts of it")]
+    SelectedAbove { name: String, by: String },
+    #[error("these updates cannot be deployed: {updates}; {remedy}")]
+    NotDeployable { updates: String, remedy: String },
     #[error("{stream} is not forked; there is nothing to resolve")]
     NotForked { stream: StreamId },
     #[error(
@@ -63,8 +69,28 @@ pub enum Error {
     ForeignOwner { what: String, owner: SiteCode },
     #[error("update group {group} is deployed by {deployment}; delete that deployment first")]
     Deployed { group: ObjectCode, deployment: DeploymentId },
+    #[error("{what} is used by {by}; {remedy}")]
+    InUse { what: String, by: String, remedy: &'static str },
+    #[error("boundary {code} already covers {scope}; put that one into the group")]
+    SameBoundary { scope: String, code: ObjectCode },
     #[error("compliance is being read since the server started; ask again in a moment")]
     Warming,
+    #[error("the content library failed")]
+    Content(#[from] content_library::Error),
+    #[error(
+        "the site server has no room for {name}; free some and publish again: what has arrived \
+         stays for a day"
+    )]
+    NoRoom { name: String, source: Box<content_library::Error> },
+    #[error("the signature cannot be made")]
+    Sign(#[from] publishing::Error),
+    #[error("the publisher's certificate cannot be kept")]
+    KeepPublisher {
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    #[error("this server publishes nothing: it has no content library")]
+    NoPublishing,
     #[error("{} is not an absolute path on the server's machine", path.display())]
     RelativePath { path: PathBuf },
 }
@@ -75,8 +101,12 @@ impl Error {
         match self {
             Error::Database(error) => error.class(),
             Error::Certificate(error) => error.class(),
+            Error::Content(error) => error.class(),
+            Error::Sign(error) => error.class(),
+            Error::NoRoom { .. } => ErrorClass::Exhausted,
             Error::Parent { class, .. } => *class,
             Error::Invalid(_)
+            | Error::Ambiguous { .. }
             | Error::MayNotJoin { .. }
             | Error::NoPlace { .. }
             | Error::RelativePath { .. } => ErrorClass::Invalid,
@@ -92,8 +122,16 @@ impl Error {
             | Error::Revoked { .. }
             | Error::ForeignOwner { .. } => ErrorClass::Denied,
             Error::NoLink { .. } | Error::Unknown { .. } => ErrorClass::NotFound,
-            Error::NotForked { .. } | Error::Deployed { .. } => ErrorClass::Conflict,
-            Error::Keep { .. } | Error::Warming => ErrorClass::Unavailable,
+            Error::SelectedAbove { .. }
+            | Error::NotDeployable { .. }
+            | Error::NotForked { .. }
+            | Error::Deployed { .. }
+            | Error::InUse { .. }
+            | Error::SameBoundary { .. } => ErrorClass::Conflict,
+            Error::Keep { .. }
+            | Error::KeepPublisher { .. }
+            | Error::NoPublishing
+            | Error::Warming => ErrorClass::Unavailable,
         }
     }
 

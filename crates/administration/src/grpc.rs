@@ -4,18 +4,24 @@
 //! transaction and a request. Errors become statuses in one place, where what concerns only us is
 //! logged.
 
+mod boundary;
+mod boundary_group;
 mod catalog;
 mod category;
+mod cleanup;
 mod client;
 mod collection;
 mod compliance;
 mod content;
 mod db;
+mod decline;
 mod deployment;
 mod enrolment;
 mod group;
+mod languages;
 mod noun;
 mod package;
+mod publishing;
 mod replication;
 mod role;
 mod site;
@@ -203,6 +209,25 @@ admin_service! {
         change create_collection(CreateCollectionRequest) -> CreateCollectionResponse { code }
             = collection::create;
 
+        read get_boundary(GetBoundaryRequest) -> GetBoundaryResponse = boundary::show;
+        change create_boundaries(CreateBoundariesRequest) -> CreateBoundariesResponse { rows }
+            = boundary::create;
+        change delete_boundaries(DeleteBoundariesRequest) -> DeleteBoundariesResponse
+            = boundary::delete;
+        task explain_address(ExplainAddressRequest) -> ExplainAddressResponse = boundary::explain;
+        task list_boundary_groups(ListBoundaryGroupsRequest) -> ListBoundaryGroupsResponse { rows }
+            = boundary_group::list;
+        task get_boundary_group(GetBoundaryGroupRequest) -> GetBoundaryGroupResponse
+            = boundary_group::show;
+        change create_boundary_group(CreateBoundaryGroupRequest)
+            -> CreateBoundaryGroupResponse { code }
+            = boundary_group::create;
+        change change_boundary_group(ChangeBoundaryGroupRequest)
+            -> ChangeBoundaryGroupResponse { row }
+            = boundary_group::change;
+        change delete_boundary_group(DeleteBoundaryGroupRequest) -> DeleteBoundaryGroupResponse
+            = boundary_group::delete;
+
         read list_groups(ListGroupsRequest) -> ListGroupsResponse { rows } = group::list;
         read get_group(GetGroupRequest) -> GetGroupResponse = group::show;
         change create_group(CreateGroupRequest) -> CreateGroupResponse { code } = group::create;
@@ -247,21 +272,68 @@ admin_service! {
         change set_supersedence_rule(SetSupersedenceRuleRequest)
             -> SetSupersedenceRuleResponse { row }
             = sync::set_supersedence;
-        read get_sync_source(GetSyncSourceRequest) -> GetSyncSourceResponse { url } = sync::source;
-        change set_sync_source(SetSyncSourceRequest) -> SetSyncSourceResponse { url }
+        read get_sync_source(GetSyncSourceRequest) -> GetSyncSourceResponse { row }
+            = sync::source;
+        change set_sync_source(SetSyncSourceRequest) -> SetSyncSourceResponse { row }
             = sync::set_source;
+        read get_sync_languages(GetSyncLanguagesRequest) -> GetSyncLanguagesResponse
+            = languages::show;
+        change set_sync_languages(SetSyncLanguagesRequest) -> SetSyncLanguagesResponse
+            = languages::set;
+
+        read get_cleanup(GetCleanupRequest) -> GetCleanupResponse = cleanup::show;
+        change run_cleanup(RunCleanupRequest) -> RunCleanupResponse { after } = cleanup::run;
+        change set_cleanup(SetCleanupRequest) -> SetCleanupResponse { age_days } = cleanup::set;
 
         read list_categories(ListCategoriesRequest) -> ListCategoriesResponse { rows }
             = category::list;
         change set_subscription(SetSubscriptionRequest) -> SetSubscriptionResponse { rows }
             = category::subscribe;
+        change acknowledge_categories(AcknowledgeCategoriesRequest)
+            -> AcknowledgeCategoriesResponse { rows } = category::acknowledge;
 
         read get_update(GetUpdateRequest) -> GetUpdateResponse = update::show;
+        change decline_updates(DeclineUpdatesRequest) -> DeclineUpdatesResponse
+            = decline::decline;
+        change reinstate_updates(ReinstateUpdatesRequest) -> ReinstateUpdatesResponse
+            = decline::reinstate;
 
         change import_catalog(ImportCatalogRequest) -> ImportCatalogResponse { id }
             = catalog::import;
         read get_catalog_import(GetCatalogImportRequest) -> GetCatalogImportResponse
             = catalog::show;
+        change export_catalog(ExportCatalogRequest) -> ExportCatalogResponse { id }
+            = catalog::export;
+        change get_catalog_export(GetCatalogExportRequest) -> GetCatalogExportResponse
+            = catalog::export_part;
+        read list_catalog_bundles(ListCatalogBundlesRequest)
+            -> ListCatalogBundlesResponse { rows } = catalog::bundles;
+        read list_trusted_hierarchies(ListTrustedHierarchiesRequest)
+            -> ListTrustedHierarchiesResponse { rows } = catalog::trusted;
+        change distrust_hierarchy(DistrustHierarchyRequest)
+            -> DistrustHierarchyResponse { hierarchy } = catalog::distrust;
+
+        task upload_content(UploadContentRequest) -> UploadContentResponse = publishing::upload;
+        task sign_content(SignContentRequest) -> SignContentResponse { signature }
+            = publishing::sign;
+        task publish_update(PublishUpdateRequest) -> PublishUpdateResponse { id }
+            = publishing::publish;
+        change publish_content(PublishContentRequest) -> PublishContentResponse { id }
+            = publishing::publish_content;
+        read get_catalog_errand(GetCatalogErrandRequest) -> GetCatalogErrandResponse
+            = publishing::errand;
+        read list_catalog_subscriptions(ListCatalogSubscriptionsRequest)
+            -> ListCatalogSubscriptionsResponse { rows } = publishing::subscriptions;
+        change subscribe_catalog(SubscribeCatalogRequest) -> SubscribeCatalogResponse { id }
+            = publishing::subscribe;
+        change unsubscribe_catalog(UnsubscribeCatalogRequest)
+            -> UnsubscribeCatalogResponse { name } = publishing::unsubscribe;
+        change refresh_catalog(RefreshCatalogRequest) -> RefreshCatalogResponse { id }
+            = publishing::refresh;
+        task get_signing_certificate(GetSigningCertificateRequest)
+            -> GetSigningCertificateResponse = publishing::certificate;
+        task rotate_signing_certificate(RotateSigningCertificateRequest)
+            -> RotateSigningCertificateResponse { row } = publishing::rotate;
 
         change create_package(CreatePackageRequest) -> CreatePackageResponse { row }
             = package::create;
@@ -283,6 +355,8 @@ admin_service! {
             -> FollowStatusMessagesResponse = status_message::follow;
         ListUpdatesStream: read list_updates(ListUpdatesRequest) -> ListUpdatesResponse
             = update::list;
+        ListBoundariesStream: read list_boundaries(ListBoundariesRequest) -> ListBoundariesResponse
+            = boundary::list;
         ListClientsStream: read list_clients(ListClientsRequest) -> ListClientsResponse
             = client::list;
         ListCollectionMembersStream: read list_collection_members(ListCollectionMembersRequest)

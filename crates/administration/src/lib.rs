@@ -15,6 +15,7 @@ mod enrolment;
 mod error;
 mod grpc;
 mod links;
+mod publisher;
 mod token;
 
 pub use admin::{Admin, Clients, Home, Scan};
@@ -24,6 +25,7 @@ pub use enrolment::Enrolment;
 pub use error::Error;
 pub use grpc::Relay;
 pub use links::{KnownHead, LinkState, LinkStatus, Links};
+pub use publisher::{KeepPublisher, Publishing, Signer};
 
 #[cfg(test)]
 mod tests;

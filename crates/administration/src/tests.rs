@@ -1,15 +1,19 @@
 //! Whole sites over loopback TLS: real databases, real certificates, generated clients.
 
 mod admin;
+mod boundaries;
 mod catalog;
 mod clients;
 mod joining;
+mod publishing;
+mod upkeep;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use ambient::{Ambient, ManualClock, SystemEntropy};
 use compliance::BoardWriter;
+use content_library::ContentLibrary;
 use model::{ClientId, HierarchyId, Owner, PeerIdentity, PeerKind, SiteCode, SiteKind, Timestamp};
 use rpc::pb::admin as pb;
 use rpc::pb::admin::admin_service_client::AdminServiceClient;
@@ -18,11 +22,14 @@ use rpc::pb::enrolment::enrolment_service_client::EnrolmentServiceClient;
 use rpc::pb::enrolment::enrolment_service_server::EnrolmentServiceServer;
 use rpc::pb::enrolment::{EnrolRequest, EnrolResponse};
 use site_db::{Executor, Identity, SiteDb};
+use tempfile::TempDir;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::transport::Channel;
 use tonic::{Response, Status};
 use transport::{Connection, Credentials, Limits, Security, Server, TcpConnect, TcpListen};
-use trust::{Anchor, CertificateDer, Intermediate, JoinToken, KeyPair, Root, SigningKey};
+use trust::{
+    Anchor, CertificateDer, Intermediate, JoinToken, KeyPair, Publisher, Root, SigningKey,
+};
 
 use crate::*;
 
@@ -81,6 +88,8 @@ struct Site {
     board: BoardWriter,
     /// Who was told to scan.
     scanned: Arc<Mutex<Vec<ClientId>>>,
+    /// What was uploaded.
+    _files: TempDir,
     _running: DropGuard,
 }
 
@@ -169,8 +178,14 @@ impl Site {
         let (board, scanned) = (BoardWriter::default(), Arc::<Mutex<Vec<ClientId>>>::default());
         let told = scanned.clone();
         let scan: Scan = Arc::new(move |clients| told.lock().expect("whole").extend(clients));
+        let files = tempfile::tempdir().expect("a directory");
+        let library = ContentLibrary::open(ambient.clone(), files.path(), Executor::Inline);
+        let publisher = Publisher::create(&ambient, anchor.hierarchy()).expect("a certificate");
+        let signer = Signer::new(anchor.hierarchy(), publisher, Arc::new(|_| Ok(())));
+        let publishing = Publishing { library: library.expect("opens"), signer: Arc::new(signer) };
         let admin = Admin::new(db.clone(), authority.clone(), home.clone(), tell)
-            .with_clients(Clients { board: board.handle(), scan });
+            .with_clients(Clients { board: board.handle(), scan })
+            .with_publishing(publishing);
         let routes = tonic::service::Routes::new(AdminServiceServer::new(admin));
         let routes = match (kind, upstream) {
             (SiteKind::Secondary, Some(parent)) => {
@@ -192,7 +207,20 @@ impl Site {
         let shutdown = CancellationToken::new();
         tokio::task::spawn_local(server.run(Box::new(listener), shutdown.clone()));
         let _running = shutdown.drop_guard();
-        Site { ambient, clock, anchor, db, authority, home, links, kept, board, scanned, _running }
+        Site {
+            ambient,
+            clock,
+            anchor,
+            db,
+            authority,
+            home,
+            links,
+            kept,
+            board,
+            scanned,
+            _files: files,
+            _running,
+        }
     }
 
     fn channel(&self, chain: &[CertificateDer<'static>], key: &KeyPair) -> Channel {

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use transport::{Connect, Credentials};
 
 use crate::cache::{Cache, Copy};
+use crate::client::fallback::Search;
 use crate::client::ledger::{Progress, Record, States};
 use crate::client::plan::Run;
 use crate::client::policy::Policy;
@@ -106,6 +107,8 @@ pub struct Agent {
     scan: Option<Scan>,
     progress: Progress,
     troubles: BTreeMap<Sha256, (EnforcementState, i32)>,
+    /// Files that no distribution point has given.
+    searches: Search<Sha256>,
     /// Of the last plan: files to fetch, and the next deadline.
     awaits_content: bool,
     wake_at: Option<Timestamp>,
@@ -134,7 +137,7 @@ impl Agent {
         let record = store.record().await?;
         let copy = record.catalog.map(|server| cache.open(server)).transpose()?;
         let first = config.management_point.clone();
-        let servers = Arc::new(Servers::new(connect, credentials, first));
+        let servers = Arc::new(Servers::new(ambient.clone(), connect, credentials, first));
         let now = Instant::now();
         let mut agent = Agent {
             said: store.states().await?,
@@ -157,6 +160,7 @@ impl Agent {
             scan: None,
             progress: Progress::default(),
             troubles: BTreeMap::new(),
+            searches: Search::default(),
             awaits_content: false,
             wake_at: None,
             register_at: now,

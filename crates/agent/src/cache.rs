@@ -142,10 +142,14 @@ async fn position(catalog: &Catalog) -> Result<u64, Error> {
 }
 
 async fn take(catalog: &Catalog, url: &str, page: FollowDocumentsResponse) -> Result<(), Error> {
-    let FollowDocumentsResponse { documents, removed, anchor, server_id: _, done: _, version: _ } =
-        page;
+    let FollowDocumentsResponse { documents, removed, declined, anchor, .. } = page;
     let removed = removed.iter().map(|id| UpdateId::from_slice(id)).collect::<Result<_, _>>();
     catalog.remove(removed.map_err(Error::answer(url))?).await?;
+    // What is declined is told anew with each document.
+    let standing = |id: &[u8]| Ok((UpdateId::from_slice(id)?, declined.iter().any(|d| d == id)));
+    let standing = documents.iter().map(|document| standing(&document.id));
+    let standing = standing.collect::<Result<_, _>>().map_err(Error::answer(url))?;
+    catalog.set_declined(standing).await?;
     let documents =
         documents.into_iter().map(|WireDocument { xml, id: _, revision: _ }| xml).collect();
     let anchor = Some((FOLLOWED, anchor.to_string()));

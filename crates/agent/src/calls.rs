@@ -85,17 +85,23 @@ pub(crate) async fn first_to_answer<T, F: Future<Output = Result<T, Error>>>(
     failure: &'static str,
     ask: impl Fn(ServerRef) -> F,
 ) -> Result<Option<T>, Error> {
-    for server in servers.of(RoleKind::ManagementPoint) {
+    let kind = RoleKind::ManagementPoint;
+    for server in servers.of(kind) {
         let url = server.url.clone();
         match ask(server).await {
-            Ok(answer) => return Ok(Some(answer)),
+            Ok(answer) => {
+                servers.served(kind);
+                return Ok(Some(answer));
+            }
             Err(error) => pass_over(&url, failure, error)?,
         };
     }
+    servers.unserved(kind);
     Ok(None)
 }
 
-fn point(Point { url, http_url, site }: Point) -> Result<ServerRef, model::Invalid> {
+fn point(point: Point) -> Result<ServerRef, model::Invalid> {
+    let Point { url, http_url, site, after_minutes } = point;
     let kind = RoleKind::DistributionPoint;
-    Ok(ServerRef { kind, site: SiteCode::new(&site)?, url, http_url })
+    Ok(ServerRef { kind, site: SiteCode::new(&site)?, url, http_url, after_minutes })
 }

@@ -4,6 +4,7 @@
 //! Owns the decisions, as functions of values that are handed in, `now` among them. Refuses to
 //! know sockets, files, databases and processes. Foreign input is refused with a typed reason.
 
+pub(crate) mod fallback;
 pub(crate) mod ledger;
 pub(crate) mod plan;
 pub(crate) mod policy;

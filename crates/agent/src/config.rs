@@ -99,7 +99,7 @@ impl daemon::Program for Program {
         };
         let site = settings.mp_site.unwrap_or(credentials.identity().site);
         let (role, http_url) = (RoleKind::ManagementPoint, String::new());
-        let management_point = ServerRef { kind: role, site, url, http_url };
+        let management_point = ServerRef { kind: role, site, url, http_url, after_minutes: 0 };
         let (connect, expect) = (Arc::new(TcpConnect), expected(&management_point));
         let security = Security::Mutual { credentials: credentials.clone(), expect };
         let relay = Connection::new(connect.clone(), &management_point.url, security)?;

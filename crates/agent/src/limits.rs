@@ -44,8 +44,13 @@ pub(crate) const SLEEP_MAX: Duration = Duration::from_secs(60);
 /// Connections kept open. A client talks to a handful of servers; locations could name any number.
 pub(crate) const CONNECTIONS_MAX: usize = 32;
 
-/// Distribution points asked for one file before the next attempt.
-pub(crate) const POINTS_MAX: usize = 8;
+/// Distribution points of one file that are remembered until the next attempt; more boundary groups
+/// than that lead nowhere better.
+pub(crate) const POINTS_MAX: usize = 64;
+
+/// A client keeps to the software update point it knows for so many minutes, even if others could
+/// be tried sooner: another one sends all documents again (BG-06).
+pub(crate) const UPDATE_POINT_KEPT_MINUTES: u32 = 120;
 
 /// Refusals kept for the summary; all of them are in the log.
 pub(crate) const REFUSALS_MAX: usize = 100;

@@ -7,32 +7,38 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use model::{PeerKind, RoleKind, ServerRef, error_chain};
+use ambient::Ambient;
+use model::{PeerKind, RoleKind, ServerRef, Timestamp, error_chain};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tonic::{Response, Status};
 use transport::{Connect, Connection, Credentials, Expect, Security};
 
+use crate::client::fallback::{Search, usable};
 use crate::{Error, limits};
 
 pub(crate) struct Servers {
+    ambient: Ambient,
     connect: Arc<dyn Connect>,
     credentials: Credentials,
     /// Asked last, and until policy names others.
     first: ServerRef,
     listed: Mutex<Vec<ServerRef>>,
     open: Mutex<BTreeMap<String, Connection>>,
+    /// Kinds of which no server has answered.
+    unserved: Mutex<Search<RoleKind>>,
     pub(crate) stop: CancellationToken,
 }
 
 impl Servers {
     pub(crate) fn new(
+        ambient: Ambient,
         connect: Arc<dyn Connect>,
         credentials: Credentials,
         first: ServerRef,
     ) -> Servers {
-        let (listed, open, stop) = Default::default();
-        Servers { connect, credentials, first, listed, open, stop }
+        let (listed, open, unserved, stop) = Default::default();
+        Servers { ambient, connect, credentials, first, listed, open, unserved, stop }
     }
 
     pub(crate) fn credentials(&self) -> &Credentials {
@@ -44,14 +50,49 @@ impl Servers {
         *lock(&self.listed) = servers.to_vec();
     }
 
-    /// The servers of a kind, in the order to try them.
+    /// The servers of a kind that may be tried now, in their order: those of the client's own
+    /// boundary groups, and others once those have failed long enough (BG-02).
     pub(crate) fn of(&self, kind: RoleKind) -> Vec<ServerRef> {
-        let mut servers = lock(&self.listed).clone();
-        if !servers.iter().any(|listed| listed.url == self.first.url) {
+        let mut servers = self.listed(kind);
+        if self.first.kind == kind && !servers.iter().any(|known| known.url == self.first.url) {
             servers.push(self.first.clone());
         }
-        servers.retain(|server| server.kind == kind);
-        servers
+        let minutes = lock(&self.unserved).lasted(&kind, self.now());
+        usable(&servers, minutes)
+    }
+
+    /// As [`Servers::of`], for a client that keeps to the server `url`: that one first, wherever it
+    /// is, and servers that have to wait at all not before it has failed for `minutes` (BG-06).
+    pub(crate) fn of_keeping(&self, kind: RoleKind, (url, minutes): (&str, u32)) -> Vec<ServerRef> {
+        let mut servers = self.listed(kind);
+        for server in &mut servers {
+            server.after_minutes = match server.after_minutes {
+                _ if server.url == url => 0,
+                0 => 0,
+                after => after.max(minutes),
+            };
+        }
+        servers.sort_by_key(|server| server.url != url);
+        usable(&servers, lock(&self.unserved).lasted(&kind, self.now()))
+    }
+
+    fn listed(&self, kind: RoleKind) -> Vec<ServerRef> {
+        let listed = lock(&self.listed);
+        listed.iter().filter(|server| server.kind == kind).cloned().collect()
+    }
+
+    /// A server of this kind has answered.
+    pub(crate) fn served(&self, kind: RoleKind) {
+        lock(&self.unserved).end(&kind);
+    }
+
+    /// None of those that may be tried has.
+    pub(crate) fn unserved(&self, kind: RoleKind) {
+        lock(&self.unserved).minutes(kind, self.now());
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp(self.ambient.now_ms())
     }
 
     /// A connection to exactly this server: mutual TLS, except for plain content.
@@ -123,3 +164,6 @@ pub(crate) fn expected(server: &ServerRef) -> Expect {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

@@ -111,8 +111,13 @@ impl World {
         });
         let url = format!("{}://{address}", if is_plain { "http" } else { "https" });
         if !is_plain {
-            let (site, http_url) = (pr1(), String::new());
-            self.servers.push(ServerRef { kind, site, url: url.clone(), http_url });
+            self.servers.push(ServerRef {
+                kind,
+                site: pr1(),
+                url: url.clone(),
+                http_url: String::new(),
+                after_minutes: 0,
+            });
         }
         url
     }

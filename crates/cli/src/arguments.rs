@@ -12,7 +12,10 @@ use crate::context::Context;
 use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::output::Format;
-use crate::{Outcome, clients, content, demo, deploying, hierarchy, login, server, updates};
+use crate::{
+    Outcome, boundaries, catalog, clients, content, demo, deploying, explain, hierarchy, login,
+    publishing, server, updates,
+};
 
 /// Operates a Tierline hierarchy.
 #[derive(Debug, Parser)]
@@ -63,9 +66,12 @@ pub(crate) enum Noun {
     /// Software updates
     #[command(subcommand)]
     Update(updates::Update),
-    /// Catalog files of publishers
+    /// Catalogs of publishers and of other servers, as files
     #[command(subcommand)]
-    Catalog(updates::Catalog),
+    Catalog(catalog::Catalog),
+    /// The certificate that signs what is published here
+    #[command(subcommand)]
+    Signing(publishing::Signing),
     /// Deployment packages
     #[command(subcommand)]
     Package(content::Package),
@@ -75,6 +81,12 @@ pub(crate) enum Noun {
     /// Where packages are
     #[command(subcommand)]
     Content(content::Content),
+    /// Parts of the network
+    #[command(subcommand)]
+    Boundary(boundaries::Boundary),
+    /// Which servers are used from where
+    #[command(subcommand)]
+    BoundaryGroup(boundaries::BoundaryGroup),
     /// Groups of software updates
     #[command(subcommand)]
     Group(deploying::Group),
@@ -96,6 +108,7 @@ pub(crate) enum Noun {
     /// Managed computers
     #[command(subcommand)]
     Client(clients::Client),
+    Explain(explain::Explain),
     /// Prints the completions of a shell
     #[command(after_help = "Example:\n  tierline completions bash > \
         ~/.local/share/bash-completion/completions/tierline")]
@@ -111,6 +124,9 @@ impl Arguments {
             let mut command = Arguments::command();
             clap_complete::generate(shell, &mut command, "tierline", &mut std::io::stdout());
             return Ok(ExitCode::SUCCESS);
+        }
+        if let Noun::Explain(explain) = noun {
+            return explain.run(global.output);
         }
         if let Noun::Demo(demo) = noun {
             return demo.run(global.output).await;
@@ -132,9 +148,12 @@ impl Noun {
                 Noun::Category(verb) => verb.run(desk).await,
                 Noun::Update(verb) => verb.run(desk).await,
                 Noun::Catalog(verb) => verb.run(desk).await,
+                Noun::Signing(verb) => verb.run(desk).await,
                 Noun::Package(verb) => verb.run(desk).await,
                 Noun::Dp(verb) => verb.run(desk).await,
                 Noun::Content(verb) => verb.run(desk).await,
+                Noun::Boundary(verb) => verb.run(desk).await,
+                Noun::BoundaryGroup(verb) => verb.run(desk).await,
                 Noun::Group(verb) => verb.run(desk).await,
                 Noun::Collection(verb) => verb.run(desk).await,
                 Noun::Deployment(verb) => verb.run(desk).await,
@@ -142,7 +161,9 @@ impl Noun {
                 Noun::Db(verb) => verb.run(desk).await,
                 Noun::StatusMessage(verb) => verb.run(desk).await,
                 Noun::Client(verb) => verb.run(desk).await,
-                Noun::Demo(_) | Noun::Completions { .. } => Ok(ExitCode::SUCCESS),
+                Noun::Demo(_) | Noun::Explain(_) | Noun::Completions { .. } => {
+                    Ok(ExitCode::SUCCESS)
+                }
             }
         };
         match desk.global.timeout {

@@ -16,6 +16,7 @@ use prost::{Message, Name};
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor};
 use rpc::pb::enrolment::RenewRequest;
 use rpc::pb::enrolment::enrolment_service_client::EnrolmentServiceClient;
+use serde_json::json;
 use tonic::client::Grpc;
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::Channel;
@@ -70,6 +71,17 @@ impl Desk {
 
     pub(crate) fn print(&self, answer: &Answer, part: Part) -> Result<(), Failure> {
         write(&answer.render(self.global.output, part))
+    }
+
+    /// How far something is: a line for people, an event for programs.
+    pub(crate) fn tell(&self, text: &str) -> Result<(), Failure> {
+        match self.global.output {
+            Format::Json => write(&format!("{}\n", json!({ "event": "progress", "text": text }))),
+            Format::Table | Format::Csv => {
+                eprintln!("{text}");
+                Ok(())
+            }
+        }
     }
 
     async fn open<M: Name>(&self, request: &M) -> Result<Messages, Failure> {
@@ -163,9 +175,24 @@ impl Messages {
 pub(crate) struct Answer(DynamicMessage);
 
 impl Answer {
+    /// What a command itself found out from several answers.
+    pub(crate) fn of<M: Name>(message: &M) -> Answer {
+        let kind = POOL.get_message_by_name(&M::full_name());
+        let kind = kind.expect("the build compiled the descriptors");
+        let bytes = message.encode_to_vec();
+        let decoded = DynamicMessage::decode(kind, bytes.as_slice());
+        Answer(decoded.expect("it was encoded by the same descriptors"))
+    }
+
     /// The answer as a value, for a command that has to understand it.
     pub(crate) fn read<M: Message + Default>(&self) -> M {
         M::decode(self.0.encode_to_vec().as_slice()).unwrap_or_default()
+    }
+
+    /// For people and programs who do not read bytes.
+    pub(crate) fn without(mut self, field: &str) -> Answer {
+        self.0.clear_field_by_name(field);
+        self
     }
 
     pub(crate) fn render(&self, format: Format, part: Part) -> String {

@@ -8,18 +8,24 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it talks to a person")]
 
 mod arguments;
+mod boundaries;
+mod catalog;
 mod clients;
 mod content;
 mod context;
 mod demo;
 mod deploying;
 mod desk;
+mod explain;
 mod failure;
 mod hierarchy;
+mod languages;
 mod login;
 mod output;
+mod publishing;
 mod server;
 mod updates;
+mod upkeep;
 mod waiting;
 
 use std::process::ExitCode;

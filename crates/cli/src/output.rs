@@ -54,11 +54,13 @@ fn render_one(message: &DynamicMessage, format: Format) -> String {
             csv_line(names) + &csv_line(simple.iter().map(|(_, value)| cell(value)))
         }
         Format::Table => {
-            let width = simple.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-            let line = |(name, value): &(&String, &Json)| {
-                format!("{name:width$}  {}\n", or_dash(cell(value)))
-            };
-            let mut text: String = simple.iter().map(line).collect();
+            let (nested, plain): (Vec<_>, Vec<_>) =
+                simple.into_iter().partition(|(_, value)| value.is_object());
+            let mut text = lines(plain);
+            for (name, value) in nested {
+                let fields = value.as_object().into_iter().flatten();
+                text += &format!("\n{name}\n{}", lines(fields.collect()));
+            }
             for (name, _) in flat.iter().filter(|(_, value)| is_list(value)) {
                 if let Some(rows) = list(message, name) {
                     text += &format!("\n{name}\n{}", table(&rows, Part::Whole));
@@ -67,6 +69,14 @@ fn render_one(message: &DynamicMessage, format: Format) -> String {
             text
         }
     }
+}
+
+/// A field on each line.
+fn lines(fields: Vec<(&String, &Json)>) -> String {
+    let width = fields.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let line =
+        |(name, value): (&String, &Json)| format!("{name:width$}  {}\n", or_dash(cell(value)));
+    fields.into_iter().map(line).collect()
 }
 
 struct Rows {

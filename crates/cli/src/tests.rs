@@ -174,7 +174,7 @@ fn every_command_has_an_example_that_works() {
         examples(&Arguments::command(), "tierline", &mut lines);
         assert!(lines.len() > 15, "{lines:?}");
         // These need a file, or a shell.
-        let more = ["login", "catalog import", ">"];
+        let more = ["login", "catalog import", "catalog export", "--root", ">"];
         for line in lines.iter().filter(|line| !more.iter().any(|word| line.contains(word))) {
             let outcome = fake.run(home.path(), &line.replace('"', "")).await;
             outcome.unwrap_or_else(|failure| panic!("{line}: {failure}"));

@@ -1,21 +1,20 @@
-//! `tierline sync`, `category`, `update` and `catalog`: which updates there are.
+//! `tierline sync`, `category` and `update`: which updates there are.
 
-use std::fs::File;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Subcommand;
 use model::Timestamp;
 use rpc::convert::wire_time;
-use rpc::limits::IMPORT_PART_BYTES;
 use rpc::pb::admin as pb;
 
+use crate::Outcome;
 use crate::arguments::{seconds, unreadable};
 use crate::desk::Desk;
-use crate::failure::Failure;
+use crate::languages::Languages;
+use crate::publishing::Publishing;
+use crate::upkeep::{Classifications, Cleanup, Decline, Products, Reinstate};
 use crate::waiting::{Events, Look, wait};
-use crate::{Outcome, PARTLY};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Sync {
@@ -44,9 +43,21 @@ pub(crate) enum Sync {
     /// When synchronizations start by themselves
     #[command(subcommand)]
     Schedule(Schedule),
+    /// Companies, families and products whose updates are wanted
+    #[command(subcommand)]
+    Products(Products),
+    /// Classifications whose updates are wanted
+    #[command(subcommand)]
+    Classifications(Classifications),
     /// When superseded updates expire
     #[command(subcommand)]
     Supersedence(Supersedence),
+    /// The deletion of expired updates
+    #[command(subcommand)]
+    Cleanup(Cleanup),
+    /// Of texts, and of files at each update point
+    #[command(subcommand)]
+    Languages(Languages),
     /// The update server outside the hierarchy
     #[command(subcommand)]
     Source(Source),
@@ -79,14 +90,21 @@ pub(crate) enum Schedule {
     Set {
         /// How often, as in 12h or 7d
         #[arg(long, value_parser = seconds, value_name = "TIME")]
-        #[arg(required_unless_present = "never")]
+        #[arg(required_unless_present_any = ["never", "at"])]
         every: Option<u64>,
         /// The first time [default: now]
-        #[arg(long, value_name = "TIME")]
+        #[arg(long, value_name = "TIME", requires = "every")]
         start: Option<Timestamp>,
+        /// Minute, hour, day, month and weekday as in cron, and perhaps days after it and a zone,
+        /// as in "0 2 * * TUE#2 plus 3 days in Europe/Berlin"
+        #[arg(long, value_name = "RECURRENCE", conflicts_with = "every")]
+        at: Option<String>,
         /// Only by hand
-        #[arg(long, conflicts_with = "every")]
+        #[arg(long, conflicts_with_all = ["every", "at"])]
         never: bool,
+        /// Shows when it would be, and changes nothing
+        #[arg(long)]
+        preview: bool,
     },
 }
 
@@ -95,8 +113,24 @@ pub(crate) enum Source {
     #[command(after_help = "Example:\n  tierline sync source show")]
     Show,
     /// Sets it; at the top-level site. "" leaves imports only
-    #[command(after_help = "Example:\n  tierline sync source set http://upstream.example:8530")]
-    Set { url: String },
+    #[command(after_help = "Example:\n  \
+        tierline sync source set https://wsus.example:8531 --root ca.pem")]
+    Set {
+        url: String,
+        /// Believes an https server whose certificate one of these issued [default: the roots the
+        /// update point has]
+        #[arg(long, value_name = "FILE")]
+        root: Option<PathBuf>,
+        /// Believes an https server with this certificate, or one that it issued: its SHA-256
+        #[arg(
+            long,
+            value_name = "HEX",
+            conflicts_with = "root",
+            default_value = "",
+            hide_default_value = true
+        )]
+        pin: String,
+    },
 }
 
 impl Sync {
@@ -108,9 +142,12 @@ impl Sync {
             Sync::History { limit } => desk.show(pb::ListSyncRunsRequest { limit }).await,
             Sync::Cancel => desk.show(pb::CancelSyncRequest {}).await,
             Sync::Schedule(Schedule::Show) => desk.show(pb::GetSyncScheduleRequest {}).await,
-            Sync::Schedule(Schedule::Set { every, start, never: _ }) => {
+            Sync::Schedule(Schedule::Set { every, start, at, never: _, preview }) => {
                 let (start, every_seconds) = (start.map(wire_time), every.unwrap_or(0));
-                desk.show(pb::SetSyncScheduleRequest { start, every_seconds }).await
+                let recurrence = at.unwrap_or_default();
+                let asked =
+                    pb::SetSyncScheduleRequest { start, every_seconds, recurrence, preview };
+                desk.show(asked).await
             }
             Sync::Supersedence(Supersedence::Show) => {
                 desk.show(pb::GetSupersedenceRuleRequest {}).await
@@ -120,7 +157,18 @@ impl Sync {
                 desk.show(pb::SetSupersedenceRuleRequest { rule }).await
             }
             Sync::Source(Source::Show) => desk.show(pb::GetSyncSourceRequest {}).await,
-            Sync::Source(Source::Set { url }) => desk.show(pb::SetSyncSourceRequest { url }).await,
+            Sync::Source(Source::Set { url, root, pin }) => {
+                let read = |path: PathBuf| {
+                    let text = std::fs::read_to_string(&path);
+                    text.map_err(|error| unreadable(&error, path.display().to_string()))
+                };
+                let roots = root.map(read).transpose()?.unwrap_or_default();
+                desk.show(pb::SetSyncSourceRequest { url, pin, roots }).await
+            }
+            Sync::Languages(languages) => languages.run(desk).await,
+            Sync::Products(products) => products.run(desk).await,
+            Sync::Classifications(classifications) => classifications.run(desk).await,
+            Sync::Cleanup(cleanup) => cleanup.run(desk).await,
         }
     }
 }
@@ -172,10 +220,13 @@ impl Category {
         match self {
             Category::List { kind } => desk.show(pb::ListCategoriesRequest { r#type: kind }).await,
             Category::Subscribe { categories } => {
-                desk.show(pb::SetSubscriptionRequest { categories, subscribed: true }).await
+                let r#type = String::new();
+                desk.show(pb::SetSubscriptionRequest { categories, subscribed: true, r#type }).await
             }
             Category::Unsubscribe { categories } => {
-                desk.show(pb::SetSubscriptionRequest { categories, subscribed: false }).await
+                let r#type = String::new();
+                desk.show(pb::SetSubscriptionRequest { categories, subscribed: false, r#type })
+                    .await
             }
         }
     }
@@ -211,18 +262,40 @@ pub(crate) enum Update {
         #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true",
             value_name = "BOOL")]
         expired: Option<bool>,
+        /// Only updates that are declined, or with =false only those that are not
+        #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true",
+            value_name = "BOOL")]
+        declined: Option<bool>,
     },
+    Decline(Decline),
+    Reinstate(Reinstate),
+    #[command(flatten)]
+    Publishing(Publishing),
     /// One update with its files and relations
     #[command(after_help = "Example:\n  \
         tierline update show 01939c3e-7f00-7000-8000-000000000001")]
-    Show { id: String },
+    Show {
+        id: String,
+    },
 }
 
 impl Update {
     pub(crate) async fn run(self, desk: &Desk) -> Outcome {
         match self {
             Update::Show { id } => desk.show(pb::GetUpdateRequest { id }).await,
-            Update::List { title, kb, classification, product, severity, superseded, expired } => {
+            Update::Decline(decline) => decline.run(desk).await,
+            Update::Reinstate(reinstate) => reinstate.run(desk).await,
+            Update::Publishing(publishing) => publishing.run(desk).await,
+            Update::List {
+                title,
+                kb,
+                classification,
+                product,
+                severity,
+                superseded,
+                expired,
+                declined,
+            } => {
                 let request = pb::ListUpdatesRequest {
                     title,
                     kb,
@@ -231,68 +304,10 @@ impl Update {
                     severity,
                     superseded,
                     expired,
+                    declined,
                 };
                 desk.show(request).await
             }
         }
     }
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Catalog {
-    /// Hands catalog files (SDP, or SCUP as cab, zip or xml) to the first update point of the
-    /// top-level site; the next synchronization brings their updates
-    #[command(after_help = "Example:\n  tierline catalog import VendorCatalog.cab")]
-    Import {
-        #[arg(required = true, value_name = "FILE")]
-        files: Vec<PathBuf>,
-    },
-}
-
-impl Catalog {
-    pub(crate) async fn run(self, desk: &Desk) -> Outcome {
-        let Catalog::Import { files } = self;
-        let (mut taken, mut left_out) = (0, 0);
-        for path in &files {
-            let report = import(desk, path).await?;
-            taken += usize::from(report.refused.is_empty());
-            left_out += usize::from(!report.refused.is_empty()) + report.rejected.len();
-        }
-        Ok(match (taken, left_out) {
-            (_, 0) => ExitCode::SUCCESS,
-            (0, _) => ExitCode::FAILURE,
-            _ => ExitCode::from(PARTLY),
-        })
-    }
-}
-
-/// Sends a file in parts, waits for what became of it and prints that.
-async fn import(desk: &Desk, path: &Path) -> Result<pb::GetCatalogImportResponse, Failure> {
-    let failed = |error| unreadable(&error, path.display().to_string());
-    let mut file = File::open(path).map_err(failed)?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let (mut id, mut part) = (0, 0);
-    let mut data = read_part(&mut file).map_err(failed)?;
-    loop {
-        let next = read_part(&mut file).map_err(failed)?;
-        let last = next.is_empty();
-        let request = pb::ImportCatalogRequest { id, name: name.clone(), part, data, last };
-        let answer = desk.call(&request).await?;
-        id = answer.read::<pb::ImportCatalogResponse>().id;
-        if last {
-            break;
-        }
-        (data, part) = (next, part + 1);
-    }
-    let look = |import: &pb::GetCatalogImportResponse| match import.done {
-        true => Look::Done,
-        false => Look::Going(format!("{name} is with the update point")),
-    };
-    wait(desk, Events::Texts, &pb::GetCatalogImportRequest { id }, look).await
-}
-
-fn read_part(file: &mut File) -> std::io::Result<Vec<u8>> {
-    let mut data = Vec::new();
-    file.take(IMPORT_PART_BYTES as u64).read_to_end(&mut data)?;
-    Ok(data)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use prost::{Message, Name};
 use serde_json::json;
 
-use crate::desk::{Desk, write};
+use crate::desk::{Answer, Desk, write};
 use crate::failure::Failure;
 use crate::output::{Format, Part};
 
@@ -56,6 +56,25 @@ pub(crate) async fn wait<M: Message + Default>(
                 Format::Json => write(&text)?,
                 Format::Table | Format::Csv => eprint!("{text}"),
             }
+            told = text;
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// The same without printing the last look; it is given back with what was made of it.
+pub(crate) async fn until<M: Message + Default>(
+    desk: &Desk,
+    request: &impl Name,
+    look: impl Fn(&M) -> Look,
+) -> Result<(Answer, M), Failure> {
+    let mut told = String::new();
+    loop {
+        let answer = desk.call(request).await?;
+        let seen = answer.read();
+        let Look::Going(text) = look(&seen) else { return Ok((answer, seen)) };
+        if text != told {
+            desk.tell(&text)?;
             told = text;
         }
         tokio::time::sleep(LOOK_EVERY).await;

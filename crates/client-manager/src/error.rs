@@ -1,6 +1,6 @@
 //! What a management point or secondary site is refused with.
 
-use model::{ClientId, ErrorClass, Invalid, SiteCode};
+use model::{ClientId, ClientKind, ErrorClass, Invalid, SiteCode};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -12,6 +12,18 @@ pub enum Error {
     TooMany { what: &'static str, count: usize, max: usize },
     #[error("client {client} is assigned to site {home} and cannot register at site {site}")]
     ForeignClient { client: ClientId, home: SiteCode, site: SiteCode },
+    #[error("site {site} has no clients; send {client} to a primary site or to a secondary site")]
+    NoClients { client: ClientId, site: SiteCode },
+    #[error(
+        "{} computer {client} registers elsewhere: Windows computers at a software update point, \
+         all others at a management point", kind.as_str()
+    )]
+    OtherVoice { client: ClientId, kind: ClientKind },
+    #[error(
+        "{client} is the name of another client, of kind {}, and not of one of kind {}; let the \
+         computer draw a new one, or remove that client", held.as_str(), kind.as_str()
+    )]
+    OtherKind { client: ClientId, held: ClientKind, kind: ClientKind },
     #[error("client {client} was removed; it must join again")]
     RemovedClient { client: ClientId },
 }
@@ -24,7 +36,11 @@ impl Error {
             Error::Database(site_db::Error::NotWritable { .. }) => ErrorClass::Unavailable,
             Error::Database(error) => error.class(),
             Error::Invalid(_) | Error::TooMany { .. } => ErrorClass::Invalid,
-            Error::ForeignClient { .. } | Error::RemovedClient { .. } => ErrorClass::Conflict,
+            Error::NoClients { .. }
+            | Error::ForeignClient { .. }
+            | Error::OtherVoice { .. }
+            | Error::OtherKind { .. }
+            | Error::RemovedClient { .. } => ErrorClass::Conflict,
         }
     }
 }

@@ -12,7 +12,7 @@ use tokio_stream::{Stream, StreamExt as _};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use crate::intake::{Taken, register, take_reports};
+use crate::intake::{Taken, Voice, is_ours, register, take_reports};
 use crate::limits::{FILES_MAX, PARTS_BYTES, PARTS_MAX};
 use crate::wake::WakeUp;
 use crate::{ClientManager, Error, Reason};
@@ -36,14 +36,15 @@ impl ManagementService for Management {
         &self,
         request: Request<pb::RegisterClientRequest>,
     ) -> Result<Response<pb::RegisterClientResponse>, Status> {
-        let caller = transport::peer(&request)?.site;
+        let caller = transport::peer(&request)?;
+        let (caller, voice) = (caller.site, Voice::of(caller.kind));
         // The incarnation matters where policy is asked for and where states are folded.
         let pb::RegisterClientRequest { client, incarnation: _, home } = request.into_inner();
         let mut record = ClientRecord::decode(&client).map_err(refuse)?;
         record.site = caller;
         let home = SiteCode::new(&home).map_err(refuse)?;
         let db = &self.manager.deps.db;
-        db.write(move |w| register(w, record, home)).await.map_err(refuse)?;
+        db.write(move |w| register(w, record, home, voice)).await.map_err(refuse)?;
         Ok(Response::new(pb::RegisterClientResponse {}))
     }
 
@@ -51,9 +52,16 @@ impl ManagementService for Management {
         &self,
         request: Request<pb::GetPolicyRequest>,
     ) -> Result<Response<pb::GetPolicyResponse>, Status> {
+        let voice = Voice::of(transport::peer(&request)?.kind);
         let pb::GetPolicyRequest { client, incarnation, have_version } = request.into_inner();
         let client = ClientId::from_slice(&client).map_err(refuse)?;
         let deps = &self.manager.deps;
+        // Whoever asks an update point may name any client, and would disturb its policy.
+        if voice == Voice::Windows
+            && !deps.db.read(move |r| is_ours(r, client, voice)).await.map_err(refuse)?
+        {
+            return Ok(Response::new(pb::GetPolicyResponse { head: None }));
+        }
         let head = (deps.heads)(client, incarnation).await.map_err(refuse)?;
         let Some(head) = head.filter(|head| head.version > have_version) else {
             return Ok(Response::new(pb::GetPolicyResponse { head: None }));
@@ -78,6 +86,7 @@ impl ManagementService for Management {
         &self,
         request: Request<pb::SubmitStatesRequest>,
     ) -> Result<Response<pb::SubmitStatesResponse>, Status> {
+        let voice = Voice::of(transport::peer(&request)?.kind);
         let pb::SubmitStatesRequest { reports } = request.into_inner();
         check_count("reports", reports.len(), REPORTS_MAX)?;
         let decode = |report: &Vec<u8>| match rpc::convert::decode_report(report) {
@@ -89,7 +98,7 @@ impl ManagementService for Management {
         };
         let reports: Vec<_> = reports.iter().map(decode).collect();
         let db = &self.manager.deps.db;
-        let taken = db.write(move |w| take_reports(w, &reports)).await.map_err(refuse)?;
+        let taken = db.write(move |w| take_reports(w, &reports, voice)).await.map_err(refuse)?;
         self.manager.keeper.follow().await.map_err(refuse)?;
         let outcomes = taken.into_iter().map(|taken| outcome(taken).into()).collect();
         Ok(Response::new(pb::SubmitStatesResponse { outcomes }))
@@ -124,10 +133,11 @@ impl ManagementService for Management {
         request: Request<pb::GetLocationsRequest>,
     ) -> Result<Response<pb::GetLocationsResponse>, Status> {
         let caller = transport::peer(&request)?.site;
-        // Every client of the point gets the same answer; boundaries may change that.
-        let pb::GetLocationsRequest { client: _, sha256 } = request.into_inner();
+        // Where a client is decides, not who it is.
+        let pb::GetLocationsRequest { client: _, sha256, address } = request.into_inner();
+        let address = rpc::convert::read_address(&address).map_err(refuse)?;
         let wanted = sha256_list("files", FILES_MAX, &sha256)?.into_iter().collect();
-        let found = self.manager.deps.db.read(move |r| r.nearest_points(caller, &wanted)).await;
+        let found = self.manager.deps.db.locate((caller, address), wanted).await;
         let files = found.map_err(refuse)?.into_iter().map(Into::into).collect();
         Ok(Response::new(pb::GetLocationsResponse { files }))
     }

@@ -1,10 +1,11 @@
 //! What comes from clients: registrations and reports, each decided and written in one transaction.
 
 use model::{
-    ClientId, ClientRecord, ComplianceState, PeerIdentity, PeerKind, RefusedServer, ReportOutcome,
-    Revocation, Severity, SiteCode, StateChange, StateReport, StatusMessage, Timestamp,
+    ClientId, ClientKind, ClientRecord, ComplianceState, PeerIdentity, PeerKind, RefusedServer,
+    ReportOutcome, Revocation, RoleKind, Severity, SiteCode, SiteKind, StateChange, StateReport,
+    StatusMessage, Timestamp,
 };
-use site_db::Writer;
+use site_db::{Reader, Writer};
 
 use crate::Error;
 
@@ -20,6 +21,37 @@ pub(crate) enum Taken {
     Rejected,
 }
 
+/// Which clients a caller speaks for: those that can have come to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Voice {
+    /// A software update point.
+    Windows,
+    /// A management point.
+    Agents,
+    /// A secondary site, which has looked at its callers itself.
+    Any,
+}
+
+impl Voice {
+    pub(crate) fn of(caller: PeerKind) -> Voice {
+        match caller {
+            PeerKind::Role(RoleKind::SoftwareUpdatePoint) => Voice::Windows,
+            PeerKind::Role(RoleKind::ManagementPoint | RoleKind::DistributionPoint)
+            | PeerKind::Client
+            | PeerKind::Administrator => Voice::Agents,
+            PeerKind::Site => Voice::Any,
+        }
+    }
+
+    pub(crate) fn admits(self, kind: ClientKind) -> bool {
+        match self {
+            Voice::Windows => kind == ClientKind::Windows,
+            Voice::Agents => kind != ClientKind::Windows,
+            Voice::Any => true,
+        }
+    }
+}
+
 /// Makes or refreshes a client's record. `home` is the site its certificate names: a client is
 /// assigned to the primary site that it or its secondary site is, for good, because only one site
 /// may write about it.
@@ -27,15 +59,25 @@ pub(crate) fn register(
     w: &Writer<'_>,
     mut record: ClientRecord,
     home: SiteCode,
+    voice: Voice,
 ) -> Result<(), Error> {
     let (client, site) = (record.id, w.identity().code());
+    if w.identity().kind == SiteKind::Central {
+        return Err(Error::NoClients { client, site });
+    }
+    if !voice.admits(record.kind) {
+        return Err(Error::OtherVoice { client, kind: record.kind });
+    }
     if home != site && !w.tree()?.is_below(home, site) {
         return Err(Error::ForeignClient { client, home, site });
     }
-    if let Some((owner, _)) = w.get_owned::<ClientRecord>(client.as_bytes())?
-        && owner != w.identity().owner
-    {
-        return Err(Error::ForeignClient { client, home: owner.code, site });
+    if let Some((owner, held)) = w.get_owned::<ClientRecord>(client.as_bytes())? {
+        if owner != w.identity().owner {
+            return Err(Error::ForeignClient { client, home: owner.code, site });
+        }
+        if held.kind != record.kind {
+            return Err(Error::OtherKind { client, held: held.kind, kind: record.kind });
+        }
     }
     let (hierarchy, kind) = (w.identity().hierarchy, PeerKind::Client);
     let identity = PeerIdentity { hierarchy, site: home, kind, id: client.to_string() };
@@ -50,10 +92,13 @@ pub(crate) fn register(
 pub(crate) fn take_reports(
     w: &Writer<'_>,
     reports: &[Option<StateReport>],
+    voice: Voice,
 ) -> Result<Vec<Taken>, Error> {
     let take = |report: &Option<StateReport>| {
         let taken = match report {
-            Some(report) if is_ours(w, report.client)? => Taken::Outcome(take_report(w, report)?),
+            Some(report) if is_ours(w, report.client, voice)? => {
+                Taken::Outcome(take_report(w, report)?)
+            }
             _ => Taken::Rejected,
         };
         if taken == Taken::Rejected {
@@ -64,9 +109,13 @@ pub(crate) fn take_reports(
     reports.iter().map(take).collect()
 }
 
-fn is_ours(w: &Writer<'_>, client: ClientId) -> Result<bool, Error> {
-    let record = w.get_owned::<ClientRecord>(client.as_bytes())?;
-    Ok(record.is_some_and(|(owner, _)| owner == w.identity().owner))
+/// Whether it is a client of this site whom the caller speaks for.
+pub(crate) fn is_ours(r: &Reader<'_>, client: ClientId, voice: Voice) -> Result<bool, Error> {
+    let record = r.get_owned::<ClientRecord>(client.as_bytes())?;
+    let is_ours = |(owner, record): (_, ClientRecord)| {
+        owner == r.identity().owner && voice.admits(record.kind)
+    };
+    Ok(record.is_some_and(is_ours))
 }
 
 /// Somebody should look at that server: it may be in the wrong hands, or damaged.

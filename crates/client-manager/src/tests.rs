@@ -5,11 +5,12 @@ use std::sync::Mutex;
 
 use ambient::Ambient;
 use compliance::{LiveItem, StateCounts};
+use expect_test::expect;
 use model::{
-    ClientRecord, ComplianceState, ContentFile, ContentManifest, ContentState, DistributionState,
-    EnforcementState, Group, ObjectCode, Owner, PeerIdentity, PeerKind, Position, RefusedServer,
-    Revocation, RoleId, RoleKind, RoleRecord, Sha256, SiteCode, SiteKind, StateChange, StateReport,
-    StreamId, Timestamp, UpdateId, UpdateRef, UpdateState, Vector, state_digest,
+    ClientKind, ClientRecord, ComplianceState, EnforcementState, Group, Owner, PeerIdentity,
+    PeerKind, Position, RefusedServer, Revocation, RoleKind, Sha256, SiteCode, SiteKind,
+    StateChange, StateReport, StreamId, Timestamp, UpdateId, UpdateRef, UpdateState, Vector,
+    state_digest,
 };
 use rpc::object::ObjectBody as _;
 use rpc::pb::management as pb;
@@ -24,7 +25,10 @@ use uuid::Uuid;
 
 use super::*;
 
+mod locations;
+
 const MP: PeerKind = PeerKind::Role(RoleKind::ManagementPoint);
+const SUP: PeerKind = PeerKind::Role(RoleKind::SoftwareUpdatePoint);
 
 fn id(number: u128) -> Uuid {
     Uuid::from_u128(number)
@@ -80,9 +84,13 @@ fn sites() -> (Site, Site) {
 }
 
 fn from<T>(site: &str, message: T) -> Request<T> {
+    calling(MP, site, message)
+}
+
+fn calling<T>(kind: PeerKind, site: &str, message: T) -> Request<T> {
     let mut request = Request::new(message);
     let hierarchy = model::HierarchyId(id(7));
-    let identity = PeerIdentity { hierarchy, site: code(site), kind: MP, id: "mp".to_owned() };
+    let identity = PeerIdentity { hierarchy, site: code(site), kind, id: "role".to_owned() };
     let peer = Peer { identity: Some(Arc::new(identity)), address: "test".into() };
     request.extensions_mut().insert(peer);
     request
@@ -317,6 +325,61 @@ async fn only_ones_own_clients_are_heard() {
 }
 
 #[tokio::test]
+async fn windows_computers_come_by_an_update_point_and_others_never() {
+    let (cas, pr1) = sites();
+    let register = async |at: &Site, caller, number, kind| {
+        let record = ClientRecord { kind, ..objects::client(number, "PR1") };
+        let home = at.db.identity().code().to_string();
+        let request = pb::RegisterClientRequest { client: record.encode(), incarnation: 1, home };
+        let answer = at.service.register_client(calling(caller, "PR1", request)).await;
+        answer.map(drop).map_err(|status| status.message().to_owned())
+    };
+    use ClientKind::{Agent, Windows};
+    register(&pr1, SUP, 9, Windows).await.expect("registered");
+    register(&pr1, MP, 8, Agent).await.expect("registered");
+    // A secondary site has looked at its callers itself.
+    register(&pr1, PeerKind::Site, 7, Windows).await.expect("registered");
+    let refused = [
+        register(&pr1, SUP, 6, Agent).await,
+        register(&pr1, MP, 6, Windows).await,
+        register(&pr1, SUP, 8, Windows).await,
+        register(&pr1, MP, 9, Agent).await,
+        register(&cas, SUP, 6, Windows).await,
+    ];
+    let refused = refused.map(|answer| answer.expect_err("is refused")).join("\n");
+    let names = [6, 8, 9].map(|number| (client(number).to_string(), format!("client {number}")));
+    let refused = names.iter().fold(refused, |text, (id, name)| text.replace(id, name));
+    expect![[r#"
+        agent computer client 6 registers elsewhere: Windows computers at a software update point, all others at a management point
+        windows computer client 6 registers elsewhere: Windows computers at a software update point, all others at a management point
+        client 8 is the name of another client, of kind agent, and not of one of kind windows; let the computer draw a new one, or remove that client
+        client 9 is the name of another client, of kind windows, and not of one of kind agent; let the computer draw a new one, or remove that client
+        site CAS has no clients; send client 6 to a primary site or to a secondary site"#]]
+    .assert_eq(&refused);
+
+    // Nor does anybody speak for a client of the other kind, or learn its policy.
+    let submit = async |caller, number| {
+        let reports = vec![rpc::convert::encode_report(&report(number, 1, &[]))];
+        let request = calling(caller, "PR1", pb::SubmitStatesRequest { reports });
+        let answer = pr1.service.submit_states(request).await.expect("an answer").into_inner();
+        answer.outcomes().next().expect("an outcome")
+    };
+    let (applied, rejected) = (pb::Outcome::Applied, pb::Outcome::Rejected);
+    assert_eq!([submit(SUP, 8).await, submit(MP, 9).await], [rejected; 2]);
+    assert_eq!([submit(MP, 8).await, submit(SUP, 9).await], [applied; 2]);
+    let (incarnation, head, signature) = (1, vec![1], vec![2]);
+    let head = StoredHead { incarnation, version: 1, head, signature, parts: Vec::new() };
+    *pr1.heads.lock().expect("nobody panicked") = Some(head);
+    let has_policy = async |caller, number| {
+        let client = client(number).as_bytes().to_vec();
+        let request = pb::GetPolicyRequest { client, incarnation: 1, have_version: 0 };
+        let answer = pr1.service.get_policy(calling(caller, "PR1", request)).await;
+        answer.expect("an answer").into_inner().head.is_some()
+    };
+    assert_eq!([has_policy(SUP, 8).await, has_policy(SUP, 9).await], [false, true]);
+}
+
+#[tokio::test]
 async fn policy_goes_out_as_it_was_signed() {
     let (_, pr1) = sites();
     let ask = |have_version| {
@@ -342,54 +405,6 @@ async fn policy_goes_out_as_it_was_signed() {
     let digests = [1, 2].map(|number| digest(number).0.to_vec()).to_vec();
     let parts = pr1.service.get_parts(from("PR1", pb::GetPartsRequest { digests })).await;
     assert_eq!(parts.expect("an answer").into_inner().parts, [b"two"]);
-}
-
-#[tokio::test]
-async fn clients_are_sent_to_the_nearest_points() {
-    let (_, pr1) = sites();
-    let file = Sha256([4; 32]);
-    let package = ObjectCode::new("PR100001").expect("a code");
-    let point = |number: u128, site: &str| RoleRecord {
-        id: RoleId(id(number)),
-        site: code(site),
-        kind: RoleKind::DistributionPoint,
-        name: String::new(),
-        url: format!("https://{site}"),
-        http_url: format!("http://{site}"),
-        joined_at: Timestamp(0),
-    };
-    let state = |number: u128, state| DistributionState {
-        package: package.clone(),
-        version: 1,
-        point: RoleId(id(number)),
-        site: code("PR1"),
-        state,
-        files: 1,
-        bytes: 1,
-        reason: String::new(),
-        at: Timestamp(0),
-    };
-    let states = [
-        state(1, ContentState::Installed),
-        state(2, ContentState::Installed),
-        state(3, ContentState::Transferring),
-    ];
-    let files = vec![ContentFile { sha256: file, size: 1, name: "a".to_owned() }];
-    let targets = [1, 2, 3].map(|number| RoleId(id(number))).to_vec();
-    let manifest = ContentManifest { package: package.clone(), version: 1, files, targets };
-    let points = [point(1, "PR1"), point(2, "SE1"), point(3, "SE2")];
-    pr1.write(Group::Topology, points.iter().map(Own::put).chain([Own::put(&manifest)]).collect());
-    pr1.db.write_blocking(move |w| w.save_content_states(&states)).expect("written");
-    let locate = async |caller| {
-        let (client, sha256) = (Vec::new(), vec![file.0.to_vec(), vec![0; 32]]);
-        let request = from(caller, pb::GetLocationsRequest { client, sha256 });
-        let answer = pr1.service.get_locations(request).await.expect("an answer").into_inner();
-        let urls = |file: pb::FileLocations| file.points.into_iter().map(|p| p.http_url).collect();
-        answer.files.into_iter().map(urls).collect::<Vec<Vec<String>>>()
-    };
-    // Nothing is said of a file that is nowhere yet.
-    assert_eq!(locate("SE1").await, [["http://SE1", "http://PR1"]]);
-    assert_eq!(locate("PR1").await, [["http://PR1", "http://SE1"]]);
 }
 
 #[tokio::test]

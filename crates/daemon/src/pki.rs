@@ -11,6 +11,7 @@
 //! | `authority.key`, `authority-CODE.crt` | the issuing key, and one intermediate per site code |
 //! | `process.key`, `chain.pem` | the process's own key, its certificate and the issuing one |
 //! | `signing.key` | the seed of the Ed25519 key that signs policy and streams |
+//! | `publisher.pem` | the key and certificate that sign published files; at the top-level site |
 //! | `admin.token` | the first administrator's token |
 //! | `membership.toml` | who the process is and whom it joined |
 
@@ -25,8 +26,8 @@ use model::{HierarchyId, PeerIdentity, PeerKind, SiteCode, SiteKind};
 use serde::{Deserialize, Serialize};
 use transport::Credentials;
 use trust::{
-    Anchor, CertificateDer, Intermediate, KeyPair, Root, SigningKey, certificates_from_pem,
-    certificates_to_pem,
+    Anchor, CertificateDer, Intermediate, KeyPair, Publisher, Root, SigningKey,
+    certificates_from_pem, certificates_to_pem,
 };
 use uuid::Uuid;
 
@@ -189,6 +190,24 @@ impl Pki {
             Intermediate::load(certificate, self.authority_key()?).map_err(Error::Certificate)?;
         self.write(&format!("authority-{}.crt", loaded.site()), &pem)?;
         Ok(loaded)
+    }
+
+    /// The certificate that signs what the hierarchy publishes, with its key; only at the top-level
+    /// site.
+    pub fn publisher(&self) -> Result<Option<Publisher>, Error> {
+        const NAME: &str = "publisher.pem";
+        let (Some(mut found), Some(pem)) = (self.certificates(NAME)?, self.read(NAME)?) else {
+            return Ok(None);
+        };
+        let key = KeyPair::from_pem(&pem).map_err(self.unusable(NAME))?;
+        let loaded = Publisher::load(found.swap_remove(0), key);
+        loaded.map(Some).map_err(self.unusable(NAME))
+    }
+
+    /// Both in one file, so that one never lies there without the other.
+    pub fn write_publisher(&self, publisher: &Publisher) -> Result<(), Error> {
+        let certificate = certificates_to_pem(std::slice::from_ref(publisher.certificate()));
+        self.write("publisher.pem", &(publisher.key().to_pem() + &certificate))
     }
 
     pub(crate) fn write_chain(&self, chain: &[CertificateDer<'_>]) -> Result<(), Error> {

@@ -77,6 +77,7 @@ impl Client {
                 site: SiteCode::new(&point.site).map_err(Error::start(&name))?,
                 url: point.https.clone(),
                 http_url: String::new(),
+                after_minutes: 0,
             },
             scan_spread: SCAN_SPREAD,
             executor: Default::default(),

@@ -172,6 +172,8 @@ impl Host {
             data,
             plain_http,
             installed_max: software_update_point::INSTALLED_MAX,
+            outside: Default::default(),
+            following: Default::default(),
             executor,
         };
         let deps = software_update_point::Deps {

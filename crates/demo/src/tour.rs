@@ -90,7 +90,7 @@ async fn travel(
 
 async fn synchronize(desk: &Desk, source: &str, progress: &Progress) -> Result<(), Error> {
     let step = progress.step("Synchronization at CAS");
-    let request = pb::SetSyncSourceRequest { url: source.to_owned() };
+    let request = pb::SetSyncSourceRequest { url: source.to_owned(), ..Default::default() };
     ask("set the source", desk.clone().set_sync_source(request)).await?;
     let request = pb::StartSyncRequest { full: false };
     let after = ask("synchronize", desk.clone().start_sync(request)).await?.after;

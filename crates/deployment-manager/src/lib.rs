@@ -9,6 +9,7 @@
 mod error;
 mod heads;
 mod limits;
+mod neighborhoods;
 mod reconcile;
 mod world;
 

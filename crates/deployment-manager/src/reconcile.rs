@@ -73,7 +73,9 @@ impl DeploymentManager {
     /// Makes one pass.
     pub async fn step(&self) -> Result<Step, Error> {
         let (db, config) = (&self.deps.db, self.config);
-        let read = db.read(move |r| Ok((read_world(r, config)?, r.head_parts()?)));
+        // What changes after this brings the next pass.
+        let map = db.boundary_map().await.map_err(Error::ReadWorld)?;
+        let read = db.read(move |r| Ok((read_world(r, config, &map)?, r.head_parts()?)));
         let (world, heads) = read.await.map_err(Error::ReadWorld)?;
         let plan = match world {
             Ok(world) => plan_assignments(&world),

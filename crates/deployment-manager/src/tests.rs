@@ -7,9 +7,9 @@ use ambient::Ambient;
 use deployment::Part;
 use expect_test::expect;
 use model::{
-    ALL_SYSTEMS, CatalogVersion, Deployment, DeploymentId, Epoch, Group, Intent, Kind, ObjectCode,
-    Owner, Position, RoleId, RoleKind, RoleRecord, Sha256, SiteCode, SiteKind, SiteRecord,
-    StreamId, Timestamp, UpdateGroup, UpdateId,
+    ALL_SYSTEMS, CatalogVersion, Deployment, DeploymentId, Epoch, Group, Intent, Kind, Languages,
+    ObjectCode, Owner, Position, RoleId, RoleKind, RoleRecord, Sha256, SiteCode, SiteKind,
+    SiteRecord, StreamId, Timestamp, UpdateGroup, UpdateId,
 };
 use rpc::convert::{decode_head, decode_part};
 use site_db::{Executor, Identity, Own, StoredHead, Walk};
@@ -19,6 +19,8 @@ use trust::Purpose;
 use uuid::Uuid;
 
 use super::*;
+
+mod boundaries;
 
 fn id(number: u128) -> Uuid {
     Uuid::from_u128(number)
@@ -58,7 +60,8 @@ fn world() -> World {
         role(3, "SE1", RoleKind::ManagementPoint),
         role(4, "SE1", RoleKind::DistributionPoint),
     ];
-    let catalog = CatalogVersion { version: 2, items: 1, set_digest: Sha256([0; 32]) };
+    let (set_digest, languages) = (Sha256([0; 32]), Languages::ALL);
+    let catalog = CatalogVersion { version: 2, items: 1, set_digest, languages };
     let updates = vec![UpdateId(id(50))];
     let group = UpdateGroup { code: object("PR100001"), name: String::new(), updates };
     db.write_blocking(move |w| {
@@ -183,7 +186,7 @@ async fn a_deployment_becomes_a_head_that_a_client_believes() {
     let near = world.head(11, 1).await;
     let near = world.verified(11, &near);
     let servers = near.lines().nth(1).expect("servers");
-    assert_eq!(servers, "servers SE1/mp https://3.SE1 PR1/sup https://1.PR1 PR1/mp https://2.PR1");
+    assert_eq!(servers, "servers PR1/sup https://1.PR1 SE1/mp https://3.SE1 PR1/mp https://2.PR1");
     assert_eq!(world.outcome().as_deref(), Some("1 updates for 2 clients"));
 }
 

@@ -1,24 +1,28 @@
 //! What a plan depends on, read from one snapshot of the site database.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use deployment::{Neighborhood, OwnedDeployment, World};
+use deployment::{OwnedDeployment, World};
 use model::{
-    CatalogVersion, ClientRecord, ClientSettings, Collection, Deployment, Group, Item, Kind,
-    ObjectCode, Package, RoleKind, RoleRecord, ServerList, ServerRef, SiteCode, SiteKind,
-    UpdateGroup, UpdateId,
+    BoundaryMap, CatalogVersion, ClientSettings, Collection, Deployment, Group, Item, ObjectCode,
+    Package, UpdateGroup, UpdateId,
 };
 use rpc::object::ObjectBody;
 use site_db::{Error, Reader};
 
 use crate::Config;
+use crate::neighborhoods::neighborhoods;
 
 /// Policy is planned only from what is whole here.
 const NEEDED: [Group; 3] = [Group::Control, Group::Topology, Group::Catalog];
 
 /// The world, or the group that is not settled yet.
-pub(crate) fn read_world(r: &Reader<'_>, config: Config) -> Result<Result<World, Group>, Error> {
+pub(crate) fn read_world(
+    r: &Reader<'_>,
+    config: Config,
+    map: &BoundaryMap,
+) -> Result<Result<World, Group>, Error> {
     for group in NEEDED {
         if !r.is_settled(group)? {
             return Ok(Err(group));
@@ -32,14 +36,16 @@ pub(crate) fn read_world(r: &Reader<'_>, config: Config) -> Result<Result<World,
     let groups = by_code(r, |group: &UpdateGroup| &group.code)?;
     let deployed = deployments.iter().filter_map(|owned| groups.get(&owned.deployment.group));
     let updates = deployed.flat_map(|group| &group.updates).copied().collect();
+    let items = read_items(r, updates)?;
     Ok(Ok(World {
         site: identity.code(),
         top: identity.parent.unwrap_or(identity.code()),
         collections: by_code(r, |collection: &Collection| &collection.code)?,
-        items: read_items(r, updates)?,
+        declined: read_declined(r, &items)?,
+        items,
         packages: by_code(r, |package: &Package| &package.code)?,
         settings: settings(r, config)?,
-        neighborhoods: neighborhoods(r)?,
+        neighborhoods: neighborhoods(r, map)?,
         groups,
         deployments,
     }))
@@ -68,6 +74,17 @@ fn read_items(r: &Reader<'_>, mut ahead: Vec<UpdateId>) -> Result<BTreeMap<Updat
     Ok(items)
 }
 
+fn read_declined(
+    r: &Reader<'_>,
+    items: &BTreeMap<UpdateId, Item>,
+) -> Result<BTreeSet<UpdateId>, Error> {
+    let mut declined = BTreeSet::new();
+    for id in items.keys() {
+        declined.extend(r.is_declined(*id)?.then_some(*id));
+    }
+    Ok(declined)
+}
+
 /// Clients shall scan against a catalog that this site's update point has, and whose items are all
 /// here.
 fn settings(r: &Reader<'_>, config: Config) -> Result<ClientSettings, Error> {
@@ -79,38 +96,4 @@ fn settings(r: &Reader<'_>, config: Config) -> Result<ClientSettings, Error> {
         scan_interval_ms: ms(config.scan_interval),
         catalog_version: here.min(r.complete_version()?),
     })
-}
-
-/// This site and its secondary sites, each with its clients and the servers they use: those of the
-/// site first, then this site's. Clients never use the servers of a central site.
-fn neighborhoods(r: &Reader<'_>) -> Result<Vec<Neighborhood>, Error> {
-    let own = r.identity();
-    let mut roles: Vec<RoleRecord> = r.list()?.into_iter().map(|(_, role)| role).collect();
-    roles.retain(|role| role.kind != RoleKind::DistributionPoint);
-    roles.sort_by_key(|role| (role.kind, role.joined_at, role.id));
-    let below = r.tree()?.children().into_iter().filter(|c| c.kind == SiteKind::Secondary);
-    let sites: Vec<SiteCode> = std::iter::once(own.code()).chain(below.map(|c| c.code)).collect();
-    let mut clients: BTreeMap<SiteCode, Vec<_>> = BTreeMap::new();
-    r.visit(Kind::Client, |owner, body| {
-        // A record of a later release that cannot be read keeps its client's old policy.
-        let Some(record) = ClientRecord::decode(&body).ok().filter(|_| owner == own.owner) else {
-            return Ok(());
-        };
-        let near = if sites.contains(&record.site) { record.site } else { own.code() };
-        clients.entry(near).or_default().push(record.id);
-        Ok(())
-    })?;
-    let neighborhood = |site: &SiteCode| {
-        let of = |wanted: SiteCode| roles.iter().filter(move |role| role.site == wanted);
-        let farther = of(own.code()).filter(|role| role.site != *site);
-        let servers = of(*site).chain(farther).map(server).collect();
-        let clients = clients.get(site).cloned().unwrap_or_default();
-        Neighborhood { servers: ServerList { servers }, clients }
-    };
-    Ok(sites.iter().map(neighborhood).collect())
-}
-
-fn server(role: &RoleRecord) -> ServerRef {
-    let RoleRecord { site, kind, url, http_url, .. } = role.clone();
-    ServerRef { kind, site, url, http_url }
 }

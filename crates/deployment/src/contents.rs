@@ -80,6 +80,10 @@ impl<'a> Contents<'a> {
                 self.notes.push(Note::Expired(id));
                 continue;
             }
+            if self.world.declined.contains(&id) {
+                self.notes.push(Note::Declined(id));
+                continue;
+            }
             let files = self.shelves.find(&item.files).unwrap_or_else(|| {
                 self.notes.push(Note::NoContent(id));
                 Vec::new()

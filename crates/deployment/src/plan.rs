@@ -43,6 +43,8 @@ pub struct Missing {
 pub enum Note {
     /// Expired: left out.
     Expired(UpdateId),
+    /// Declined: left out.
+    Declined(UpdateId),
     /// Installed only as part of a bundle: left out.
     Hidden(UpdateId),
     /// In no package with all its files: clients wait for content.

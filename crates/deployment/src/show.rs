@@ -26,7 +26,11 @@ impl Display for Part {
             Part::Servers(list) => {
                 f.write_str("servers")?;
                 list.servers.iter().try_for_each(|server| {
-                    write!(f, " {}/{} {}", server.site, server.kind, server.url)
+                    write!(f, " {}/{} {}", server.site, server.kind, server.url)?;
+                    match server.after_minutes {
+                        0 => Ok(()),
+                        minutes => write!(f, " after {minutes} minutes"),
+                    }
                 })
             }
             Part::Assignment(part) => {
@@ -69,6 +73,7 @@ impl Display for Note {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
             Note::Expired(update) => write!(f, "{update} is expired and left out"),
+            Note::Declined(update) => write!(f, "{update} is declined and left out"),
             Note::Hidden(update) => {
                 write!(f, "{update} comes only with its bundle and is left out")
             }

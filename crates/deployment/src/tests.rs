@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use compliance::Roster;
 use expect_test::expect;
@@ -40,6 +40,8 @@ fn item(number: u8) -> Item {
         cves: Vec::new(),
         created_at: Timestamp(0),
         expired: false,
+        expired_at: None,
+        withdrawn: false,
         hidden: false,
         linux_only: false,
         may_restart: false,
@@ -97,6 +99,7 @@ fn neighborhood(code: &str, clients: &[u8]) -> Neighborhood {
         site: site(code),
         url,
         http_url: String::new(),
+        after_minutes: 0,
     };
     let clients = clients.iter().map(|number| ClientId(id(*number))).collect();
     Neighborhood { servers: ServerList { servers: vec![server] }, clients }
@@ -128,6 +131,7 @@ fn world() -> World {
         ],
         packages: BTreeMap::from([package("CAS00030", &[1]), package("CAS00031", &[1, 6, 7])]),
         items: items.into_iter().map(|item| (item.update.id, item)).collect(),
+        declined: BTreeSet::new(),
         settings: ClientSettings {
             policy_poll_ms: 1,
             state_batch_ms: 1,
@@ -209,6 +213,7 @@ fn missing_never_means_empty() {
 fn what_is_left_out_is_noted() {
     let text = outcomes(&[
         &|world| edit_item(world, 1, |item| item.expired = true),
+        &|world| world.declined = BTreeSet::from([UpdateId(id(1))]),
         &|world| edit_item(world, 1, |item| item.hidden = true),
         &|world| world.packages.clear(),
         &|world| edit_item(world, 1, |item| item.files[0].sha256 = Some(Sha256([0; 32]))),
@@ -219,6 +224,7 @@ fn what_is_left_out_is_noted() {
     ]);
     expect![[r#"
         3 updates for 1 clients; 00000000-0000-0000-0000-000000000001 is expired and left out
+        3 updates for 1 clients; 00000000-0000-0000-0000-000000000001 is declined and left out
         3 updates for 1 clients; 00000000-0000-0000-0000-000000000001 comes only with its bundle and is left out
         4 updates for 1 clients; 00000000-0000-0000-0000-000000000001 waits for content; 00000000-0000-0000-0000-000000000006 waits for content; 00000000-0000-0000-0000-000000000007 waits for content
         4 updates for 1 clients; 00000000-0000-0000-0000-000000000001 waits for content

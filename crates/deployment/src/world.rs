@@ -1,6 +1,6 @@
 //! Everything a plan depends on, as one site sees it when all its streams are settled.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
     ClientId, ClientSettings, Collection, Deployment, Item, ObjectCode, Package, ServerList,
@@ -20,6 +20,8 @@ pub struct World {
     pub packages: BTreeMap<ObjectCode, Package>,
     /// The items of deployed groups and of their bundles at least.
     pub items: BTreeMap<UpdateId, Item>,
+    /// Of these, the updates that nobody shall be offered.
+    pub declined: BTreeSet<UpdateId>,
     pub settings: ClientSettings,
     /// A client is in one neighborhood.
     pub neighborhoods: Vec<Neighborhood>,

@@ -14,7 +14,7 @@ use rpc::pb::client as pb;
 use rpc::pb::client::client_service_server::ClientService;
 use rpc::pb::enrolment;
 use rpc::pb::enrolment::enrolment_service_server::EnrolmentService;
-use rpc::pb::management::RegisterClientRequest;
+use rpc::pb::management::{self, RegisterClientRequest};
 use rpc::status::refuse as refusal;
 use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
@@ -45,6 +45,7 @@ impl ClientService for Clients {
         request: Request<pb::RegisterRequest>,
     ) -> Result<Response<pb::RegisterResponse>, Status> {
         let (id, peer) = caller(&request)?;
+        let address = transport::peer_address(&request);
         let pb::RegisterRequest { kind, name, os, architecture, agent_version, incarnation } =
             request.into_inner();
         for text in [&name, &os, &architecture, &agent_version] {
@@ -53,8 +54,19 @@ impl ClientService for Clients {
         let kind = ClientKind::from_name(&kind).map_err(refuse)?;
         // The site server fills in where the client is and when it was seen.
         let (site, seen_on) = (peer.site, Timestamp(0));
-        let record =
-            ClientRecord { id, kind, name, site, os, architecture, agent_version, seen_on };
+        let record = ClientRecord {
+            id,
+            kind,
+            name,
+            site,
+            os,
+            architecture,
+            agent_version,
+            manufacturer: String::new(),
+            model: String::new(),
+            seen_on,
+            address,
+        };
         let home = site.to_string();
         let request = RegisterClientRequest { client: record.encode(), incarnation, home };
         self.point.intake.register(&request).await.map_err(refuse)?;
@@ -106,9 +118,13 @@ impl ClientService for Clients {
         request: Request<pb::GetLocationsRequest>,
     ) -> Result<Response<pb::GetLocationsResponse>, Status> {
         let (client, _) = caller(&request)?;
+        // Where it is decides which points it uses, so that it cannot say that itself.
+        let address = rpc::convert::wire_address(transport::peer_address(&request));
         let pb::GetLocationsRequest { sha256 } = request.into_inner();
         check_count("the question", sha256.len(), FILES_MAX)?;
-        let files = self.point.policy.locations(client, sha256).await.map_err(refuse)?;
+        let client = client.as_bytes().to_vec();
+        let ask = management::GetLocationsRequest { client, sha256, address };
+        let files = self.point.policy.locations(ask).await.map_err(refuse)?;
         Ok(Response::new(pb::GetLocationsResponse { files }))
     }
 }

@@ -20,8 +20,11 @@ pub(crate) struct Policy {
     pub(crate) ambient: Ambient,
     pub(crate) site: Site,
     pub(crate) cache: Cache,
-    pub(crate) locations: Mutex<BTreeMap<Vec<u8>, management::FileLocations>>,
+    pub(crate) locations: Mutex<Known>,
 }
+
+/// What the site said last of files, by digest and the asker's address.
+type Known = BTreeMap<(Vec<u8>, Vec<u8>), management::FileLocations>;
 
 impl Policy {
     /// The head, if the client has not the newest, and the parts it lacks, as far as they fit.
@@ -102,25 +105,32 @@ impl Policy {
         Ok(all.into_iter().filter_map(|(_, part)| part).take_while(fits).collect())
     }
 
+    /// From the site, else what it said before: to that address or, of a file that nobody there
+    /// has asked for yet, to any other.
     pub(crate) async fn locations(
         &self,
-        client: ClientId,
-        sha256: Vec<Vec<u8>>,
+        ask: management::GetLocationsRequest,
     ) -> Result<Vec<management::FileLocations>, Error> {
-        let client = client.as_bytes().to_vec();
-        let request = management::GetLocationsRequest { client, sha256: sha256.clone() };
-        let answer = answered(SITE_WAIT, self.site.clone().get_locations(request)).await;
+        let (sha256, address) = (ask.sha256.clone(), ask.address.clone());
+        let answer = answered(SITE_WAIT, self.site.clone().get_locations(ask)).await;
         let mut known = self.locations.lock().unwrap_or_else(PoisonError::into_inner);
         match answer {
             Ok(management::GetLocationsResponse { files }) => {
                 if known.len() + files.len() > LOCATIONS_MAX {
                     known.clear();
                 }
-                known.extend(files.iter().map(|file| (file.sha256.clone(), file.clone())));
+                let key = |file: &management::FileLocations| (file.sha256.clone(), address.clone());
+                known.extend(files.iter().map(|file| (key(file), file.clone())));
                 Ok(files)
             }
             Err(status) if is_absence(&status) => {
-                Ok(sha256.iter().filter_map(|file| known.get(file).cloned()).collect())
+                let said = |file: Vec<u8>| {
+                    let exact = known.get(&(file.clone(), address.clone()));
+                    let mut any = known.range((file.clone(), Vec::new())..);
+                    let any = any.next().filter(|((said_of, _), _)| *said_of == file);
+                    exact.or(any.map(|(_, said)| said)).cloned()
+                };
+                Ok(sha256.into_iter().filter_map(said).collect())
             }
             Err(status) => Err(status.into()),
         }

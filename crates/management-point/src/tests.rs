@@ -1,6 +1,7 @@
 //! A management point between one client and a site server that does what the test says, over
 //! memory links and in paused time.
 
+use std::io;
 use std::sync::Arc;
 
 use ambient::Ambient;
@@ -21,7 +22,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tonic::Code;
 use tonic::transport::Channel;
-use transport::{Connection, Security, memory};
+use transport::{Accepted, BoxFuture, Connection, Listen, MemoryListen, Security, memory};
 use uuid::Uuid;
 
 use crate::point::Point;
@@ -61,6 +62,22 @@ fn world() -> World {
     World { site, data: tempfile::tempdir().expect("a directory") }
 }
 
+/// Connections that come from an address.
+#[derive(Debug)]
+struct At {
+    listener: MemoryListen,
+    address: &'static str,
+}
+
+impl Listen for At {
+    fn accept(&mut self) -> BoxFuture<'_, io::Result<Accepted>> {
+        Box::pin(async {
+            let accepted = self.listener.accept().await?;
+            Ok(Accepted { address: self.address.to_owned(), ..accepted })
+        })
+    }
+}
+
 impl World {
     fn start(&self) -> Running {
         let config = Config { data: self.data.path().to_owned(), executor: Executor::Inline };
@@ -68,6 +85,7 @@ impl World {
         let deps = Deps { ambient: Ambient::seeded(1, NOW_MS), credentials: None, site };
         let role = ManagementPoint::new(config, deps).expect("its stores open");
         let (listener, connect) = memory(identity(PeerKind::Client, client(1).to_string()));
+        let listener = At { listener, address: "10.1.2.3:50000" };
         let (operations, revoked) = (Router::new(), Arc::new(|_: &PeerIdentity| false));
         let ports = Ports { listener: Box::new(listener), operations, revoked };
         let (point, shutdown) = (role.shared(), CancellationToken::new());
@@ -245,12 +263,15 @@ async fn cached_policy_is_served_alone() {
 async fn locations_are_remembered() {
     let world = world();
     let mut point = world.start();
+    world.site.seen("listener").await;
     let mut locate = async |sha256: &[&[u8]]| {
         let sha256 = sha256.iter().map(|file| file.to_vec()).collect();
         let answer = point.client.get_locations(pb::GetLocationsRequest { sha256 }).await;
         answer.expect("an answer").into_inner().files.len()
     };
     assert_eq!(locate(&[b"one"]).await, 1);
+    // The point itself says where its client is.
+    world.site.seen("locations for 10.1.2.3").await;
     world.site.script().is_away = true;
     assert_eq!(locate(&[b"one", b"two"]).await, 1);
     point.stop().await;

@@ -1,5 +1,7 @@
 //! Clients and what they say of themselves (docs/data-model.md, "State vectors").
 
+use std::net::IpAddr;
+
 use crate::{ClientId, Invalid, SiteCode, Timestamp, UpdateId, UpdateRef};
 
 /// Who runs a client.
@@ -7,6 +9,8 @@ use crate::{ClientId, Invalid, SiteCode, Timestamp, UpdateId, UpdateRef};
 pub enum ClientKind {
     Agent,
     Simulated,
+    /// The Windows Update Agent, which talks to a software update point.
+    Windows,
 }
 
 impl ClientKind {
@@ -15,6 +19,7 @@ impl ClientKind {
         match self {
             ClientKind::Agent => "agent",
             ClientKind::Simulated => "simulated",
+            ClientKind::Windows => "windows",
         }
     }
 
@@ -22,6 +27,7 @@ impl ClientKind {
         match name {
             "agent" => Ok(ClientKind::Agent),
             "simulated" => Ok(ClientKind::Simulated),
+            "windows" => Ok(ClientKind::Windows),
             _ => Err(Invalid::new("client kind", format!("there is no kind \"{name}\""))),
         }
     }
@@ -38,8 +44,13 @@ pub struct ClientRecord {
     pub os: String,
     pub architecture: String,
     pub agent_version: String,
+    /// Of the computer; empty where that is not known.
+    pub manufacturer: String,
+    pub model: String,
     /// No finer than a day, so that a heartbeat is not a change (DRS-06).
     pub seen_on: Timestamp,
+    /// Where it was seen last.
+    pub address: Option<IpAddr>,
 }
 
 /// The four compliance states of an update on a client (COMP-03 … COMP-14).

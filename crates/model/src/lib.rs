@@ -4,14 +4,20 @@
 //! how any of it is stored, sent or shown: no serialization, no sockets, no clock. Constructors
 //! that can be given nonsense return [`Invalid`], which names the field and the reason.
 
+mod boundary;
+mod cleanup;
 mod client;
 mod content;
 mod deploy;
 mod digest;
 mod error;
+mod hresult;
 mod identity;
 mod ids;
+mod language;
 mod policy;
+mod ruling;
+mod selection;
 mod site;
 mod status;
 mod stream;
@@ -19,6 +25,11 @@ mod supersedence;
 mod time;
 mod update;
 
+pub use boundary::{
+    Asker, Boundary, BoundaryGroup, BoundaryLink, BoundaryMap, BoundaryOptions, BoundaryScope,
+    Fallback, Neighbor, Offer, Proximity, Relation, VpnMatch,
+};
+pub use cleanup::{Cleanable, deletable};
 pub use client::{
     ClientKind, ClientRecord, ComplianceState, Detail, EnforcementState, RefusedServer,
     ReportOutcome, StateChange, StateReport, UpdateState, Vector, state_digest,
@@ -29,11 +40,15 @@ pub use deploy::{
 };
 pub use digest::{Sha1, Sha256};
 pub use error::{ErrorClass, Invalid, error_chain};
+pub use hresult::{Hresult, Retry};
 pub use identity::{PeerIdentity, PeerKind};
 pub use ids::{ClientId, DeploymentId, HierarchyId, ObjectCode, RoleId, SiteCode, UpdateId};
+pub use language::{LANGUAGES, Language, Languages};
 pub use policy::{
     AssignedFile, AssignedUpdate, Assignment, ClientSettings, PolicyHead, ServerList, ServerRef,
 };
+pub use ruling::{Cleaned, Ruled, Ruling, Verdict};
+pub use selection::CategoryTree;
 pub use site::{KeyStatement, Revocation, RoleKind, RoleRecord, SiteKind, SiteRecord};
 pub use status::{Severity, StatusMessage};
 pub use stream::{Direction, Epoch, Group, Kind, Owner, Position, StreamDigest, StreamId};

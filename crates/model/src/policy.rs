@@ -62,6 +62,8 @@ pub struct ServerRef {
     pub site: SiteCode,
     pub url: String,
     pub http_url: String,
+    /// Not before the servers of its kind that come earlier have failed this long (BG-02).
+    pub after_minutes: u32,
 }
 
 /// A part: the servers a client may use, nearest site first.

@@ -139,10 +139,13 @@ kinds! {
     Revocation = 203, Topology, "revocation";
     KeyStatement = 204, Topology, "key_statement";
     ContentManifest = 205, Topology, "content_manifest";
+    Boundary = 206, Topology, "boundary";
+    BoundaryGroup = 207, Topology, "boundary_group";
     StatusMessage = 301, Status, "status_message";
     Category = 401, Catalog, "category";
     Item = 402, Catalog, "item";
     CatalogVersion = 403, Catalog, "catalog_version";
+    Ruling = 404, Catalog, "ruling";
     Client = 501, Clients, "client";
     Vector = 601, State, "vector";
 }

@@ -1,6 +1,6 @@
 //! Updates as an administrator knows them: configuration items and categories.
 
-use crate::{Invalid, Sha1, Sha256, Timestamp, UpdateId};
+use crate::{Invalid, Languages, Sha1, Sha256, Timestamp, UpdateId};
 
 /// One revision of an update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,6 +79,10 @@ pub struct Item {
     pub cves: Vec<String>,
     pub created_at: Timestamp,
     pub expired: bool,
+    /// When the top-level site saw that; update points do not know it.
+    pub expired_at: Option<Timestamp>,
+    /// The update points' catalogs have lost it; it is here because it is deployed.
+    pub withdrawn: bool,
     /// Installed only as part of a bundle; not counted and not deployable on its own.
     pub hidden: bool,
     /// Usable by Linux agents only; never offered to Windows clients.
@@ -138,6 +142,8 @@ pub struct Category {
     pub texts: Vec<LocalizedText>,
     /// Chosen by the administrator at the top-level site.
     pub subscribed: bool,
+    /// The catalog version that brought it.
+    pub since: u64,
 }
 
 impl Category {
@@ -156,6 +162,8 @@ pub struct CatalogVersion {
     /// Over (UpdateID, revision) of every item, so that a software update point can prove that it
     /// holds the same set.
     pub set_digest: Sha256,
+    /// In which texts are kept and shown, as the top-level site chose (SUP-34).
+    pub languages: Languages,
 }
 
 /// Digest over a set of revisions, given in ascending order of id.

@@ -1,7 +1,9 @@
 //! Wire messages ↔ model values, one module per area. Messages are taken apart field by field, so
 //! that a new field does not compile until it is handled.
 
+mod address;
 mod batch;
+mod boundary;
 mod catalog;
 mod content;
 mod object;
@@ -9,6 +11,7 @@ mod policy;
 mod report;
 mod time;
 
+pub use address::{read_address, wire_address};
 pub use batch::{decode_entries, encode_entries};
 pub use policy::{Part, decode_head, decode_part, encode_head, encode_part};
 pub use report::{decode_report, encode_report};

@@ -26,6 +26,12 @@ pub const PAGE_BYTES: usize = 1024 * 1024;
 /// Part of a catalog file handed to a software update point in one message.
 pub const IMPORT_PART_BYTES: usize = 1024 * 1024;
 
+/// Piece of a file that an administrator uploads in one message.
+pub const CONTENT_PART_BYTES: usize = 1024 * 1024;
+
+/// The largest publisher's package that an administrator makes; real ones have 10 KiB.
+pub const PACKAGE_BYTES_MAX: usize = 1024 * 1024;
+
 /// Most state changes in one report; a client splits larger ones.
 pub const REPORT_CHANGES_MAX: usize = 20_000;
 

@@ -52,9 +52,12 @@ bodies! {
     Revocation = Revocation, |v| v.identity.clone().into_bytes();
     KeyStatement = KeyStatement, |v| v.site.as_str().into();
     ContentManifest = ContentManifest, |v| v.package.as_str().into();
+    Boundary = Boundary, |v| v.code.as_str().into();
+    BoundaryGroup = BoundaryGroup, |v| v.code.as_str().into();
     Category = Category, |v| v.update.id.as_bytes().to_vec();
     Item = Item, |v| v.update.id.as_bytes().to_vec();
     CatalogVersion = CatalogVersion, |_v| b"catalog".to_vec();
+    Ruling = Ruling, |v| v.update.as_bytes().to_vec();
     SiteRecord = Site, |v| v.code.as_str().into();
     RoleRecord = Role, |v| v.id.as_bytes().to_vec();
     ClientRecord = Client, |v| v.id.as_bytes().to_vec();

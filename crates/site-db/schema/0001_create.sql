@@ -129,6 +129,18 @@ CREATE TABLE item (
   hidden INTEGER NOT NULL
 ) STRICT;
 
+-- Projection of live rulings: what was cleaned up is dropped from catalogs with a version, and keeps
+-- its number.
+CREATE TABLE ruling (
+  id BLOB NOT NULL PRIMARY KEY,
+  is_declined INTEGER NOT NULL,
+  dropped_revision INTEGER,
+  dropped_version INTEGER,
+  number INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX ruling_by_number ON ruling (number) WHERE number IS NOT NULL;
+
 -- Administration.
 
 -- Local, because a token is good only at the site that gave it: join tokens by the hash of their
@@ -200,13 +212,16 @@ CREATE TABLE deployment_outcome (
 ) STRICT, WITHOUT ROWID;
 
 -- Local: software update points of this site, as synchronization knows them. `anchor` is how far
--- the point's own catalog was taken into items; another `server_id` is another catalog.
+-- the point's own catalog was taken into items; another `server_id` is another catalog. `rulings` is
+-- the digest of what it was told last of rulings, `ruled_for` the version it was told that for.
 CREATE TABLE sync_point (
   role BLOB NOT NULL PRIMARY KEY,
   server_id BLOB NOT NULL,
   anchor INTEGER NOT NULL,
   extractor INTEGER NOT NULL,
-  version INTEGER NOT NULL
+  version INTEGER NOT NULL,
+  rulings BLOB NOT NULL,
+  ruled_for INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- Local: synchronizations of this site. The one without an end is under way.
@@ -225,6 +240,17 @@ CREATE TABLE sync_run (
   cause TEXT NOT NULL
 ) STRICT;
 
+-- Local at the top-level site: deletions of what expired. The one without an end is under way.
+CREATE TABLE cleanup_run (
+  number INTEGER NOT NULL PRIMARY KEY,
+  reason TEXT NOT NULL,
+  total INTEGER NOT NULL,
+  done INTEGER NOT NULL,
+  deleted INTEGER NOT NULL,
+  started_at INTEGER NOT NULL,
+  ended_at INTEGER
+) STRICT;
+
 -- Local: catalog files on their way to an update point; `parts` once all of them are here.
 CREATE TABLE catalog_import (
   id INTEGER NOT NULL PRIMARY KEY,
@@ -235,7 +261,13 @@ CREATE TABLE catalog_import (
   unchanged INTEGER NOT NULL DEFAULT 0,
   rejected TEXT NOT NULL DEFAULT '',
   revised TEXT NOT NULL DEFAULT '',
-  refused TEXT NOT NULL DEFAULT ''
+  refused TEXT NOT NULL DEFAULT '',
+  -- Documents that were given by themselves, one line each.
+  documents TEXT NOT NULL DEFAULT '',
+  account TEXT NOT NULL DEFAULT '',
+  -- Of the hierarchy that is believed from now on, SHA-256 of its root key.
+  trust BLOB,
+  is_unsigned INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE TABLE catalog_import_part (
@@ -244,6 +276,89 @@ CREATE TABLE catalog_import_part (
   data BLOB NOT NULL,
   PRIMARY KEY (import, part)
 ) STRICT;
+
+-- Local: bundles on their way to whoever asked; parts go when the next one is asked for.
+CREATE TABLE catalog_export (
+  id INTEGER NOT NULL PRIMARY KEY,
+  since INTEGER NOT NULL,
+  has_content INTEGER NOT NULL,
+  account TEXT NOT NULL,
+  state TEXT NOT NULL DEFAULT 'asked' CHECK (state IN ('asked', 'sent', 'failed')),
+  -- Parts made so far.
+  parts INTEGER NOT NULL DEFAULT 0,
+  failure TEXT NOT NULL DEFAULT '',
+  missing TEXT NOT NULL DEFAULT ''
+) STRICT;
+
+CREATE TABLE catalog_export_part (
+  export INTEGER NOT NULL,
+  part INTEGER NOT NULL,
+  data BLOB NOT NULL,
+  PRIMARY KEY (export, part)
+) STRICT;
+
+-- Local: catalogs of other servers that were taken in, and bundles that were made here.
+CREATE TABLE catalog_bundle (
+  direction TEXT NOT NULL CHECK (direction IN ('import', 'export')),
+  -- Of the import or export.
+  number INTEGER NOT NULL,
+  file TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  server_id TEXT NOT NULL,
+  -- Who signed it; NULL: nobody.
+  hierarchy BLOB,
+  site TEXT,
+  pin BLOB,
+  since INTEGER NOT NULL,
+  anchor INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  set_digest BLOB,
+  documents INTEGER NOT NULL,
+  removed INTEGER NOT NULL,
+  files INTEGER NOT NULL,
+  imported INTEGER NOT NULL,
+  unchanged INTEGER NOT NULL,
+  is_same_set INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  account TEXT NOT NULL,
+  PRIMARY KEY (direction, number)
+) STRICT, WITHOUT ROWID;
+
+-- Local: roots of other hierarchies whose bundles are believed, by SHA-256 of their keys.
+CREATE TABLE trusted_root (
+  pin BLOB NOT NULL PRIMARY KEY,
+  hierarchy BLOB NOT NULL,
+  at INTEGER NOT NULL,
+  account TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Local at the top-level site: what the first update point shall do for a catalog of packages.
+CREATE TABLE catalog_errand (
+  id INTEGER NOT NULL PRIMARY KEY,
+  kind TEXT NOT NULL CHECK (kind IN ('publish', 'refresh', 'content')),
+  -- Of the package, of the subscription; of the update in the last case.
+  name TEXT NOT NULL,
+  package BLOB,
+  is_done INTEGER NOT NULL DEFAULT 0,
+  imported INTEGER NOT NULL DEFAULT 0,
+  unchanged INTEGER NOT NULL DEFAULT 0,
+  rejected TEXT NOT NULL DEFAULT '',
+  revised TEXT NOT NULL DEFAULT '',
+  refused TEXT NOT NULL DEFAULT ''
+) STRICT;
+
+-- Local at the top-level site: catalogs of packages that are looked at regularly.
+CREATE TABLE catalog_subscription (
+  name TEXT NOT NULL PRIMARY KEY,
+  url TEXT NOT NULL,
+  -- SHA-256 of the certificate that has to have signed it.
+  fingerprint BLOB,
+  -- 0: only by hand.
+  every_ms INTEGER NOT NULL,
+  last_at INTEGER,
+  failure TEXT NOT NULL DEFAULT '',
+  imported INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
 
 -- Local: files that packages of this site want and do not hold yet. `stored` names the file in the
 -- content library once it is there.

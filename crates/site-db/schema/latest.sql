@@ -1,5 +1,64 @@
 -- schema version 1
 
+CREATE TABLE catalog_bundle (
+  direction TEXT NOT NULL CHECK (direction IN ('import', 'export')),
+  -- Of the import or export.
+  number INTEGER NOT NULL,
+  file TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  server_id TEXT NOT NULL,
+  -- Who signed it; NULL: nobody.
+  hierarchy BLOB,
+  site TEXT,
+  pin BLOB,
+  since INTEGER NOT NULL,
+  anchor INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  set_digest BLOB,
+  documents INTEGER NOT NULL,
+  removed INTEGER NOT NULL,
+  files INTEGER NOT NULL,
+  imported INTEGER NOT NULL,
+  unchanged INTEGER NOT NULL,
+  is_same_set INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  account TEXT NOT NULL,
+  PRIMARY KEY (direction, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE catalog_errand (
+  id INTEGER NOT NULL PRIMARY KEY,
+  kind TEXT NOT NULL CHECK (kind IN ('publish', 'refresh', 'content')),
+  -- Of the package, of the subscription; of the update in the last case.
+  name TEXT NOT NULL,
+  package BLOB,
+  is_done INTEGER NOT NULL DEFAULT 0,
+  imported INTEGER NOT NULL DEFAULT 0,
+  unchanged INTEGER NOT NULL DEFAULT 0,
+  rejected TEXT NOT NULL DEFAULT '',
+  revised TEXT NOT NULL DEFAULT '',
+  refused TEXT NOT NULL DEFAULT ''
+) STRICT;
+
+CREATE TABLE catalog_export (
+  id INTEGER NOT NULL PRIMARY KEY,
+  since INTEGER NOT NULL,
+  has_content INTEGER NOT NULL,
+  account TEXT NOT NULL,
+  state TEXT NOT NULL DEFAULT 'asked' CHECK (state IN ('asked', 'sent', 'failed')),
+  -- Parts made so far.
+  parts INTEGER NOT NULL DEFAULT 0,
+  failure TEXT NOT NULL DEFAULT '',
+  missing TEXT NOT NULL DEFAULT ''
+) STRICT;
+
+CREATE TABLE catalog_export_part (
+  export INTEGER NOT NULL,
+  part INTEGER NOT NULL,
+  data BLOB NOT NULL,
+  PRIMARY KEY (export, part)
+) STRICT;
+
 CREATE TABLE catalog_import (
   id INTEGER NOT NULL PRIMARY KEY,
   name TEXT NOT NULL,
@@ -9,7 +68,13 @@ CREATE TABLE catalog_import (
   unchanged INTEGER NOT NULL DEFAULT 0,
   rejected TEXT NOT NULL DEFAULT '',
   revised TEXT NOT NULL DEFAULT '',
-  refused TEXT NOT NULL DEFAULT ''
+  refused TEXT NOT NULL DEFAULT '',
+  -- Documents that were given by themselves, one line each.
+  documents TEXT NOT NULL DEFAULT '',
+  account TEXT NOT NULL DEFAULT '',
+  -- Of the hierarchy that is believed from now on, SHA-256 of its root key.
+  trust BLOB,
+  is_unsigned INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE TABLE catalog_import_part (
@@ -17,6 +82,28 @@ CREATE TABLE catalog_import_part (
   part INTEGER NOT NULL,
   data BLOB NOT NULL,
   PRIMARY KEY (import, part)
+) STRICT;
+
+CREATE TABLE catalog_subscription (
+  name TEXT NOT NULL PRIMARY KEY,
+  url TEXT NOT NULL,
+  -- SHA-256 of the certificate that has to have signed it.
+  fingerprint BLOB,
+  -- 0: only by hand.
+  every_ms INTEGER NOT NULL,
+  last_at INTEGER,
+  failure TEXT NOT NULL DEFAULT '',
+  imported INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE cleanup_run (
+  number INTEGER NOT NULL PRIMARY KEY,
+  reason TEXT NOT NULL,
+  total INTEGER NOT NULL,
+  done INTEGER NOT NULL,
+  deleted INTEGER NOT NULL,
+  started_at INTEGER NOT NULL,
+  ended_at INTEGER
 ) STRICT;
 
 CREATE TABLE content_demand (
@@ -163,6 +250,16 @@ CREATE TABLE repair_report (
   body BLOB
 ) STRICT;
 
+CREATE TABLE ruling (
+  id BLOB NOT NULL PRIMARY KEY,
+  is_declined INTEGER NOT NULL,
+  dropped_revision INTEGER,
+  dropped_version INTEGER,
+  number INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX ruling_by_number ON ruling (number) WHERE number IS NOT NULL;
+
 CREATE TABLE setting (
   component TEXT NOT NULL,
   name TEXT NOT NULL,
@@ -199,7 +296,9 @@ CREATE TABLE sync_point (
   server_id BLOB NOT NULL,
   anchor INTEGER NOT NULL,
   extractor INTEGER NOT NULL,
-  version INTEGER NOT NULL
+  version INTEGER NOT NULL,
+  rulings BLOB NOT NULL,
+  ruled_for INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE sync_run (
@@ -231,6 +330,13 @@ CREATE TABLE token (
   certificate BLOB,
   authority BLOB,
   owner BLOB
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE trusted_root (
+  pin BLOB NOT NULL PRIMARY KEY,
+  hierarchy BLOB NOT NULL,
+  at INTEGER NOT NULL,
+  account TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE walk (

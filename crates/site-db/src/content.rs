@@ -156,20 +156,6 @@ impl Reader<'_> {
         Ok(locations)
     }
 
-    /// As [`Reader::content_locations`]: the points of `near` first, then those of this site.
-    pub fn nearest_points(
-        &self,
-        near: SiteCode,
-        files: &BTreeSet<Sha256>,
-    ) -> Result<BTreeMap<Sha256, Vec<RoleRecord>>, Error> {
-        let (own, mut found) = (self.identity().code(), self.content_locations(files)?);
-        for points in found.values_mut() {
-            points
-                .sort_by_key(|role| (role.site != near, role.site != own, role.joined_at, role.id));
-        }
-        Ok(found)
-    }
-
     /// The files of the updates of a group and of the updates they bundle, each once.
     pub fn group_files(&self, group: &ObjectCode) -> Result<Vec<(UpdateId, ItemFile)>, Error> {
         let group: UpdateGroup = self.require(group.as_str().as_bytes())?;
@@ -262,6 +248,13 @@ impl Writer<'_> {
     pub fn note_demand_failure(&self, sha1: Sha1, reason: &str) -> Result<(), Error> {
         let sql = "UPDATE content_demand SET reason = ?2 WHERE sha1 = ?1";
         self.write.execute(sql, params![sha1.0, reason])?;
+        Ok(())
+    }
+
+    /// Nobody wants this file any more.
+    pub fn drop_demand(&self, sha1: Sha1) -> Result<(), Error> {
+        self.write.execute("DELETE FROM content_demand WHERE sha1 = ?1", [sha1.0])?;
+        self.wake(None);
         Ok(())
     }
 

@@ -10,6 +10,7 @@ use sqlite_engine::{Database, Durability, Executor, Options, ReadTx, Schema, Wri
 use tokio::sync::watch;
 use trust::{Anchor, SigningKey};
 
+use crate::locations::KeptMap;
 use crate::{Error, Identity, Recovering};
 
 pub(crate) const SCHEMA: Schema = Schema {
@@ -35,7 +36,8 @@ pub(crate) struct Context {
     pub(crate) anchor: Anchor,
     pub(crate) ambient: Ambient,
     pub(crate) fault: PlantedFault,
-    changes: watch::Sender<Commits>,
+    pub(crate) changes: watch::Sender<Commits>,
+    pub(crate) boundaries: KeptMap,
 }
 
 /// How many commits changed each group; the last counter is for local tables.
@@ -45,7 +47,7 @@ type Commits = [u64; 7];
 #[derive(Clone, Debug)]
 pub struct SiteDb {
     database: Database,
-    context: Arc<Context>,
+    pub(crate) context: Arc<Context>,
 }
 
 impl SiteDb {
@@ -77,7 +79,9 @@ impl SiteDb {
         let options = Options { executor, durability: Durability::Full };
         let database = Database::open(path, SCHEMA, options)?;
         let changes = watch::Sender::new([0; 7]);
-        let context = Arc::new(Context { identity, signer, anchor, ambient, fault, changes });
+        let boundaries = KeptMap::default();
+        let context =
+            Arc::new(Context { identity, signer, anchor, ambient, fault, changes, boundaries });
         let db = SiteDb { database, context };
         db.write_blocking(|w| w.claim())?;
         Ok(db)
@@ -206,7 +210,7 @@ impl Changes {
     }
 }
 
-fn slot(group: Option<Group>) -> usize {
+pub(crate) fn slot(group: Option<Group>) -> usize {
     group.map_or(6, |g| usize::from(g as u8) - 1)
 }
 

@@ -13,7 +13,12 @@ pub struct NumberedItem {
     pub since: u64,
     pub expired: bool,
     pub hidden: bool,
+    /// Ruled out: it counts nowhere.
+    pub declined: bool,
 }
+
+const NUMBERED: &str = "SELECT item.*, coalesce(is_declined, 0)
+    FROM item LEFT JOIN ruling ON ruling.id = item.id";
 
 fn numbered(row: &Row<'_>) -> RowResult<NumberedItem> {
     Ok(NumberedItem {
@@ -22,23 +27,24 @@ fn numbered(row: &Row<'_>) -> RowResult<NumberedItem> {
         since: row.get(2)?,
         expired: row.get(3)?,
         hidden: row.get(4)?,
+        declined: row.get(5)?,
     })
 }
 
 impl Reader<'_> {
     pub fn item_by_id(&self, id: UpdateId) -> Result<Option<NumberedItem>, Error> {
-        let sql = "SELECT * FROM item WHERE id = ?1";
-        Ok(self.tx.query_optional(sql, [id.as_bytes()], numbered)?)
+        let sql = format!("{NUMBERED} WHERE item.id = ?1");
+        Ok(self.tx.query_optional(&sql, [id.as_bytes()], numbered)?)
     }
 
     pub fn item_by_number(&self, number: u32) -> Result<Option<NumberedItem>, Error> {
-        let sql = "SELECT * FROM item WHERE number = ?1";
-        Ok(self.tx.query_optional(sql, params![number], numbered)?)
+        let sql = format!("{NUMBERED} WHERE item.number = ?1");
+        Ok(self.tx.query_optional(&sql, params![number], numbered)?)
     }
 
     /// Every live item, by number.
     pub fn numbered_items(&self) -> Result<Vec<NumberedItem>, Error> {
-        Ok(self.tx.query_all("SELECT * FROM item ORDER BY number", [], numbered)?)
+        Ok(self.tx.query_all(&format!("{NUMBERED} ORDER BY item.number"), [], numbered)?)
     }
 
     /// How many updates this site has, without bundle children (contract, section 2).

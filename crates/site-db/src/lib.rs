@@ -7,14 +7,20 @@
 //! that is applied whole or refused. A write that contradicts what is stored is an [`Error`] and
 //! leaves nothing behind.
 
+mod bundles;
+mod categories;
+mod cleanup;
 mod content;
 mod db;
+mod errands;
 mod error;
 mod events;
+mod exports;
 mod follow;
 mod identity;
 mod imports;
 mod items;
+mod locations;
 mod maintain;
 mod objects;
 mod own;
@@ -22,29 +28,37 @@ mod policies;
 mod project;
 mod put;
 mod reconcile;
+mod rulings;
 mod settings;
 mod states;
 mod streams;
+mod subscriptions;
 mod sync;
 mod tokens;
 
+pub use bundles::{CatalogFacts, Direction, Signer, StoredBundle, TrustedRoot};
+pub use cleanup::{CLEANUP_AGE_DAYS, CleanupRun};
 pub use content::{ContentDemand, Found};
 pub use db::{Changes, PlantedFault, Reader, SiteDb, Writer};
+pub use errands::{Errand, ErrandKind, ErrandReport};
 pub use error::Error;
 pub use events::{EventGap, StatusFilter};
+pub use exports::{ExportStanding, PendingExport};
 pub use follow::{BatchLimits, BatchRead};
 pub use identity::{Identity, Recovering};
-pub use imports::{ImportReport, PendingImport};
+pub use imports::{Consent, GivenDocument, ImportReport, PendingImport};
 pub use items::NumberedItem;
 pub use maintain::{StreamCheck, age_logs, check_all, verify_all};
 pub use own::Own;
 pub use policies::{HeadPart, StoredHead};
 pub use reconcile::Walk;
 pub use replication::{Batch, Losses, Neighbor, StreamState};
+pub use rulings::{CatalogRuling, own_ruling};
 pub use sqlite_engine::{Error as EngineError, Executor, WriteTx};
 pub use states::{ClientStanding, StandingVector};
 pub use streams::Stream;
-pub use sync::{SyncPoint, SyncRequest, SyncRun, SyncSchedule, SyncStep};
+pub use subscriptions::Subscription;
+pub use sync::{SyncPoint, SyncRequest, SyncRhythm, SyncRun, SyncSchedule, SyncSource, SyncStep};
 pub use tokens::{StoredToken, TokenUse};
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ impl Writer<'_> {
     pub(crate) fn project(&self, kind: u32, id: &[u8], body: Option<&[u8]>) -> Result<(), Error> {
         match Kind::from_number(kind) {
             Some(Kind::Item) => self.project_item(id, body),
+            Some(Kind::Ruling) => self.project_ruling(id, body),
             _ => Ok(()),
         }
     }

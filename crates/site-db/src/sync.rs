@@ -5,9 +5,10 @@
 //! top-level site may decide is refused elsewhere with that site's code.
 
 use model::{
-    CatalogVersion, Group, Invalid, Item, Kind, RoleId, RoleKind, RoleRecord, Sha256, SiteCode,
-    SiteRecord, SupersedenceRule, Timestamp,
+    CatalogVersion, Group, Invalid, Item, Kind, Languages, RoleId, RoleKind, RoleRecord, Sha256,
+    SiteCode, SiteRecord, SupersedenceRule, Timestamp,
 };
+use recurrence::Recurrence;
 use rpc::object::ObjectBody as _;
 use sqlite_engine::{Row, RowResult, params, parse_column};
 
@@ -93,6 +94,18 @@ pub struct SyncRequest {
     pub reason: String,
 }
 
+/// An update server outside the hierarchy, and what an https one is believed by: one of pin and
+/// roots, or neither for the roots that the update point has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SyncSource {
+    /// Empty: imports only.
+    pub url: String,
+    /// Of its certificate, or of one that issued it.
+    pub pin: Option<Sha256>,
+    /// As PEM.
+    pub roots: String,
+}
+
 /// An update point of this site.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SyncPoint {
@@ -102,43 +115,79 @@ pub struct SyncPoint {
     pub extractor: u32,
     /// The catalog version it has completed.
     pub version: u64,
+    /// The digest of what it was told of rulings; empty: nothing yet.
+    pub rulings: Vec<u8>,
+    /// The catalog version it was told them for.
+    pub ruled_for: u64,
 }
 
-/// Every so often from a start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// When synchronizations begin by themselves.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SyncSchedule {
-    start: Timestamp,
-    every_ms: i64,
+    rhythm: SyncRhythm,
     set_at: Timestamp,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SyncRhythm {
+    /// Every so often from a start.
+    Every {
+        start: Timestamp,
+        every_ms: i64,
+    },
+    Recurring(Box<Recurrence>),
+}
+
 impl SyncSchedule {
-    pub fn new(start: Timestamp, every_ms: i64, now: Timestamp) -> Result<SyncSchedule, Invalid> {
-        if every_ms < 60_000 {
+    pub fn new(rhythm: SyncRhythm, now: Timestamp) -> Result<SyncSchedule, Invalid> {
+        if matches!(rhythm, SyncRhythm::Every { every_ms, .. } if every_ms < 60_000) {
             return Err(Invalid::new("schedule", "synchronizes at most once a minute"));
         }
-        Ok(SyncSchedule { start, every_ms, set_at: now })
+        Ok(SyncSchedule { rhythm, set_at: now })
     }
 
     #[must_use]
-    pub fn start(&self) -> Timestamp {
-        self.start
+    pub fn rhythm(&self) -> &SyncRhythm {
+        &self.rhythm
     }
 
+    /// When the next one is due, the last having begun at `last`; none if it never comes again.
     #[must_use]
-    pub fn every_ms(&self) -> i64 {
-        self.every_ms
-    }
-
-    /// When the next one is due, the last having begun at `last`.
-    #[must_use]
-    pub fn due(&self, last: Option<Timestamp>) -> Timestamp {
+    pub fn due(&self, last: Option<Timestamp>) -> Option<Timestamp> {
         let after = last.map_or(self.set_at, |last| last.max(self.set_at));
-        if after < self.start {
-            return self.start;
+        match &self.rhythm {
+            SyncRhythm::Every { start, .. } if after < *start => Some(*start),
+            SyncRhythm::Every { start, every_ms } => {
+                let passed = after.0.saturating_sub(start.0) / every_ms + 1;
+                Some(start.plus_ms(passed.saturating_mul(*every_ms)))
+            }
+            SyncRhythm::Recurring(recurrence) => recurrence.after(after),
         }
-        let passed = after.0.saturating_sub(self.start.0) / self.every_ms + 1;
-        self.start.plus_ms(passed.saturating_mul(self.every_ms))
+    }
+
+    /// As it is stored: when it was set, and an interval with its start or a recurrence.
+    fn from_text(text: &str) -> Option<SyncSchedule> {
+        let (set_at, text) = text.split_once(' ')?;
+        let (kind, rhythm) = text.split_once(' ')?;
+        let rhythm = match kind {
+            "every" => {
+                let (every_ms, start) = rhythm.split_once(' ')?;
+                let start = Timestamp(start.parse().ok()?);
+                SyncRhythm::Every { start, every_ms: every_ms.parse().ok()? }
+            }
+            _ => SyncRhythm::Recurring(Box::new(rhythm.parse().ok()?)),
+        };
+        Some(SyncSchedule { rhythm, set_at: Timestamp(set_at.parse().ok()?) })
+    }
+
+    fn to_text(&self) -> String {
+        let set_at = self.set_at.0;
+        match &self.rhythm {
+            SyncRhythm::Every { start, every_ms } => {
+                format!("{set_at} every {every_ms} {}", start.0)
+            }
+            SyncRhythm::Recurring(recurrence) => format!("{set_at} at {recurrence}"),
+        }
     }
 }
 
@@ -188,13 +237,7 @@ impl Reader<'_> {
 
     pub fn sync_schedule(&self) -> Result<Option<SyncSchedule>, Error> {
         let text = self.setting(COMPONENT, "schedule")?.unwrap_or_default();
-        let numbers: Option<Vec<i64>> = text.split(' ').map(|n| n.parse().ok()).collect();
-        Ok(match numbers.as_deref() {
-            Some(&[start, every_ms, set_at]) => {
-                Some(SyncSchedule { start: Timestamp(start), every_ms, set_at: Timestamp(set_at) })
-            }
-            _ => None,
-        })
+        Ok(SyncSchedule::from_text(&text))
     }
 
     /// When superseded updates expire; never, until somebody decides.
@@ -205,9 +248,22 @@ impl Reader<'_> {
         Ok(SupersedenceRule { months: next(), feature_months: next() })
     }
 
-    /// The update server outside the hierarchy; empty: imports only.
-    pub fn sync_source(&self) -> Result<String, Error> {
-        Ok(self.setting(COMPONENT, "source")?.unwrap_or_default())
+    pub fn sync_source(&self) -> Result<SyncSource, Error> {
+        let text = |name| Ok::<_, Error>(self.setting(COMPONENT, name)?.unwrap_or_default());
+        let pin = text("source_pin")?.parse().ok();
+        Ok(SyncSource { url: text("source")?, pin, roots: text("source_roots")? })
+    }
+
+    /// In which the top-level site wants texts to be kept.
+    pub fn summary_languages(&self) -> Result<Languages, Error> {
+        let text = self.setting(COMPONENT, "languages")?.unwrap_or_default();
+        Languages::choose(text.split_whitespace()).map_err(Error::stored("choice of languages"))
+    }
+
+    /// For which an update point of this site fetches files.
+    pub fn file_languages(&self, role: RoleId) -> Result<Languages, Error> {
+        let text = self.setting(COMPONENT, &format!("file_languages {role}"))?.unwrap_or_default();
+        Languages::choose(text.split_whitespace()).map_err(Error::stored("choice of languages"))
     }
 
     /// The version clients of this site are told of: complete in its first update point and here.
@@ -227,13 +283,16 @@ impl Reader<'_> {
 
     /// What is known of an update point of this site; before its first word, nothing.
     pub fn sync_point(&self, role: RoleId) -> Result<SyncPoint, Error> {
-        let sql = "SELECT server_id, anchor, extractor, version FROM sync_point WHERE role = ?1";
+        let sql = "SELECT server_id, anchor, extractor, version, rulings, ruled_for FROM sync_point
+                   WHERE role = ?1";
         let point = self.tx.query_optional(sql, [role.as_bytes()], |row| {
             Ok(SyncPoint {
                 server_id: row.get(0)?,
                 anchor: row.get(1)?,
                 extractor: row.get(2)?,
                 version: row.get(3)?,
+                rulings: row.get(4)?,
+                ruled_for: row.get(5)?,
             })
         })?;
         Ok(point.unwrap_or_default())
@@ -243,11 +302,12 @@ impl Reader<'_> {
         self.get(b"catalog")
     }
 
-    /// How many items there are, and the digest of their revisions.
+    /// How many items update points hold, too, and the digest of their revisions.
     pub fn catalog_set(&self) -> Result<(u64, Sha256), Error> {
         let mut updates = Vec::new();
         self.visit(Kind::Item, |_, body| {
-            updates.push(Item::decode(&body).map_err(Error::stored("item"))?.update);
+            let item = Item::decode(&body).map_err(Error::stored("item"))?;
+            updates.extend((!item.withdrawn).then_some(item.update));
             Ok(())
         })?;
         Ok((updates.len() as u64, model::set_digest(updates)))
@@ -330,11 +390,9 @@ impl Writer<'_> {
     }
 
     /// None: only by hand (SYNC-30).
-    pub fn set_sync_schedule(&self, schedule: Option<SyncSchedule>) -> Result<(), Error> {
+    pub fn set_sync_schedule(&self, schedule: Option<&SyncSchedule>) -> Result<(), Error> {
         self.require_top("the schedule is set")?;
-        let text = schedule.map_or_else(String::new, |SyncSchedule { start, every_ms, set_at }| {
-            format!("{} {every_ms} {}", start.0, set_at.0)
-        });
+        let text = schedule.map_or_else(String::new, SyncSchedule::to_text);
         self.set_setting(COMPONENT, "schedule", &text)
     }
 
@@ -346,18 +404,36 @@ impl Writer<'_> {
         self.set_setting(COMPONENT, "supersedence", &format!("{months} {feature}"))
     }
 
-    pub fn set_sync_source(&self, url: &str) -> Result<(), Error> {
+    pub fn set_sync_source(&self, source: &SyncSource) -> Result<(), Error> {
         self.require_top("the synchronization source is set")?;
-        self.set_setting(COMPONENT, "source", url)
+        let SyncSource { url, pin, roots } = source;
+        let pin = pin.map_or_else(String::new, |pin| pin.to_string());
+        self.set_setting(COMPONENT, "source", url)?;
+        self.set_setting(COMPONENT, "source_pin", &pin)?;
+        self.set_setting(COMPONENT, "source_roots", roots)
+    }
+
+    /// Texts that are here stay until their updates change or come anew (SUPX-09).
+    pub fn set_summary_languages(&self, languages: Languages) -> Result<(), Error> {
+        self.require_top("summary languages are chosen")?;
+        self.set_setting(COMPONENT, "languages", &languages.to_string())
+    }
+
+    pub fn set_file_languages(&self, role: RoleId, languages: Languages) -> Result<(), Error> {
+        self.set_setting(COMPONENT, &format!("file_languages {role}"), &languages.to_string())
     }
 
     pub fn set_complete_version(&self, version: u64) -> Result<(), Error> {
         self.set_setting(COMPONENT, "complete_version", &version.to_string())
     }
 
+    /// All but what it was told of rulings, which another catalog has to be told anew.
     pub fn save_sync_point(&self, role: RoleId, point: &SyncPoint) -> Result<(), Error> {
-        let SyncPoint { server_id, anchor, extractor, version } = point;
-        let sql = "INSERT OR REPLACE INTO sync_point VALUES (?1, ?2, ?3, ?4, ?5)";
+        let SyncPoint { server_id, anchor, extractor, version, rulings: _, ruled_for: _ } = point;
+        let sql = "INSERT INTO sync_point VALUES (?1, ?2, ?3, ?4, ?5, x'', 0)
+                   ON CONFLICT DO UPDATE SET anchor = ?3, extractor = ?4, version = ?5,
+                     rulings = iif(server_id = ?2, rulings, x''),
+                     ruled_for = iif(server_id = ?2, ruled_for, 0), server_id = ?2";
         let row = params![role.as_bytes(), server_id, anchor, extractor, version];
         self.write.execute(sql, row)?;
         self.wake(None);
@@ -366,7 +442,9 @@ impl Writer<'_> {
 
     /// A number no item ever had, also after a restore.
     pub fn next_item_number(&self) -> Result<u32, Error> {
-        let sql = "SELECT coalesce(max(number), 0) FROM item";
+        let sql = "SELECT coalesce(max(number), 0) FROM
+                     (SELECT max(number) AS number FROM item
+                      UNION ALL SELECT max(number) FROM ruling)";
         self.raise_counter("item_number", self.tx.query_row(sql, [], |row| row.get(0))?)?;
         let next = self.next("item_number")?;
         let full = |_| Error::Conflict { what: "all item numbers are given".to_owned() };
@@ -379,11 +457,13 @@ impl Writer<'_> {
         let sql = "SELECT kind FROM entry WHERE grp = ?1 AND owner = ?2 ORDER BY seq DESC LIMIT 1";
         let key = params![Group::Catalog as u8, self.identity().owner.to_bytes()];
         let newest: Option<u32> = self.tx.query_optional(sql, key, |row| row.get(0))?;
-        if newest.is_none_or(|kind| kind == Kind::CatalogVersion as u32) {
+        let languages = self.summary_languages()?;
+        let is_same = self.catalog_version()?.is_none_or(|last| last.languages == languages);
+        if is_same && newest.is_none_or(|kind| kind == Kind::CatalogVersion as u32) {
             return Ok(last);
         }
         let (items, set_digest) = self.catalog_set()?;
-        self.put_own(&CatalogVersion { version: last + 1, items, set_digest })?;
+        self.put_own(&CatalogVersion { version: last + 1, items, set_digest, languages })?;
         Ok(last + 1)
     }
 }

@@ -1,6 +1,7 @@
 //! The management service of a secondary site: a relay to its primary.
 //!
-//! Owns a spool of registrations and reports, which it acknowledges once they are safe there, and a
+//! Owns a spool of registrations and reports, which it acknowledges once they are safe there, but
+//! for registrations of Windows computers, which the primary itself has to take; and a
 //! copy of the policy that passed through, which it hands out alone while the primary is away.
 //! Refuses to know what policy and reports mean. What the primary refuses is set aside with the
 //! reason and holds up nothing.
@@ -11,9 +12,12 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use model::{ClientId, ErrorClass, Sha256, error_chain};
+use model::{
+    ClientId, ClientKind, ClientRecord, ErrorClass, PeerKind, RoleKind, Sha256, error_chain,
+};
 use rpc::forward::{self, Next, Verdict};
 use rpc::limits::{MESSAGE_BYTES_MAX, REPORTS_MAX};
+use rpc::object::ObjectBody as _;
 use rpc::pb::management as pb;
 use rpc::pb::management::management_service_client::ManagementServiceClient;
 use rpc::pb::management::management_service_server::{ManagementService, ManagementServiceServer};
@@ -266,11 +270,12 @@ impl Shared {
         ask: pb::GetLocationsRequest,
         files: BTreeSet<Sha256>,
     ) -> Result<Vec<pb::FileLocations>, Error> {
+        let address = rpc::convert::read_address(&ask.address)?;
         match answered(PRIMARY_WAIT, self.primary.clone().get_locations(ask)).await {
             Ok(pb::GetLocationsResponse { files }) => Ok(files),
             Err(status) if is_absence(&status) => {
                 let near = self.db.identity().code();
-                let found = self.db.read(move |r| r.nearest_points(near, &files)).await?;
+                let found = self.db.locate((near, address), files).await?;
                 Ok(found.into_iter().map(Into::into).collect())
             }
             Err(status) => Err(status.into()),
@@ -343,8 +348,29 @@ impl ManagementService for RelayService {
         &self,
         request: Request<pb::RegisterClientRequest>,
     ) -> Result<Response<pb::RegisterClientResponse>, Status> {
-        let entry = forward::registration(request.get_ref());
-        self.relay.append(vec![entry]).await.map_err(refuse)?;
+        let caller = transport::peer(&request)?.kind;
+        let request = request.into_inner();
+        // What this release cannot read, the primary judges.
+        let record = ClientRecord::decode(&request.client).ok();
+        let is_windows = record.is_some_and(|record| record.kind == ClientKind::Windows);
+        match caller == PeerKind::Role(RoleKind::SoftwareUpdatePoint) {
+            // An update point must not ask for policy before a computer is known, and whether the
+            // name of one is free only the primary can tell.
+            true if is_windows => {
+                let mut primary = self.relay.primary.clone();
+                let asked = primary.register_client(request);
+                answered(PRIMARY_WAIT, asked).await?;
+            }
+            false if !is_windows => {
+                let entry = forward::registration(&request);
+                self.relay.append(vec![entry]).await.map_err(refuse)?;
+            }
+            _ => {
+                let text = "Windows computers register at a software update point, all others at \
+                            a management point";
+                return Err(rpc::status::refuse(ErrorClass::Conflict, text));
+            }
+        }
         Ok(Response::new(pb::RegisterClientResponse {}))
     }
 

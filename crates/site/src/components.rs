@@ -34,6 +34,7 @@ enum Clients {
 pub(crate) struct Components {
     sync: SyncManager,
     content: DistributionManager,
+    library: ContentLibrary,
     clients: Clients,
 }
 
@@ -52,7 +53,11 @@ impl Components {
         });
         let ambient = db.ambient().clone();
         let library = ContentLibrary::open(ambient, &data.join("content"), Executor::Thread)?;
-        let deps = distribution_manager::Deps { db: db.clone(), library, parent: parent.cloned() };
+        let deps = distribution_manager::Deps {
+            db: db.clone(),
+            library: library.clone(),
+            parent: parent.cloned(),
+        };
         let content = DistributionManager::new(deps);
         let clients = match (db.identity().kind, parent) {
             (SiteKind::Secondary, Some(primary)) => {
@@ -62,7 +67,7 @@ impl Components {
             }
             _ => client_components(db, policy),
         };
-        Ok(Components { sync, content, clients })
+        Ok(Components { sync, content, library, clients })
     }
 
     /// For administration: the board and the way to wake clients, where clients are managed.
@@ -76,6 +81,11 @@ impl Components {
             }
             Clients::Relayed(_) => None,
         }
+    }
+
+    /// Where files that updates are published from go.
+    pub(crate) fn library(&self) -> ContentLibrary {
+        self.library.clone()
     }
 
     pub(crate) fn add_services(
@@ -96,7 +106,7 @@ impl Components {
     }
 
     pub(crate) fn spawn(self, (tasks, shutdown): (&TaskTracker, &CancellationToken)) {
-        let Components { sync, content, clients } = self;
+        let Components { sync, content, library: _, clients } = self;
         spawn(tasks, "synchronization", sync.run(shutdown.clone()));
         spawn(tasks, "distribution", content.run(shutdown.clone()));
         match clients {

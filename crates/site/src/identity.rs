@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use administration::{Authority, KeepIntermediate};
+use administration::{Authority, KeepIntermediate, KeepPublisher, Publishing, Signer};
 use ambient::Ambient;
+use content_library::ContentLibrary;
 use daemon::{Membership, Parent, Pki};
 use model::{KeyStatement, Owner, SiteCode, SiteKind};
 use rpc::object::ObjectBody as _;
 use site_db::{Identity, Neighbor, Recovering, SiteDb};
-use trust::{CertificateDer, KeyPair, sign_statement};
+use trust::{CertificateDer, KeyPair, Publisher, sign_statement};
 
 use crate::{Config, Error};
 
@@ -61,6 +62,31 @@ pub(crate) fn authority(pki: &Pki, codes: &[SiteCode]) -> Result<Arc<Authority>,
         Ok(())
     });
     Ok(Arc::new(Authority::new(anchor, pki.root()?, found?, keep)))
+}
+
+/// What updates are published with, at the top-level site; its certificate is made at the first
+/// start.
+pub(crate) fn publishing(
+    db: &SiteDb,
+    pki: &Pki,
+    library: ContentLibrary,
+) -> Result<Option<Publishing>, Error> {
+    let identity = db.identity();
+    if !identity.is_top() {
+        return Ok(None);
+    }
+    let publisher = match pki.publisher()? {
+        Some(publisher) => publisher,
+        None => {
+            let publisher = Publisher::create(db.ambient(), identity.hierarchy)?;
+            pki.write_publisher(&publisher)?;
+            publisher
+        }
+    };
+    let keeper = pki.clone();
+    let keep: KeepPublisher = Arc::new(move |publisher| Ok(keeper.write_publisher(publisher)?));
+    let signer = Arc::new(Signer::new(identity.hierarchy, publisher, keep));
+    Ok(Some(Publishing { library, signer }))
 }
 
 /// States which key signs for this site, once per key. A secondary owns nothing that is signed.

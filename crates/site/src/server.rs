@@ -20,7 +20,7 @@ use transport::{Connect, Connection, Credentials, Expect, Limits, Listen, Securi
 
 use crate::Error;
 use crate::components::Components;
-use crate::identity::{authority, identity, membership, parent_of, state_key};
+use crate::identity::{authority, identity, membership, parent_of, publishing, state_key};
 use crate::revocations;
 
 /// A validated configuration.
@@ -127,8 +127,22 @@ impl SiteServer {
         let components = Components::open(&self.db, &self.hints, own, parent).await?;
         let mut grpc = tonic::service::Routes::builder();
         components.add_services(&mut grpc, (&tasks, &shutdown));
-        let clients = components.for_administration();
-        self.add_services(&mut grpc, &link, (authority, home, clients), (&tasks, &shutdown));
+        let admin = Admin::new(
+            self.db.clone(),
+            Arc::clone(&authority),
+            home.clone(),
+            link_report(Arc::clone(&self.board)),
+        );
+        let admin = match components.for_administration() {
+            Some(clients) => admin.with_clients(clients),
+            None => admin,
+        };
+        let admin = match publishing(&self.db, &self.deps.pki, components.library())? {
+            Some(publishing) => admin.with_publishing(publishing),
+            None => admin,
+        };
+        grpc.add_service(AdminServiceServer::new(admin));
+        self.add_services(&mut grpc, &link, (authority, home), (&tasks, &shutdown));
         let operations = daemon::routes(self.deps.health.clone(), self.deps.metrics.clone());
         let router = grpc.routes().into_axum_router().merge(operations.reset_fallback());
         self.spawn_background(&link, (&tasks, &shutdown));
@@ -183,27 +197,12 @@ impl SiteServer {
         &self,
         grpc: &mut RoutesBuilder,
         link: &Link,
-        (authority, home, clients): (
-            Arc<administration::Authority>,
-            Home,
-            Option<administration::Clients>,
-        ),
+        (authority, home): (Arc<administration::Authority>, Home),
         (tasks, shutdown): (&TaskTracker, &CancellationToken),
     ) {
         let parent = self.parent.as_ref().map(|(_, connection)| connection.channel());
         let links = LinkServer::new(link.clone(), tasks.clone(), shutdown.clone());
         grpc.add_service(links.service());
-        let admin = Admin::new(
-            self.db.clone(),
-            Arc::clone(&authority),
-            home.clone(),
-            link_report(Arc::clone(&self.board)),
-        );
-        let admin = match clients {
-            Some(clients) => admin.with_clients(clients),
-            None => admin,
-        };
-        grpc.add_service(AdminServiceServer::new(admin));
         grpc.add_service(RevocationServiceServer::new(self.revocations.clone()));
         match (self.config.kind, parent) {
             (SiteKind::Secondary, Some(parent)) => {

@@ -1,5 +1,7 @@
 //! The configuration of `tierline-sup`, and what its process does with it.
 
+mod outside;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -10,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use sqlite_engine::Executor;
 use transport::TcpConnect;
 
+pub use self::outside::{ProxySection, UpstreamSection};
 use crate::computers::limits::INSTALLED_MAX_HIGHEST;
 use crate::{Config, Deps, Error, INSTALLED_MAX, PlainHttp, Ports, Site, SoftwareUpdatePoint};
 
@@ -28,6 +31,8 @@ pub struct File {
     pub http_url: String,
     pub names: Vec<String>,
     pub sup: SupSection,
+    pub proxy: ProxySection,
+    pub upstream: UpstreamSection,
     pub log: LogSection,
 }
 
@@ -37,6 +42,7 @@ pub struct SupSection {
     pub stand_alone: bool,
     pub plain_http: String,
     pub installed_max: usize,
+    pub roots: String,
 }
 
 impl Default for File {
@@ -50,6 +56,8 @@ impl Default for File {
             http_url: String::new(),
             names: Vec::new(),
             sup: SupSection::default(),
+            proxy: ProxySection::default(),
+            upstream: UpstreamSection::default(),
             log: LogSection::default(),
         }
     }
@@ -61,6 +69,7 @@ impl Default for SupSection {
             stand_alone: false,
             plain_http: "content".to_owned(),
             installed_max: INSTALLED_MAX,
+            roots: "/etc/ssl/certs/ca-certificates.crt".to_owned(),
         }
     }
 }
@@ -92,6 +101,8 @@ impl daemon::Program for Program {
         let installed_max = problems.check("sup.installed_max", installed_max);
         let https = problems.check("https", role::address_if_any(&file.https, EXAMPLE));
         let http = problems.check("http", role::address_if_any(&file.http, EXAMPLE));
+        let outside = outside::outside(&file.sup.roots, &file.proxy, problems);
+        let following = outside::following(&file.upstream, file.sup.stand_alone, problems);
         let log = Log::validate(&file.log, problems);
         let (name, plain_http, https) = (file.name.clone(), plain_http?, https?);
         let installed_max = installed_max?;
@@ -105,7 +116,16 @@ impl daemon::Program for Program {
             name: name.clone(),
         };
         let executor = Executor::Thread;
-        let role = Config { name, data: data.clone(), plain_http, installed_max, executor };
+        let (outside, following) = (outside?, following?);
+        let role = Config {
+            name,
+            data: data.clone(),
+            plain_http,
+            installed_max,
+            outside,
+            following,
+            executor,
+        };
         let (base, is_stand_alone) = (Base { data, log: log? }, file.sup.stand_alone);
         Some(Settings { base, role, is_stand_alone, https, http, joining })
     }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use model::{ErrorClass, UpdateRef};
+use model::{ErrorClass, Languages, UpdateRef};
 use wsus_protocol::ErrorCode;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -19,8 +19,25 @@ pub enum Error {
     Transport(#[from] transport::Error),
     #[error("\"{url}\" is not an address of the form http://host:port")]
     Url { url: String },
-    #[error("{url}: https works only within the hierarchy; name an http address of the server")]
-    ForeignTls { url: String },
+    #[error("{url} cannot be reached over TLS")]
+    Foreign { url: String, source: transport::Error },
+    #[error("cannot read the roots in {}; name a PEM file as sup.roots", path.display())]
+    Roots { path: PathBuf, source: std::io::Error },
+    #[error("\"{url}\" is no proxy of the form http://host:port")]
+    ProxyUrl { url: String },
+    #[error("{} holds no credentials of a proxy: {reason}", path.display())]
+    Credentials { path: PathBuf, reason: &'static str },
+    #[error(
+        "the proxy {proxy} wants other credentials (HTTP status 407); name a file with \
+         user:password as proxy.credentials"
+    )]
+    ProxyCredentials { proxy: String },
+    #[error("the proxy {proxy} could not or would not reach {url} (HTTP status {status})")]
+    ProxyAnswer { proxy: String, url: String, status: u16 },
+    #[error("{url} led elsewhere more than {max} times")]
+    Redirects { url: String, max: u32 },
+    #[error("{url} leads to {next}, which is not https any more")]
+    WeakerRedirect { url: String, next: String },
     #[error("{url} did not answer")]
     Request { url: String, source: BoxError },
     #[error("{url} answered with HTTP status {status}")]
@@ -35,6 +52,8 @@ pub enum Error {
     ManyRejected { url: String, max: usize },
     #[error("{url} ended at byte {received} of {expected}")]
     ShortFile { url: String, received: u64, expected: u64 },
+    #[error("{name} is for {found} alone, and files are fetched for {wanted}")]
+    OtherLanguage { name: String, found: Languages, wanted: Languages },
     #[error("{name} can be had nowhere: {tried}")]
     NoSource { name: String, tried: String },
     #[error(
@@ -46,10 +65,21 @@ pub enum Error {
     Files { operation: &'static str, path: PathBuf, source: std::io::Error },
     #[error("{name} is not taken: {reason}")]
     Archive { name: String, reason: String },
+    #[error("the catalog is not exported: {reason}")]
+    Export { reason: &'static str },
+    #[error(
+        "the catalog ends at anchor {anchor}, before {since}; name an anchor that an earlier \
+         export printed, or none for everything"
+    )]
+    ExportSince { since: u64, anchor: u64 },
+    #[error("a part of the bundle cannot be packed")]
+    PackBundle(#[from] catalog_bundle::Error),
     #[error("{name} is not taken")]
     ReadCatalog { name: String, source: update_metadata::Error },
     #[error("the site server ended the call")]
     Site(#[source] Box<tonic::Status>),
+    #[error("the site server answered with {what} of something else")]
+    SiteAnswer { what: &'static str },
     #[error("the order of the site server is not usable")]
     Order(#[from] model::Invalid),
 }
@@ -85,9 +115,20 @@ impl Error {
             Error::Catalog(error) => error.class(),
             Error::Content(error) => error.class(),
             Error::Transport(error) => error.class(),
+            Error::Foreign { source, .. } => source.class(),
+            Error::ProxyCredentials { .. } | Error::WeakerRedirect { .. } => ErrorClass::Denied,
+            Error::ProxyAnswer { status, .. } => match status {
+                502..=504 => ErrorClass::Unavailable,
+                _ => ErrorClass::Denied,
+            },
             Error::Url { .. }
-            | Error::ForeignTls { .. }
+            | Error::ProxyUrl { .. }
+            | Error::Roots { .. }
+            | Error::Credentials { .. }
+            | Error::Redirects { .. }
+            | Error::OtherLanguage { .. }
             | Error::Archive { .. }
+            | Error::ExportSince { .. }
             | Error::ReadCatalog { .. }
             | Error::Order(_) => ErrorClass::Invalid,
             Error::HttpStatus { status, .. } => match status {
@@ -101,8 +142,12 @@ impl Error {
                 Some(_) => ErrorClass::Denied,
                 None => ErrorClass::Corrupt,
             },
-            Error::ManyRejected { .. } | Error::LargeAnswer { .. } => ErrorClass::Corrupt,
+            Error::ManyRejected { .. } | Error::LargeAnswer { .. } | Error::SiteAnswer { .. } => {
+                ErrorClass::Corrupt
+            }
             Error::Pack { .. } => ErrorClass::Internal,
+            Error::Export { .. } => ErrorClass::Conflict,
+            Error::PackBundle(error) => error.class(),
             Error::Site(status) => rpc::status::class(status),
             Error::Spool(_)
             | Error::Files { .. }

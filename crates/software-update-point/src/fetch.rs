@@ -5,11 +5,12 @@
 //! and digests are checked by the library before it is visible. Fails with every address tried
 //! and why.
 
+use axum::body::Body;
 use bytes::Bytes;
 use content_library::{Begun, FileRecord, Receipt, ask_from, first_byte};
 use futures_util::future::ready;
 use futures_util::stream::{self, StreamExt as _};
-use http::Uri;
+use http::Response;
 use model::{ItemFile, UpdateId, error_chain};
 use rpc::pb::content::content_service_client::ContentServiceClient;
 use rpc::pb::content::{UploadFileRequest, UploadHeader, upload_file_request::Part};
@@ -17,20 +18,43 @@ use transport::Connection;
 use update_catalog::FileName;
 use wsus_protocol::content_path;
 
+use crate::outside::Purpose;
 use crate::point::Point;
-use crate::web::{Web, within};
+use crate::synchronize::Source;
+use crate::web::within;
 use crate::{Error, limits};
+
+/// Where a file may be had.
+#[derive(Debug)]
+enum Place {
+    /// Under a path of what this update point synchronizes with.
+    Source(Source, String),
+    Public(String),
+}
 
 impl Point {
     /// The file, from wherever it can be had.
     pub(crate) async fn fetch_file(&self, file: &ItemFile) -> Result<FileRecord, Error> {
+        self.fetch_from(file, self.places(file).await?).await
+    }
+
+    /// The file, from where its publisher offers it.
+    pub(crate) async fn fetch_offered(
+        &self,
+        file: &ItemFile,
+        urls: Vec<String>,
+    ) -> Result<FileRecord, Error> {
+        self.fetch_from(file, urls.into_iter().map(Place::Public).collect()).await
+    }
+
+    async fn fetch_from(&self, file: &ItemFile, places: Vec<Place>) -> Result<FileRecord, Error> {
         let mut tried = Vec::new();
-        for place in self.places(file).await? {
+        for place in places {
             let receipt = match self.library.begin(file.into()).await? {
                 Begun::Present(record) => return Ok(record),
                 Begun::Receiving(receipt) => receipt,
             };
-            match self.receive(place, receipt, file.size).await {
+            match self.receive(&place, receipt, file.size).await {
                 Ok(record) => return Ok(record),
                 Err(error) => tried.push(error_chain(&error)),
             }
@@ -44,42 +68,43 @@ impl Point {
         Err(Error::NoSource { name: file.name.clone(), tried: tried.join("; ") })
     }
 
-    async fn places(&self, file: &ItemFile) -> Result<Vec<Result<(Web, String), Error>>, Error> {
+    async fn places(&self, file: &ItemFile) -> Result<Vec<Place>, Error> {
         let mut places = Vec::new();
         if let Some(source) = self.source().await? {
-            let path = content_path(&file.sha1.0, &file.name);
-            places.push(self.web(&source).map(|web| (web, path)));
+            places.push(Place::Source(source, content_path(&file.sha1.0, &file.name)));
         }
         let named = self.catalog.file(FileName::Sha1(file.sha1)).await?;
-        for url in named.into_iter().flat_map(|named| named.sources) {
-            places.push(self.public(&url));
-        }
+        places.extend(named.into_iter().flat_map(|named| named.sources).map(Place::Public));
         Ok(places)
-    }
-
-    fn public(&self, url: &str) -> Result<(Web, String), Error> {
-        let bad = || Error::Url { url: url.to_owned() };
-        let uri: Uri = url.parse().map_err(|_| bad())?;
-        let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
-        let base = url.strip_suffix(path.as_str()).unwrap_or(url);
-        Ok((Web::foreign(self.connect.clone(), base)?, path))
     }
 
     async fn receive(
         &self,
-        place: Result<(Web, String), Error>,
+        place: &Place,
         mut receipt: Receipt,
         size: u64,
     ) -> Result<FileRecord, Error> {
-        let (web, path) = place?;
         if receipt.offset() < size {
-            download(&web, &path, &mut receipt, size).await?;
+            let (url, answer) = self.ask(place, receipt.offset()).await?;
+            take(&url, answer, &mut receipt, size).await?;
         }
-        let url = web.url(&path);
         receipt.finish().await.map_err(|error| {
-            tracing::warn!(url, error = %error_chain(&error), "a file was refused");
+            tracing::warn!(?place, error = %error_chain(&error), "a file was refused");
             error.into()
         })
+    }
+
+    async fn ask(&self, place: &Place, offset: u64) -> Result<(String, Response<Body>), Error> {
+        match place {
+            Place::Public(url) => self.get(url, offset).await,
+            Place::Source(source, path) => {
+                let web = self.web(source, Purpose::Download)?;
+                let url = web.url(path);
+                let request = ask_from(path, offset).body(Bytes::new());
+                let request = request.map_err(|_| Error::Url { url: url.clone() })?;
+                Ok((url, web.send(request).await?))
+            }
+        }
     }
 
     /// Hands a file to the site that asked for it.
@@ -107,12 +132,14 @@ impl Point {
     }
 }
 
-async fn download(web: &Web, path: &str, receipt: &mut Receipt, size: u64) -> Result<(), Error> {
-    let (url, offset) = (&web.url(path), receipt.offset());
-    let request = ask_from(path, offset).body(Bytes::new());
-    let answer = web.send(request.map_err(|_| Error::Url { url: url.clone() })?).await?;
-    let Some(start) = first_byte(&answer, offset) else {
-        return Err(Error::HttpStatus { url: url.clone(), status: answer.status().as_u16() });
+async fn take(
+    url: &str,
+    answer: Response<Body>,
+    receipt: &mut Receipt,
+    size: u64,
+) -> Result<(), Error> {
+    let Some(start) = first_byte(&answer, receipt.offset()) else {
+        return Err(Error::HttpStatus { url: url.to_owned(), status: answer.status().as_u16() });
     };
     let body = answer.into_body().into_data_stream();
     let pieces = stream::try_unfold(body, async |mut body| {
@@ -123,7 +150,7 @@ async fn download(web: &Web, path: &str, receipt: &mut Receipt, size: u64) -> Re
     receipt.receive(start, pieces).await?;
     match receipt.offset() {
         received if received < size => {
-            Err(Error::ShortFile { url: url.clone(), received, expected: size })
+            Err(Error::ShortFile { url: url.to_owned(), received, expected: size })
         }
         _ => Ok(()),
     }

@@ -87,6 +87,9 @@ impl Point {
 fn put(message: &mut FollowDocumentsResponse, change: Change<StoredDocument>) {
     let (id, revision) = (change.update.id.as_bytes().to_vec(), change.update.revision);
     message.anchor = change.number;
+    if change.is_declined && change.content.is_some() {
+        message.declined.push(id.clone());
+    }
     match change.content {
         Some(document) if document.xml.len() + FRAME_BYTES > MESSAGE_BYTES_MAX => {
             tracing::warn!(update.id = %change.update.id, class = ?ErrorClass::Exhausted,

@@ -1,38 +1,32 @@
-//! Catalog files into the catalog (SYNC-33): publishers' packages and plain update documents.
+//! Catalog files into the catalog (SYNC-33): publishers' packages, plain update documents, and
+//! other servers' whole catalogs.
 //!
-//! Owns the order: unpack, read every document through once, and only then store any of it; so an
-//! ill-formed one-file catalog is refused whole, and of an archive of many only the ill-formed
-//! ones are left out, each by name. Refuses to know who gave the file. Bad input ends up in the
-//! report; an error is ours.
+//! Owns telling them apart by what they hold, never by their names, and the order: unpack, read
+//! every document through once, and only then store any of it; so an ill-formed one-file catalog is
+//! refused whole, and of an archive of many only the ill-formed ones are left out, each by name.
+//! Refuses to know who gave the file. Bad input ends up in the report; an error is ours.
+
+mod report;
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
+use catalog_bundle::is_bundle;
 use content_library::Expected;
 use model::{ItemFile, UpdateRef, error_chain};
 use update_catalog::Batch;
 use update_metadata::Document;
 use update_metadata::sdp::{Entry, Package, PackageReader, Placed, Revisions};
+use wsus_protocol::content_path;
 
+pub(crate) use self::report::{Fate, Foreign, Given, ImportReport, Warrant};
 use crate::archive::{Member, unpack};
+use crate::bundle::beginning;
 use crate::point::Point;
+use crate::wsus_package::recognize;
 use crate::{Error, limits};
-
-/// What an import did; packages and plain documents are counted, not what they bring along.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct ImportReport {
-    pub(crate) imported: u64,
-    /// Here already, with the same content.
-    pub(crate) unchanged: u64,
-    /// Here already with other content: the next revision.
-    pub(crate) revised: Vec<String>,
-    /// Left out, with the place and the reason.
-    pub(crate) rejected: Vec<String>,
-    /// Why nothing of the file was taken.
-    pub(crate) refused: Option<String>,
-}
 
 /// What a document of a catalog file turned out to be.
 enum Form {
@@ -42,28 +36,111 @@ enum Form {
 
 impl Point {
     /// Takes in the file at `path`, called `name`. Files that its updates name and that lie in
-    /// `content` go into the content library.
+    /// `content` go into the content library. Another server's catalog is refused.
     pub(crate) async fn import_file(
         &self,
         path: &Path,
         name: &str,
         content: Option<&Path>,
     ) -> Result<ImportReport, Error> {
+        self.import_given((path, name), content, Warrant::default()).await
+    }
+
+    /// The same, and with a warrant another server's catalog, too.
+    pub(crate) async fn import_given(
+        &self,
+        (path, name): (&Path, &str),
+        content: Option<&Path>,
+        warrant: Warrant,
+    ) -> Result<ImportReport, Error> {
+        let work = self.work_path(&self.ambient.random_id().to_string());
+        fs::create_dir_all(&work).map_err(Error::files("make", &work))?;
+        let outcome = self.import_form((path, name), &work, content, warrant).await;
+        fs::remove_dir_all(&work).map_err(Error::files("remove", &work))?;
+        or_refused(outcome)
+    }
+
+    /// Takes in what the packages of a catalog say, without anything to install.
+    pub(crate) async fn import_metadata(
+        &self,
+        path: &Path,
+        name: &str,
+    ) -> Result<ImportReport, Error> {
         let work = self.work_path(&self.ambient.random_id().to_string());
         fs::create_dir_all(&work).map_err(Error::files("make", &work))?;
         let unpacked = unpack(path, name, &work);
         let outcome = match unpacked {
-            Ok(members) => self.import_members(members, content).await,
+            Ok(members) => self.import_members(members, None, Reading::MetadataOnly).await,
             Err(error) => Err(error),
         };
         fs::remove_dir_all(&work).map_err(Error::files("remove", &work))?;
-        match outcome {
-            Err(error @ (Error::Archive { .. } | Error::ReadCatalog { .. })) => {
-                let refused = Some(error_chain(&error));
-                Ok(ImportReport { refused, ..ImportReport::default() })
-            }
-            outcome => outcome,
+        or_refused(outcome)
+    }
+
+    /// Takes in one package, whose files are here.
+    pub(crate) async fn import_package(
+        &self,
+        name: String,
+        package: Package,
+    ) -> Result<ImportReport, Error> {
+        let mut taking = Taking::new(self, None, Reading::Whole);
+        taking.batch(&Member { name, path: PathBuf::new() }, vec![package]).await?;
+        Ok(taking.report)
+    }
+
+    async fn import_form(
+        &self,
+        (path, name): (&Path, &str),
+        work: &Path,
+        content: Option<&Path>,
+        warrant: Warrant,
+    ) -> Result<ImportReport, Error> {
+        let beginning = beginning(path)?;
+        if is_bundle(&beginning) {
+            return self.import_bundle((path, name), warrant.manifest).await;
         }
+        match recognize(path, &beginning) {
+            Some(packing) if warrant.is_unsigned => {
+                self.import_wsus((path, name, packing), work, content).await
+            }
+            Some(_) => {
+                let reason = "it is the catalog of a WSUS, which nobody signed; if you know where \
+                              it comes from, hand it to the top-level site with --unsigned";
+                Err(Error::Archive { name: name.to_owned(), reason: reason.to_owned() })
+            }
+            None => {
+                let members = unpack(path, name, work)?;
+                self.import_members(members, content, Reading::Whole).await
+            }
+        }
+    }
+
+    /// Takes files that lie in a directory, by their names or as the content directory of a WSUS
+    /// has them. Says how many, and what was refused.
+    pub(crate) async fn take_files(
+        &self,
+        directory: &Path,
+        files: Vec<ItemFile>,
+    ) -> Result<(u64, Vec<String>), Error> {
+        let (mut taken, mut refused) = (0, Vec::new());
+        for file in files {
+            let is_name = Path::new(&file.name).file_name() == Some(file.name.as_ref());
+            let by_digest = content_path(&file.sha1.0, &file.name);
+            let by_digest = by_digest.trim_start_matches("/Content/").to_owned();
+            let names = [is_name.then(|| file.name.clone()), Some(by_digest)];
+            let paths = names.into_iter().flatten().map(|name| directory.join(name));
+            let expected = Expected::from(&file);
+            let Some(path) = paths.into_iter().find(|path| path.is_file()) else { continue };
+            if self.library.find(&expected).await?.is_some() {
+                continue;
+            }
+            let source = File::open(&path).map_err(Error::files("open", &path))?;
+            match self.library.import(expected, source).await {
+                Ok(_) => taken += 1,
+                Err(error) => refused.push(error_chain(&error)),
+            }
+        }
+        Ok((taken, refused))
     }
 
     /// A path for what is being worked on; all of it is dropped at the next start.
@@ -75,20 +152,18 @@ impl Point {
         &self,
         members: Vec<Member>,
         content: Option<&Path>,
+        reading: Reading,
     ) -> Result<ImportReport, Error> {
-        let mut taking = Taking {
-            point: self,
-            revisions: Revisions::default(),
-            report: ImportReport::default(),
-            content,
-        };
+        let mut taking = Taking::new(self, content, reading);
         let mut sound = Vec::new();
         let is_alone = members.len() == 1;
         for member in members {
             match inspect(&member).await {
                 Ok(form) => sound.push((member, form)),
                 Err(error @ Error::ReadCatalog { .. }) if !is_alone => {
-                    taking.report.rejected.push(error_chain(&error));
+                    let (update, reason) = (None, error_chain(&error));
+                    taking.report.rejected.push(reason.clone());
+                    taking.given(&member, update, Fate::Refused, reason);
                 }
                 Err(error) => return Err(error),
             }
@@ -103,22 +178,50 @@ impl Point {
     }
 }
 
+/// Bad input is no failure of ours.
+fn or_refused(outcome: Result<ImportReport, Error>) -> Result<ImportReport, Error> {
+    match outcome {
+        Err(error @ (Error::Archive { .. } | Error::ReadCatalog { .. })) => {
+            let refused = Some(error_chain(&error));
+            Ok(ImportReport { refused, ..ImportReport::default() })
+        }
+        outcome => outcome,
+    }
+}
+
 /// An import under way, and what goes on from document to document of it.
 struct Taking<'a> {
     point: &'a Point,
     revisions: Revisions,
     report: ImportReport,
     content: Option<&'a Path>,
+    reading: Reading,
 }
 
-impl Taking<'_> {
+/// How much of a package is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    Whole,
+    /// Nothing that could be installed.
+    MetadataOnly,
+}
+
+impl<'a> Taking<'a> {
+    fn new(point: &'a Point, content: Option<&'a Path>, reading: Reading) -> Taking<'a> {
+        let (revisions, report) = Default::default();
+        Taking { point, revisions, report, content, reading }
+    }
+
     async fn packages(&mut self, member: &Member) -> Result<(), Error> {
         let mut reader = open(member)?;
         loop {
             let mut packages = Vec::new();
             while packages.len() < limits::PACKAGES_PER_BATCH {
                 match reader.next_entry().map_err(|source| unreadable(member, source))? {
-                    Some(Entry::Package(package)) => packages.push(*package),
+                    Some(Entry::Package(package)) => packages.push(match self.reading {
+                        Reading::Whole => *package,
+                        Reading::MetadataOnly => package.metadata_only(),
+                    }),
                     Some(Entry::Rejected(r)) => self.reject(member, &r.place, &r.reason),
                     None => break,
                 }
@@ -165,32 +268,33 @@ impl Taking<'_> {
             return Ok(());
         };
         let batch = Batch { documents: vec![xml], ..Batch::default() };
-        let imported = self.point.catalog.import(batch).await?;
+        let mut imported = self.point.catalog.import(batch).await?;
         self.report.imported += imported.imported.len() as u64;
         self.report.unchanged += imported.unchanged as u64;
-        for rejected in imported.rejected {
-            self.reject(member, &rejected.place, &rejected.reason);
-        }
+        let (fate, reason) = match imported.rejected.pop() {
+            None if imported.unchanged > 0 => (Fate::Unchanged, String::new()),
+            None => (Fate::Imported, String::new()),
+            Some(rejected) => {
+                self.reject(member, &rejected.place, &rejected.reason);
+                (Fate::Refused, rejected.reason)
+            }
+        };
+        self.given(member, Some(document.update), fate, reason);
         self.files(document.files, member).await
     }
 
     /// Takes the files that lie beside the catalog.
     async fn files(&mut self, files: Vec<ItemFile>, member: &Member) -> Result<(), Error> {
-        let (Some(directory), library) = (self.content, &self.point.library) else {
-            return Ok(());
-        };
-        for file in files {
-            let is_name = Path::new(&file.name).file_name() == Some(file.name.as_ref());
-            let (path, expected) = (directory.join(&file.name), Expected::from(&file));
-            if !is_name || !path.is_file() || library.find(&expected).await?.is_some() {
-                continue;
-            }
-            let source = File::open(&path).map_err(Error::files("open", &path))?;
-            if let Err(error) = library.import(expected, source).await {
-                self.reject(member, "content", &error_chain(&error));
-            }
+        let Some(directory) = self.content else { return Ok(()) };
+        for refused in self.point.take_files(directory, files).await?.1 {
+            self.reject(member, "content", &refused);
         }
         Ok(())
+    }
+
+    fn given(&mut self, member: &Member, update: Option<UpdateRef>, fate: Fate, reason: String) {
+        let name = member.name.clone();
+        self.report.documents.push(Given { name, update, fate, reason });
     }
 
     fn reject(&mut self, member: &Member, place: &str, reason: &str) {

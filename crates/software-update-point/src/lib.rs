@@ -13,19 +13,30 @@
 
 mod archive;
 mod authorization;
+mod bundle;
+mod choice;
+mod cleanup;
 mod computers;
 pub mod config;
 mod content;
 mod downloads;
 mod error;
+mod export;
 mod fetch;
+mod following;
 mod grpc;
 mod import;
 mod inbox;
+mod languages;
 mod limits;
 mod order;
+mod outside;
 mod point;
+mod proxy;
+mod publishing;
+mod replica;
 mod reporting;
+mod rulings;
 mod server_sync;
 mod session;
 mod soap;
@@ -33,10 +44,15 @@ mod status;
 mod synchronize;
 mod upstream;
 mod web;
+mod wsus_package;
 
 pub use computers::limits::INSTALLED_MAX;
 pub use error::Error;
+pub use following::Following;
+pub use outside::Outside;
 pub use point::{Config, Deps, Holding, PlainHttp, Site, SoftwareUpdatePoint};
+pub use proxy::Proxy;
+pub use replica::Mode;
 pub use transport::Ports;
 
 #[cfg(test)]

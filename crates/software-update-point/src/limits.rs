@@ -28,8 +28,14 @@ pub(crate) const REJECTED_MAX: usize = 1_000;
 /// Rejections that a report names; the others are counted.
 pub(crate) const REPORTED_MAX: usize = 100;
 
+/// Documents of a basket that a report names one by one.
+pub(crate) const DOCUMENTS_REPORTED_MAX: usize = 1_000;
+
 /// A server that takes longer to take a connection is not there.
 pub(crate) const CONNECT_MAX: Duration = Duration::from_secs(10);
+
+/// How often a download is sent elsewhere: public servers do so once or twice.
+pub(crate) const REDIRECTS_MAX: u32 = 5;
 
 /// An answer of a slow server over a slow line.
 pub(crate) const ANSWER_MAX: Duration = Duration::from_secs(180);
@@ -46,12 +52,28 @@ pub(crate) const RETRY_MAX: Duration = Duration::from_secs(10);
 pub(crate) const REDIAL_MIN: Duration = Duration::from_millis(500);
 pub(crate) const REDIAL_MAX: Duration = Duration::from_secs(60);
 
+/// How soon a stand-alone update point tries a failed synchronization again.
+pub(crate) const FOLLOW_RETRY_MIN: Duration = Duration::from_secs(60);
+pub(crate) const FOLLOW_RETRY_MAX: Duration = Duration::from_secs(60 * 60);
+
 /// A cookie's life, as the original server has it; it is renewed when so much of it is left.
 pub(crate) const COOKIE_MS: i64 = 240 * 60 * 1_000;
 pub(crate) const COOKIE_MARGIN_MS: i64 = 2 * 60 * 1_000;
 
 /// Frames to the site server that wait to be sent.
 pub(crate) const FRAMES_WAITING: usize = 16;
+
+/// Of the end of a bundle, enough for its footer.
+pub(crate) const BUNDLE_TAIL_BYTES: usize = 4_096;
+
+/// Of a file's name in a bundle, characters; the name is for messages only.
+pub(crate) const EXPORTED_NAME_MAX: usize = 60;
+
+/// The export package of a WSUS, unpacked: twice what a server with every product writes.
+pub(crate) const WSUS_BYTES_MAX: u64 = 16 << 30;
+
+/// Addresses of files stored together.
+pub(crate) const SOURCES_PER_BATCH: usize = 5_000;
 
 /// A catalog file, packed or not; the largest public ones have 100 MB.
 pub(crate) const CATALOG_BYTES_MAX: u64 = 512 << 20;
@@ -78,3 +100,6 @@ pub(crate) const INBOX_WAITING: usize = 1_024;
 pub(crate) const SPOOL: sqlite_engine::spool::Limits =
     sqlite_engine::spool::Limits { entries_max: 10_000, bytes_max: 16 << 20 };
 pub(crate) const STATUS_BATCH: usize = 100;
+
+/// Obsolete documents dropped in one transaction: scans and imports wait for it a moment.
+pub(crate) const OBSOLETE_PER_WRITE: usize = 100;

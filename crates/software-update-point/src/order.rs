@@ -6,30 +6,47 @@
 use std::fs;
 use std::path::PathBuf;
 
-use model::{Invalid, ItemFile, Sha1, Sha256, UpdateId};
+use model::{Invalid, ItemFile, Languages, Sha1, Sha256, UpdateId};
 use rpc::object::ObjectBody as _;
+use rpc::pb::update_point as wire;
 use rpc::pb::update_point::session_request::Frame as Answer;
 use rpc::pb::update_point::session_response::Frame as Order;
 use rpc::pb::update_point::{
     Changes, CompleteVersion, FetchFiles, FileFailure, FilesReport, GetChanges, ImportReport,
     Progress, Synchronize, Synchronized, WantedFile,
 };
-use transport::Connection;
+use transport::{Belief, Connection};
 use update_metadata::{EXTRACTOR_VERSION, Extracted};
 
+use crate::choice::Choice;
+use crate::import::{Given, ImportReport as Report, Warrant};
 use crate::point::{Point, UpdateSet};
 use crate::session::Answers;
 use crate::status::REVISIONS_REJECTED;
 use crate::synchronize::{Phase, Plan, Source, Synced};
 use crate::{Error, limits};
 
-/// What to synchronize, if there is a source, and for a child site the version to reach with its
-/// set.
-type Task = (Option<Plan>, Option<(u64, Sha256)>);
+/// What a synchronization is to do.
+struct Task {
+    /// None if there is no source.
+    plan: Option<Plan>,
+    /// For a child site: the version to reach with its set.
+    goal: Option<(u64, Sha256)>,
+    languages: Languages,
+}
 
 fn decode_task(order: Synchronize) -> Result<Task, Invalid> {
-    let Synchronize { order: _, source, full, products, classifications, version, set_digest } =
-        order;
+    let Synchronize {
+        order: _,
+        source,
+        full,
+        products,
+        classifications,
+        version,
+        set_digest,
+        languages,
+    } = order;
+    let languages = chosen(&languages)?;
     let ids = |ids: Vec<Vec<u8>>| -> Result<Vec<UpdateId>, Invalid> {
         ids.iter().map(|id| UpdateId::from_slice(id)).collect()
     };
@@ -40,11 +57,32 @@ fn decode_task(order: Synchronize) -> Result<Task, Invalid> {
         Some(source) if source.own => {
             Some(Source::Own { url: source.url, site: source.site.parse()? })
         }
-        Some(source) => Some(Source::Foreign { url: source.url }),
+        Some(source) => Some(foreign(source)?),
     };
-    let plan = source.map(|source| Plan { source, is_full: full, products, classifications });
+    let plan = |source| {
+        // A point of the hierarchy has what its source has; foreign servers are asked for a choice.
+        let choice = match source {
+            Source::Own { .. } => Choice::default(),
+            Source::Foreign { .. } => Choice { products, classifications, languages },
+        };
+        Plan { source, is_full: full, choice }
+    };
     let digest = set_digest.map(|digest| Sha256::from_slice(&digest)).transpose()?;
-    Ok((plan, digest.map(|digest| (version, digest))))
+    let goal = digest.map(|digest| (version, digest));
+    Ok(Task { plan: source.map(plan), goal, languages })
+}
+
+fn chosen(tags: &[String]) -> Result<Languages, Invalid> {
+    Languages::choose(tags.iter().map(String::as_str))
+}
+
+fn foreign(source: wire::Source) -> Result<Source, Invalid> {
+    let wire::Source { url, own: _, site: _, roots, pin } = source;
+    let belief = match pin {
+        Some(pin) => Some(Belief::Pin(Sha256::from_slice(&pin)?)),
+        None => (!roots.is_empty()).then(|| Belief::Roots(roots.into())),
+    };
+    Ok(Source::Foreign { url, belief })
 }
 
 fn wanted(file: WantedFile) -> Result<(UpdateId, ItemFile), Invalid> {
@@ -65,7 +103,8 @@ impl Point {
         match order {
             Order::Synchronize(task) => {
                 let order = task.order;
-                let (plan, goal) = decode_task(task)?;
+                let Task { plan, goal, languages } = decode_task(task)?;
+                self.choose_languages(languages).await?;
                 let on_progress = |phase: Phase, done, total| {
                     let phase = phase.name().to_owned();
                     let news = Progress { order, phase, done, total };
@@ -85,11 +124,30 @@ impl Point {
                 let goal = Some((version, Sha256::from_slice(&set_digest)?));
                 let answer = self.reached(order, Synced::default(), goal).await?;
                 self.catalog.complete_version(version).await?;
+                self.cleanup.look();
                 Ok(answer)
             }
-            Order::FetchFiles(FetchFiles { order, files }) => {
+            Order::FetchFiles(FetchFiles { order, files, languages }) => {
                 let files = files.into_iter().map(wanted).collect::<Result<_, Invalid>>()?;
-                Ok(self.fetch_all(order, files, site).await)
+                Ok(self.fetch_all(order, files, (site, chosen(&languages)?)).await)
+            }
+            Order::SetRulings(rulings) => {
+                let order = rulings.order;
+                self.set_rulings(rulings).await?;
+                self.reached(order, Synced::default(), None).await
+            }
+            Order::Export(order) => self.export(order, answers).await,
+            Order::Publish(order) => {
+                let number = order.order;
+                self.report(number, self.publish(order, site).await).await
+            }
+            Order::RefreshCatalog(order) => {
+                let number = order.order;
+                self.report(number, self.refresh_catalog(order).await).await
+            }
+            Order::PublishContent(order) => {
+                let number = order.order;
+                self.report(number, self.publish_content(order).await).await
             }
             Order::Cancel(_) | Order::Import(_) => {
                 Err(Invalid::new("order", "is no work of its own").into())
@@ -155,37 +213,46 @@ impl Point {
         &self,
         order: u64,
         files: Vec<(UpdateId, ItemFile)>,
-        site: &Connection,
+        (site, languages): (&Connection, Languages),
     ) -> Answer {
         let mut failures = Vec::new();
         for (update, file) in files {
-            if let Err(error) = self.upload(site, update, &file).await {
-                let reason = model::error_chain(&error);
-                failures.push(FileFailure { sha1: file.sha1.0.to_vec(), reason });
+            let uploaded = match self.check_language(&file, languages).await {
+                Ok(()) => self.upload(site, update, &file).await,
+                Err(error) => Err(error),
+            };
+            let Err(error) = uploaded else { continue };
+            let reason = model::error_chain(&error);
+            let is_wanted = !matches!(error, Error::OtherLanguage { .. });
+            if !is_wanted {
+                tracing::info!(reason, "a file is left where it is");
             }
+            // Without a reason the site wants it no more.
+            let reason = if is_wanted { reason } else { String::new() };
+            failures.push(FileFailure { sha1: file.sha1.0.to_vec(), reason });
         }
         Answer::FilesReport(FilesReport { order, failures })
     }
 
-    /// Takes in a catalog file that has arrived as a whole.
+    /// Takes in a catalog file that has arrived as a whole. Files of its updates may lie in the
+    /// inbox.
     pub(crate) async fn import(
         &self,
         order: u64,
-        name: String,
-        path: PathBuf,
+        (name, path): (String, PathBuf),
+        warrant: Warrant,
     ) -> Result<Answer, Error> {
-        let report = self.import_file(&path, &name, None).await;
+        let content = self.config.data.join("inbox").join("content");
+        let content = content.is_dir().then_some(content);
+        let report = self.import_given((&path, &name), content.as_deref(), warrant).await;
         fs::remove_file(&path).map_err(Error::files("remove", &path))?;
+        self.report(order, report).await
+    }
+
+    async fn report(&self, order: u64, report: Result<Report, Error>) -> Result<Answer, Error> {
         let report = report?;
         self.report_rejected(&report.rejected).await;
-        Ok(Answer::ImportReport(ImportReport {
-            order,
-            imported: report.imported,
-            unchanged: report.unchanged,
-            rejected: shortened(report.rejected),
-            revised: shortened(report.revised),
-            refused: report.refused.unwrap_or_default(),
-        }))
+        Ok(Answer::ImportReport(encode_report(order, report)))
     }
 
     async fn report_rejected(&self, rejected: &[String]) {
@@ -195,7 +262,40 @@ impl Point {
     }
 }
 
-fn shortened(mut lines: Vec<String>) -> Vec<String> {
+fn encode_report(order: u64, report: Report) -> ImportReport {
+    let catalog = report.foreign.map(|foreign| wire::ImportedCatalog {
+        kind: foreign.kind.to_owned(),
+        server_id: foreign.server_id,
+        since: foreign.since,
+        anchor: foreign.anchor,
+        version: foreign.version,
+        set_digest: foreign.set_digest.map(|digest| digest.0.to_vec()).unwrap_or_default(),
+        documents: foreign.documents,
+        removed: foreign.removed,
+        files: foreign.files,
+        same_set: foreign.is_same_set,
+    });
+    let document = |Given { name, update, fate, reason }: Given| wire::GivenDocument {
+        name,
+        update: update.map(|update| update.id.as_bytes().to_vec()).unwrap_or_default(),
+        revision: update.map_or(0, |update| update.revision),
+        outcome: fate.as_str().to_owned(),
+        reason,
+    };
+    let documents = report.documents.into_iter().take(limits::DOCUMENTS_REPORTED_MAX);
+    ImportReport {
+        order,
+        imported: report.imported,
+        unchanged: report.unchanged,
+        rejected: shortened(report.rejected),
+        revised: shortened(report.revised),
+        refused: report.refused.unwrap_or_default(),
+        documents: documents.map(document).collect(),
+        catalog,
+    }
+}
+
+pub(crate) fn shortened(mut lines: Vec<String>) -> Vec<String> {
     let more = lines.len().saturating_sub(limits::REPORTED_MAX);
     if more > 0 {
         lines.truncate(limits::REPORTED_MAX);

@@ -16,6 +16,8 @@ use axum::extract::State;
 use content_library::ContentLibrary;
 use http::{Request, Response, StatusCode};
 use model::{Sha256, SiteCode, UpdateRef, set_digest};
+use rpc::limits::MESSAGE_BYTES_MAX;
+use rpc::pb::management::management_service_client::ManagementServiceClient;
 use rpc::pb::metadata::metadata_service_server::MetadataServiceServer;
 use sqlite_engine::spool::Spool;
 use sqlite_engine::{Durability, Executor, Options};
@@ -27,9 +29,16 @@ use update_metadata::Document;
 use uuid::Uuid;
 use wsus_protocol::{CookieKey, normalize_path};
 
-use crate::computers::Register;
+use crate::cleanup::{self, Cleanup};
+use crate::computers::intake::{self, Intake};
+use crate::computers::policies::{self, Policies};
+use crate::computers::registrar::{self, Registrar};
+use crate::computers::{self, Places, Register};
 use crate::downloads::{self, Downloads};
+use crate::following::{self, Following};
 use crate::grpc::Metadata;
+use crate::languages::Chosen;
+use crate::outside::{Outside, Roots};
 use crate::status::{self, Statuses};
 use crate::synchronize::Source;
 use crate::{Error, content, inbox, limits, session, soap};
@@ -52,6 +61,8 @@ pub struct Config {
     pub plain_http: PlainHttp,
     /// Prerequisites that a scanning computer may say are installed.
     pub installed_max: usize,
+    pub outside: Outside,
+    pub following: Following,
     pub executor: Executor,
 }
 
@@ -95,6 +106,13 @@ pub(crate) struct Point {
     pub(crate) statuses: Statuses,
     pub(crate) downloads: Downloads,
     pub(crate) computers: Register,
+    pub(crate) intake: Intake,
+    pub(crate) registrar: Registrar,
+    pub(crate) policies: Policies,
+    pub(crate) places: Places,
+    pub(crate) roots: Roots,
+    pub(crate) cleanup: Cleanup,
+    pub(crate) languages: Chosen,
     source: Mutex<Option<Source>>,
 }
 
@@ -129,18 +147,25 @@ impl SoftwareUpdatePoint {
         let catalog = config.data.join("catalog.db");
         let catalog = Catalog::open(&catalog, ambient.random_id(), options)?;
         let server_id = catalog.state().await?.server_id;
+        let languages = Chosen::load(&catalog).await?;
         let computers = Register::open(&config.data.join("computers.db"), options)?;
         let library = config.data.join("content");
         let library = ContentLibrary::open(ambient.clone(), &library, executor)?;
+        let path = config.data.join("spool");
+        fs::create_dir_all(&path).map_err(Error::files("make", &path))?;
+        let events = Spool::open(&path.join("events.db"), executor, computers::limits::EVENTS)?;
         let spool = match &site {
             Some(site) => {
-                let path = config.data.join("spool");
-                fs::create_dir_all(&path).map_err(Error::files("make", &path))?;
                 let spool = Spool::open(&path.join("status.db"), executor, limits::SPOOL)?;
                 Some((site.code, spool))
             }
             None => None,
         };
+        let management = site.as_ref().map(|site| {
+            ManagementServiceClient::new(site.connection.channel())
+                .max_decoding_message_size(MESSAGE_BYTES_MAX)
+                .max_encoding_message_size(MESSAGE_BYTES_MAX)
+        });
         let machine = config.name.clone();
         let statuses = Statuses { ambient: ambient.clone(), machine, spool, wake: Notify::new() };
         let cookie_key = CookieKey::new(&ambient.bytes());
@@ -157,6 +182,13 @@ impl SoftwareUpdatePoint {
             statuses,
             downloads: Downloads::default(),
             computers,
+            intake: Intake::new(events),
+            registrar: Registrar::default(),
+            policies: Policies::new(management),
+            places: Places::default(),
+            roots: Roots::default(),
+            cleanup: Cleanup::default(),
+            languages,
             source,
         };
         Ok(SoftwareUpdatePoint { point: Arc::new(point), site })
@@ -194,13 +226,29 @@ impl SoftwareUpdatePoint {
         tasks.serve(ports, point.credentials.clone(), routers);
         let downloader = point.clone();
         tasks.spawn(|stop| async move { downloads::run(&downloader, &stop).await });
+        let cleaner = point.clone();
+        tasks.spawn(|stop| async move { cleanup::run(&cleaner, &stop).await });
+        let reader = point.clone();
+        tasks.spawn(|stop| async move { intake::run(&reader, &stop).await });
         match site {
-            Some(Site { connection, .. }) => {
+            Some(Site { connection, code }) => {
+                let (teller, listener) = (point.clone(), point.clone());
+                tasks.spawn(|stop| async move { registrar::run(&teller, code, &stop).await });
+                tasks.spawn(|stop| async move { policies::run(&listener, &stop).await });
                 let (sender, site) = (point.clone(), connection.clone());
                 tasks.spawn(|stop| async move { sender.statuses.run(&site, &stop).await });
                 tasks.spawn(|stop| async move { session::run(&point, &connection, &stop).await });
             }
-            None => tasks.spawn(|stop| async move { inbox::run(&point, &stop).await }),
+            None => {
+                let follower = point.clone();
+                tasks.spawn(|stop| async move {
+                    following::run(&follower, &stop).await?;
+                    // The role ends with its first task; without anybody to follow it goes on.
+                    stop.cancelled().await;
+                    Ok(())
+                });
+                tasks.spawn(|stop| async move { inbox::run(&point, &stop).await });
+            }
         }
         tasks.join().await
     }
@@ -228,6 +276,7 @@ impl SoftwareUpdatePoint {
     /// Problems of the stores; empty if they are sound.
     pub async fn check(&self) -> Result<Vec<String>, Error> {
         let mut problems = self.point.catalog.check().await?;
+        problems.extend(self.point.computers.check().await?);
         problems.extend(self.point.library.check().await?.iter().map(ToString::to_string));
         Ok(problems)
     }
@@ -248,6 +297,7 @@ impl Point {
         let (version, held) = state.version.map_or((0, 0), |(v, held)| (v.version, held));
         if self.statuses.spool.is_none() && held < state.changes {
             self.catalog.complete_version(version + 1).await?;
+            self.cleanup.look();
         }
         Ok(())
     }

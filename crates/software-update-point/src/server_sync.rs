@@ -19,16 +19,15 @@ use wsus_protocol::server::{
 };
 use wsus_protocol::{
     Blob, ConfigData, Endpoint, ErrorCode, FileUrl, Filter, GetAuthConfig, GetConfigData,
-    GetRevisionIdList, GetUpdateData, Language, ProtocolVersion, RevisionIdList, Selected,
-    UpdateData, UpdateIdentity, UpdateRecord, WireTime,
+    GetRevisionIdList, GetUpdateData, ProtocolVersion, RevisionIdList, Selected, UpdateData,
+    UpdateIdentity, UpdateRecord, WireTime,
 };
 
+use crate::languages::spoken;
 use crate::point::Point;
 use crate::soap::{Answer, Refused, not_served, read};
 use crate::{Error, authorization, limits};
 
-/// Our configuration does not change while a process runs.
-const CONFIG_ANCHOR: &str = "1";
 /// Groups that are on every server under these names.
 const ALL_COMPUTERS: Uuid = uuid!("a0a08746-4dbe-4a37-9adf-9e7652c0b421");
 const UNASSIGNED_COMPUTERS: Uuid = uuid!("b73ca6ed-5727-47f3-84de-015e03f6a88a");
@@ -51,7 +50,7 @@ pub(crate) async fn answer(
         "GetUpdateDecryptionData" => Answer::of(&point.decryption_data(&read(body)?)?),
         "GetDriverIdList" => Answer::of(&point.driver_list(&read(body)?).await?),
         "GetDriverSetData" => Answer::of(&point.driver_sets(&read(body)?)?),
-        "GetDeployments" => Answer::of(&point.deployments(read(body)?)?),
+        "GetDeployments" => Answer::of(&point.deployments(read(body)?).await?),
         "DownloadFiles" => Answer::of(&point.download_files(read(body)?).await?),
         "GetRelatedRevisionsForUpdates" => {
             let GetRelatedRevisionsForUpdates { cookie, .. } = read(body)?;
@@ -77,12 +76,9 @@ fn target_groups() -> Vec<TargetGroup> {
 impl Point {
     fn config_data(&self, request: &GetConfigData) -> Result<ConfigData, Refused> {
         self.admit(request.cookie.as_ref())?;
-        let language = |id, short: &str, long: &str| {
-            let (short, long) = (short.to_owned(), long.to_owned());
-            Language { id, short, long, enabled: true }
-        };
-        let is_known = request.anchor.as_deref() == Some(CONFIG_ANCHOR);
-        let languages = vec![language(0, "all", "all"), language(1033, "en", "English")];
+        let anchor = format!("{:x}", self.languages.get().bits());
+        let is_known = request.anchor.as_ref() == Some(&anchor);
+        let languages = if is_known { Vec::new() } else { self.told_languages() };
         Ok(ConfigData {
             catalog_only_sync: false,
             lazy_sync: true,
@@ -91,18 +87,17 @@ impl Point {
             driver_sets_max: 0,
             hardware_ids_max: 0,
             updates_max: limits::UPDATES_PER_REQUEST,
-            anchor: CONFIG_ANCHOR.to_owned(),
+            anchor,
             protocol_version: ProtocolVersion::CURRENT.to_string(),
-            languages: if is_known { Vec::new() } else { languages },
+            languages,
             decryption_updates_max: limits::UPDATES_PER_REQUEST,
         })
     }
 
-    /// Languages do not narrow the list: what is not narrowed by one has nothing to add when it
-    /// is chosen anew, so that their deltas do not matter either.
     async fn revision_list(&self, request: GetRevisionIdList) -> Result<RevisionIdList, Refused> {
         self.admit(request.cookie.as_ref())?;
-        let Filter { anchor, get_config, categories, classifications, .. } = request.filter;
+        let Filter { anchor, get_config, categories, classifications, languages, .. } =
+            request.filter;
         let anchor = self.read_anchor(anchor.as_deref(), "filter")?;
         let listed = |list: Vec<Selected<Uuid>>| -> Vec<Listed> {
             let listed = |s: &Selected<Uuid>| Listed { id: UpdateId(s.id), is_delta: s.delta };
@@ -115,7 +110,8 @@ impl Point {
                 classifications: classifications.map(listed),
             },
         };
-        let list = self.catalog.revision_list(filter, anchor).await?;
+        let spoken = spoken(languages.as_deref());
+        let list = self.catalog.revision_list_in(spoken, filter, anchor).await?;
         let wire = |u: UpdateRef| UpdateIdentity { update_id: u.id.0, revision: u.revision };
         Ok(RevisionIdList {
             anchor: self.anchor(list.anchor),
@@ -198,14 +194,16 @@ impl Point {
         }
     }
 
-    /// What clients shall install is told by policy alone, so a replica learns of none.
-    fn deployments(&self, request: GetDeployments) -> Result<Deployments, Refused> {
+    /// What computers of a site shall install is told by policy alone: replicas learn of what was
+    /// taken from a server above, and what is declined here is hidden there.
+    async fn deployments(&self, request: GetDeployments) -> Result<Deployments, Refused> {
         self.admit(request.cookie.as_ref())?;
-        self.read_anchor(request.deployment_anchor.as_deref(), "deploymentAnchor")?;
+        let since = self.read_anchor(request.deployment_anchor.as_deref(), "deploymentAnchor")?;
         let until = request.sync_anchor.filter(|anchor| !anchor.is_empty());
-        let anchor = until.ok_or_else(|| Refused::parameter("syncAnchor"))?;
-        self.read_anchor(Some(&anchor), "syncAnchor")?;
-        Ok(Deployments { anchor, groups: target_groups(), ..Deployments::default() })
+        let until = until.ok_or_else(|| Refused::parameter("syncAnchor"))?;
+        self.read_anchor(Some(&until), "syncAnchor")?;
+        let anchor = self.anchor(self.catalog.state().await?.changes);
+        Ok(self.told_decisions(since, anchor, target_groups()).await?)
     }
 
     /// Files that updates name are fetched, unless they are here, after the answer.

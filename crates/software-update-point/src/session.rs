@@ -10,7 +10,8 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::pin::Pin;
 
-use model::error_chain;
+use catalog_bundle::limits::BUNDLE_BYTES_MAX;
+use model::{Sha256, error_chain};
 use rpc::limits::MESSAGE_BYTES_MAX;
 use rpc::pb::update_point::session_request::Frame as Answer;
 use rpc::pb::update_point::session_response::Frame as Order;
@@ -22,7 +23,9 @@ use tokio_util::sync::CancellationToken;
 use tonic::Streaming;
 use transport::{Backoff, Connection};
 
+use crate::import::Warrant;
 use crate::point::Point;
+use crate::replica::Mode;
 use crate::{Error, limits};
 
 /// Keeps a session open until `shutdown`.
@@ -34,7 +37,7 @@ pub(crate) async fn run(
     let mut backoff = Backoff::new(limits::REDIAL_MIN, limits::REDIAL_MAX, 50)?;
     loop {
         let (frames, receiver) = mpsc::channel(limits::FRAMES_WAITING);
-        let answers = Answers { frames };
+        let answers = Answers::new(frames);
         let talk = async {
             answers.send(Answer::Ready(point.ready().await?)).await;
             let client = UpdatePointServiceClient::new(site.channel());
@@ -66,6 +69,10 @@ pub(crate) struct Answers {
 }
 
 impl Answers {
+    pub(crate) fn new(frames: mpsc::Sender<SessionRequest>) -> Answers {
+        Answers { frames }
+    }
+
     /// Nothing is lost if the session is over: the site gives its orders again.
     pub(crate) async fn send(&self, frame: Answer) {
         let _ = self.frames.send(SessionRequest { frame: Some(frame) }).await;
@@ -136,8 +143,8 @@ impl<'a> Conversation<'a> {
                 self.answers.refuse(order, format!("order {running} is still running")).await;
             }
             (Order::Import(part), None) => match self.gather(part) {
-                Ok(Some((name, path))) => {
-                    self.start(order, self.point.import(order, name, path));
+                Ok(Some((name, path, warrant))) => {
+                    self.start(order, self.point.import(order, (name, path), warrant));
                 }
                 Ok(None) => {}
                 Err(error) => self.answers.fail(order, &error).await,
@@ -161,21 +168,25 @@ impl<'a> Conversation<'a> {
     }
 
     /// Keeps a part; after the last one, names the whole file and where it lies.
-    fn gather(&mut self, part: Import) -> Result<Option<(String, PathBuf)>, Error> {
-        let Import { order, name, data, last } = part;
+    fn gather(&mut self, part: Import) -> Result<Option<(String, PathBuf, Warrant)>, Error> {
+        let Import { order, name, data, last, manifest, unsigned: is_unsigned } = part;
+        let manifest = match manifest.as_slice() {
+            [] => None,
+            digest => Some(Sha256::from_slice(digest)?),
+        };
         let path = self.point.work_path(&format!("upload-{order}"));
         let before = self.upload.filter(|(of, _)| *of == order);
         let bytes = before.map_or(0, |(_, bytes)| bytes) + data.len() as u64;
         self.upload = (!last).then_some((order, bytes));
-        if bytes > limits::CATALOG_BYTES_MAX {
-            let reason = format!("it is larger than {} bytes", limits::CATALOG_BYTES_MAX);
+        if bytes > BUNDLE_BYTES_MAX {
+            let reason = format!("it is larger than {BUNDLE_BYTES_MAX} bytes");
             return Err(Error::Archive { name, reason });
         }
         let mut options = OpenOptions::new();
         options.create(true).write(true).truncate(before.is_none()).append(before.is_some());
         let written = options.open(&path).and_then(|mut file| file.write_all(&data));
         written.map_err(Error::files("write", &path))?;
-        Ok(last.then_some((name, path)))
+        Ok(last.then_some((name, path, Warrant { manifest, is_unsigned })))
     }
 }
 
@@ -187,12 +198,18 @@ fn number(frame: &Order) -> u64 {
         Order::CompleteVersion(order) => order.order,
         Order::FetchFiles(order) => order.order,
         Order::Import(order) => order.order,
+        Order::SetRulings(order) => order.order,
+        Order::Export(order) => order.order,
+        Order::Publish(order) => order.order,
+        Order::RefreshCatalog(order) => order.order,
+        Order::PublishContent(order) => order.order,
     }
 }
 
 impl Point {
     async fn ready(&self) -> Result<Ready, Error> {
         let version = self.catalog.state().await?.version.map_or(0, |(v, _)| v.version);
-        Ok(Ready { server_id: self.server_id.as_bytes().to_vec(), version })
+        let replica = self.config.following.mode == Mode::Replica;
+        Ok(Ready { server_id: self.server_id.as_bytes().to_vec(), version, replica })
     }
 }

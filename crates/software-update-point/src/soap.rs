@@ -12,11 +12,13 @@ use futures_util::stream;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use model::error_chain;
+use transport::Peer;
 use wsus_protocol::{
-    Endpoint, ErrorCode, Fault, Message, RevisionIdList, Service, decode, encode, normalize_path,
-    xpress,
+    Endpoint, ErrorCode, Fault, Message, RevisionIdList, Service, SoapVersion, decode, encode,
+    normalize_path, xpress,
 };
 
+use crate::computers::Asker;
 use crate::point::Point;
 use crate::{Error, computers, limits, reporting, server_sync};
 
@@ -65,14 +67,14 @@ impl Refused {
 /// What an operation answers.
 #[derive(Debug)]
 pub(crate) enum Answer {
-    Whole(Vec<u8>),
+    Whole(String),
     /// The one answer that may be too large to be held as text.
     List(RevisionIdList),
 }
 
 impl Answer {
     pub(crate) fn of<M: Message>(message: &M) -> Answer {
-        Answer::Whole(encode(message).into_bytes())
+        Answer::Whole(encode(message))
     }
 }
 
@@ -110,6 +112,8 @@ pub(crate) fn read<M: Message>(body: &[u8]) -> Result<M, Refused> {
 pub(crate) async fn serve(point: &Point, scheme: &str, request: Request<Body>) -> Response<Body> {
     let (head, body) = request.into_parts();
     let root = root(scheme, &head);
+    let address = head.extensions.get::<Peer>().and_then(Peer::ip);
+    let asker = Asker { root: &root, address };
     let (path, headers) = (head.uri.path(), &head.headers);
     let Some(service) = service_at(path) else {
         return plain(StatusCode::NOT_FOUND, "there is no service at this address");
@@ -120,19 +124,25 @@ pub(crate) async fn serve(point: &Point, scheme: &str, request: Request<Body>) -
     let Ok(body) = to_bytes(body, limits::REQUEST_BYTES_MAX).await else {
         return plain(StatusCode::PAYLOAD_TOO_LARGE, "the request is too large or broke off");
     };
-    let action = headers.get("SOAPAction").and_then(|value| value.to_str().ok());
-    let outcome = match Endpoint::find(path, action.unwrap_or_default()) {
-        Some(endpoint) => respond(point, endpoint, &root, &body).await,
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let content_type = text("Content-Type").unwrap_or_default();
+    let version = SoapVersion::of(content_type);
+    let action = text("SOAPAction").unwrap_or_default();
+    let outcome = match version.endpoint(path, action, content_type, &body) {
+        Some(endpoint) => respond(point, endpoint, &asker, &body).await,
         None => {
             let unknown = Endpoint { service, name: "" };
             Err(Refused::parameter("SOAPAction").into_fault(point, unknown))
         }
     };
     match outcome {
-        Ok(answer) => answered(answer, Packing::accepted(headers)),
+        Ok(answer) => answered(answer, Packing::accepted(headers), version),
         Err(fault) => {
-            let text = fault.encode(&format!("{root}{path}"));
-            soap(StatusCode::INTERNAL_SERVER_ERROR, Body::from(text))
+            let text = match version {
+                SoapVersion::V11 => fault.encode(&format!("{root}{path}")),
+                SoapVersion::V12 => fault.encode_12(),
+            };
+            soap(StatusCode::INTERNAL_SERVER_ERROR, Body::from(text), version)
         }
     }
 }
@@ -146,11 +156,13 @@ fn service_at(path: &str) -> Option<Service> {
 async fn respond(
     point: &Point,
     endpoint: Endpoint,
-    root: &str,
+    asker: &Asker<'_>,
     body: &[u8],
 ) -> Result<Answer, Fault> {
     let outcome = match endpoint.service {
-        _ if computers::is_theirs(endpoint) => computers::answer(point, endpoint, root, body).await,
+        _ if computers::is_theirs(endpoint) => {
+            computers::answer(point, endpoint, asker, body).await
+        }
         Service::ServerSync | Service::DssAuth => server_sync::answer(point, endpoint, body).await,
         Service::Monitor => point.ping(body),
         Service::Reporting => reporting::answer(point, endpoint, body),
@@ -164,12 +176,12 @@ pub(crate) fn not_served() -> Refused {
     Refused::with(ErrorCode::InternalServerError, "")
 }
 
-fn answered(answer: Answer, packing: Packing) -> Response<Body> {
+fn answered(answer: Answer, packing: Packing, version: SoapVersion) -> Response<Body> {
     let body = match answer {
-        Answer::Whole(body) => Body::from(packing.pack(body)),
-        Answer::List(list) => list_body(list, packing),
+        Answer::Whole(body) => Body::from(packing.pack(version.frame(body).into_bytes())),
+        Answer::List(list) => list_body(list, packing, version),
     };
-    let mut response = soap(StatusCode::OK, body);
+    let mut response = soap(StatusCode::OK, body, version);
     if packing == Packing::Xpress {
         response.headers_mut().insert(header::CONTENT_ENCODING, XPRESS);
     }
@@ -178,9 +190,10 @@ fn answered(answer: Answer, packing: Packing) -> Response<Body> {
 
 /// A long list is made while it is sent; a short one travels with its length, as every answer of
 /// the original server does.
-pub(crate) fn list_body(list: RevisionIdList, packing: Packing) -> Body {
+pub(crate) fn list_body(list: RevisionIdList, packing: Packing, version: SoapVersion) -> Body {
     let is_long = list.revisions.len() > limits::LIST_WHOLE_MAX;
-    let pieces = list.into_pieces().map(move |piece| packing.pack(piece.into_bytes()));
+    let pieces = list.into_pieces().map(move |piece| version.frame(piece));
+    let pieces = pieces.map(move |piece| packing.pack(piece.into_bytes()));
     match is_long {
         true => Body::from_stream(stream::iter(pieces.map(Ok::<_, Infallible>))),
         false => Body::from(pieces.collect::<Vec<_>>().concat()),
@@ -194,11 +207,11 @@ fn root(scheme: &str, head: &Parts) -> String {
     format!("{scheme}://{}", host.unwrap_or("localhost"))
 }
 
-fn soap(status: StatusCode, body: Body) -> Response<Body> {
+fn soap(status: StatusCode, body: Body, version: SoapVersion) -> Response<Body> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
-    let of_xml = HeaderValue::from_static("text/xml; charset=utf-8");
-    response.headers_mut().insert(header::CONTENT_TYPE, of_xml);
+    let content_type = HeaderValue::from_static(version.content_type());
+    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
     let private = HeaderValue::from_static("private, max-age=0");
     response.headers_mut().insert(header::CACHE_CONTROL, private);
     response

@@ -11,11 +11,15 @@ use std::fmt;
 use ambient::failpoint;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use model::{SiteCode, UpdateId, UpdateRef};
+use transport::Belief;
 use update_catalog::Batch;
 use update_catalog::limits::IDS_MAX;
-use wsus_protocol::{ErrorCode, Filter, Selected, UpdateIdentity};
+use wsus_protocol::{ErrorCode, Filter, UpdateIdentity};
 
+use crate::choice::{Choice, Followed};
+use crate::outside::Purpose;
 use crate::point::Point;
+use crate::replica::Mode;
 use crate::upstream::{Fetched, Upstream};
 use crate::web::Web;
 use crate::{Error, limits};
@@ -25,12 +29,11 @@ use crate::{Error, limits};
 pub(crate) enum Source {
     Foreign {
         url: String,
+        /// Of an https server; none: the roots in the update point's file.
+        belief: Option<Belief>,
     },
     /// A software update point of the hierarchy.
-    Own {
-        url: String,
-        site: SiteCode,
-    },
+    Own { url: String, site: SiteCode },
 }
 
 #[derive(Clone, Debug)]
@@ -38,9 +41,7 @@ pub(crate) struct Plan {
     pub(crate) source: Source,
     /// Forget the anchors and ask for everything.
     pub(crate) is_full: bool,
-    /// Both or neither; without them everything the source offers.
-    pub(crate) products: Vec<UpdateId>,
-    pub(crate) classifications: Vec<UpdateId>,
+    pub(crate) choice: Choice,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,11 +74,15 @@ impl Point {
         plan: &Plan,
         on_progress: OnProgress<'_>,
     ) -> Result<Synced, Error> {
-        if plan.products.is_empty() != plan.classifications.is_empty() {
+        let Choice { products, classifications, .. } = &plan.choice;
+        if products.is_empty() != classifications.is_empty() {
             let reason = "choose products and classifications, or neither for everything";
             return Err(model::Invalid::new("filter", reason).into());
         }
         self.remember_source(&plan.source);
+        if let Source::Foreign { belief, .. } = &plan.source {
+            self.keep_belief(belief.as_ref()).await?;
+        }
         if plan.is_full {
             self.catalog.forget_upstream_anchors().await?;
         }
@@ -94,7 +99,7 @@ impl Point {
     }
 
     async fn run(&self, plan: &Plan, on_progress: OnProgress<'_>) -> Result<Synced, Error> {
-        let upstream = Upstream::new(self.web(&plan.source)?, self);
+        let upstream = Upstream::new(self.web(&plan.source, Purpose::Synchronize)?, self);
         let config = upstream.config_data().await?;
         let mut synced = Synced::default();
         let updates_max = config.updates_max.min(limits::UPDATES_PER_REQUEST) as usize;
@@ -102,15 +107,18 @@ impl Point {
             let step = Step { plan, upstream: &upstream, phase, updates_max, on_progress };
             self.take_step(&step, &mut synced).await?;
         }
+        let is_foreign = matches!(plan.source, Source::Foreign { .. });
+        if is_foreign && self.config.following.mode == Mode::Replica {
+            self.take_decisions(&upstream, plan).await?;
+        }
         Ok(synced)
     }
 
     async fn take_step(&self, step: &Step<'_>, synced: &mut Synced) -> Result<(), Error> {
-        let (name, scope) = (step.phase.name(), step.scope());
+        let (name, source) = (step.phase.name(), step.plan.source.to_string());
         let kept = self.catalog.upstream_anchor(name).await?;
-        let kept = kept.as_deref().and_then(|kept| kept.split_once('\n'));
-        let anchor = kept.filter(|(of, _)| *of == scope).map(|(_, anchor)| anchor.to_owned());
-        let list = step.upstream.revisions(step.filter(anchor)).await?;
+        let kept = kept.as_deref().and_then(Followed::parse).filter(|kept| kept.source == source);
+        let list = step.upstream.revisions(step.filter(kept.as_ref())).await?;
         let named =
             |u: &UpdateIdentity| UpdateRef { id: UpdateId(u.update_id), revision: u.revision };
         let mut missing = Vec::new();
@@ -135,7 +143,8 @@ impl Point {
             failpoint("sup.batch_imported");
             (step.on_progress)(step.phase, done, total);
         }
-        let anchor = Some((name, format!("{scope}\n{}", list.anchor)));
+        let followed = Followed { source, choice: step.choice(), anchor: list.anchor };
+        let anchor = Some((name, followed.to_string()));
         self.catalog.import(Batch { anchor, ..Batch::default() }).await?;
         Ok(())
     }
@@ -161,11 +170,12 @@ impl Point {
         Ok(settled as u64)
     }
 
-    pub(crate) fn web(&self, source: &Source) -> Result<Web, Error> {
-        let connect = self.connect.clone();
+    pub(crate) fn web(&self, source: &Source, purpose: Purpose) -> Result<Web, Error> {
         match source {
-            Source::Foreign { url } => Web::foreign(connect, url),
-            Source::Own { url, site } => Web::own(connect, self.credentials.as_ref(), url, *site),
+            Source::Foreign { url, belief } => self.foreign(url, belief.as_ref(), purpose),
+            Source::Own { url, site } => {
+                Web::own(self.connect.clone(), self.credentials.as_ref(), url, *site)
+            }
         }
     }
 
@@ -175,7 +185,12 @@ impl Point {
             return Ok(Some(source));
         }
         let kept = self.catalog.upstream_anchor(Phase::Updates.name()).await?;
-        Ok(kept.as_deref().and_then(Source::from_scope))
+        Ok(match kept.as_deref().and_then(Source::from_scope) {
+            Some(Source::Foreign { url, .. }) => {
+                Some(Source::Foreign { url, belief: self.kept_belief().await? })
+            }
+            source => source,
+        })
     }
 }
 
@@ -188,41 +203,25 @@ struct Step<'a> {
 }
 
 impl Step<'_> {
-    fn filter(&self, anchor: Option<String>) -> Filter {
-        let delta = anchor.is_some();
-        let chosen = |ids: &[UpdateId]| {
-            let selected = ids.iter().map(|id| Selected { id: id.0, delta });
-            (!ids.is_empty() && self.phase == Phase::Updates).then(|| selected.collect())
-        };
-        Filter {
-            anchor,
-            get_config: self.phase == Phase::Categories,
-            get_63_languages_only: false,
-            categories: chosen(&self.plan.products),
-            classifications: chosen(&self.plan.classifications),
-            languages: None,
+    /// What the list is asked for; categories are not narrowed by anything.
+    fn choice(&self) -> Choice {
+        match self.phase {
+            Phase::Categories => Choice::default(),
+            Phase::Updates => self.plan.choice.clone(),
         }
     }
 
-    /// What an anchor is good for, in one line: the same question to the same source. After
-    /// another one the whole list is asked for again; what is here is not fetched again.
-    fn scope(&self) -> String {
-        let Plan { source, products, classifications, .. } = self.plan;
-        let ids = |ids: &[UpdateId]| ids.iter().map(UpdateId::to_string).collect::<Vec<_>>();
-        match self.phase {
-            Phase::Categories => source.to_string(),
-            Phase::Updates => {
-                let chosen = [ids(products), vec!["and".to_owned()], ids(classifications)];
-                format!("{source} {}", chosen.concat().join(" "))
-            }
-        }
+    fn filter(&self, kept: Option<&Followed>) -> Filter {
+        let known = kept.map(|kept| (&kept.choice, kept.anchor.as_str()));
+        let get_config = self.phase == Phase::Categories;
+        Filter { get_config, ..self.choice().filter(known) }
     }
 }
 
 impl Source {
     pub(crate) fn url(&self) -> &str {
         match self {
-            Source::Foreign { url } | Source::Own { url, .. } => url,
+            Source::Foreign { url, .. } | Source::Own { url, .. } => url,
         }
     }
 
@@ -231,7 +230,7 @@ impl Source {
         let mut words = scope.split_whitespace();
         let (site, url) = (words.next()?, words.next()?.to_owned());
         match site {
-            "-" => Some(Source::Foreign { url }),
+            "-" => Some(Source::Foreign { url, belief: None }),
             site => Some(Source::Own { url, site: site.parse().ok()? }),
         }
     }
@@ -240,7 +239,7 @@ impl Source {
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Source::Foreign { url } => write!(f, "- {url}"),
+            Source::Foreign { url, .. } => write!(f, "- {url}"),
             Source::Own { url, site } => write!(f, "{site} {url}"),
         }
     }

@@ -18,22 +18,31 @@ use update_metadata::{Document, Prerequisite, UpdateKind, categories};
 use uuid::Uuid;
 use wsus_protocol::{Message, UpdateIdentity, encode};
 
+use crate::choice::Choice;
 use crate::point::Point;
 use crate::synchronize::{Plan, Source, Synced};
-use crate::web::{Web, collect};
+use crate::web::{Way, Web, collect};
 use crate::*;
 
+mod bundles;
 mod compression;
 mod computers;
 mod config;
 mod dispatch;
 mod hostile;
 mod imports;
+mod languages;
+mod natives;
+mod outside;
 mod protocol;
+mod publishing;
+mod replica;
 mod servers;
 mod shapes;
 mod site;
 mod synchronization;
+mod targeting;
+mod wsus_packages;
 
 const NOW_MS: i64 = 1_795_168_800_000;
 
@@ -51,14 +60,28 @@ impl Bench {
     }
 
     async fn with(plain_http: PlainHttp, site: Option<Site>) -> Bench {
-        let directory = tempfile::tempdir().expect("a directory");
-        let config = Config {
+        Bench::configured(site, |config| config.plain_http = plain_http).await
+    }
+
+    async fn configured(site: Option<Site>, change: impl FnOnce(&mut Config)) -> Bench {
+        Bench::open(tempfile::tempdir().expect("a directory"), site, change).await
+    }
+
+    async fn open(
+        directory: TempDir,
+        site: Option<Site>,
+        change: impl FnOnce(&mut Config),
+    ) -> Bench {
+        let mut config = Config {
             name: "sup.example.com".to_owned(),
             data: directory.path().to_owned(),
-            plain_http,
+            plain_http: PlainHttp::All,
             installed_max: INSTALLED_MAX,
+            outside: Outside::default(),
+            following: Following::default(),
             executor: Executor::Thread,
         };
+        change(&mut config);
         let clock = Arc::new(ManualClock::at(NOW_MS));
         let ambient = Ambient::new(clock.clone(), Arc::new(SystemEntropy));
         let connect = Arc::new(TcpConnect);
@@ -111,8 +134,8 @@ impl Bench {
 }
 
 fn everything(url: &str) -> Plan {
-    let source = Source::Foreign { url: url.to_owned() };
-    Plan { source, is_full: false, products: Vec::new(), classifications: Vec::new() }
+    let source = Source::Foreign { url: url.to_owned(), belief: None };
+    Plan { source, is_full: false, choice: Choice::default() }
 }
 
 fn reference_to(number: u128, revision: u32) -> UpdateRef {
@@ -154,7 +177,8 @@ async fn file(bench: &Bench, name: &str, content: &'static [u8]) -> ItemFile {
 }
 
 async fn send(url: &str, request: Request<Bytes>) -> (Response<()>, Vec<u8>) {
-    let web = Web::foreign(Arc::new(TcpConnect), url).expect("a good address");
+    let way = Way { connect: Arc::new(TcpConnect), proxy: None, tls: None };
+    let web = Web::foreign(way, url).expect("a good address");
     let (head, body) = web.send(request).await.expect("answers").into_parts();
     let mut body = collect(body, url, 64 << 20).await.expect("a body");
     let body = body.copy_to_bytes(body.remaining()).to_vec();

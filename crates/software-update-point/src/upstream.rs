@@ -12,6 +12,7 @@ use transport::Backoff;
 use update_metadata::Document;
 use update_metadata::sdp::FileSource;
 use wsus_protocol::limits::{MESSAGE_BYTES_MAX, REVISION_LIST_BYTES_MAX};
+use wsus_protocol::server::{Deployments, GetDeployments};
 use wsus_protocol::{
     AuthConfig, AuthorizationCookie, ConfigData, Cookie, ErrorCode, Filter, GetAuthConfig,
     GetAuthorizationCookie, GetConfigData, GetCookie, GetRevisionIdList, GetUpdateData, Message,
@@ -55,6 +56,20 @@ impl<'a> Upstream<'a> {
     pub(crate) async fn revisions(&self, filter: Filter) -> Result<RevisionIdList, Error> {
         let max = usize::try_from(REVISION_LIST_BYTES_MAX).unwrap_or(usize::MAX);
         self.authorized(max, |cookie| GetRevisionIdList { cookie, filter: filter.clone() }).await
+    }
+
+    /// What was decided since an anchor of such an answer; `until` is that of the list of updates.
+    pub(crate) async fn deployments(
+        &self,
+        since: Option<String>,
+        until: String,
+    ) -> Result<Deployments, Error> {
+        let request = |cookie| GetDeployments {
+            cookie,
+            deployment_anchor: since.clone(),
+            sync_anchor: Some(until.clone()),
+        };
+        self.authorized(MAX, request).await
     }
 
     /// The documents of these revisions.
@@ -105,7 +120,11 @@ impl<'a> Upstream<'a> {
             return Ok(held.cookie.clone());
         }
         let old = held.take().map(|held| held.cookie);
-        let cookie = self.authorize(old).await?;
+        let cookie = match self.authorize(old.clone()).await {
+            // The server was replaced between the two halves; it is told to begin anew.
+            Err(error) if is_refusal(&error) => self.authorize(old).await?,
+            outcome => outcome?,
+        };
         // By a clock that is ahead of ours it has expired already; then the server says when.
         let lasts_ms = cookie.expires.as_millis() - self.point.ambient.now_ms();
         let is_told = lasts_ms > limits::COOKIE_MARGIN_MS;

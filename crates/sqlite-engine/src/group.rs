@@ -92,30 +92,50 @@ pub(crate) fn run_group(tx: &WriteTx, mut jobs: Vec<Box<dyn Job>>) {
 
 fn commit_group(tx: &WriteTx, jobs: &mut [Box<dyn Job>]) -> RowResult<()> {
     tx.control("BEGIN IMMEDIATE")?;
-    let result = jobs
-        .iter_mut()
-        .try_for_each(|job| run_isolated(tx, job.as_mut()))
-        .and_then(|()| tx.control("COMMIT"));
+    let result = match jobs {
+        [only] => run_alone(tx, only.as_mut()),
+        _ => jobs
+            .iter_mut()
+            .try_for_each(|job| run_isolated(tx, job.as_mut()))
+            .and_then(|()| tx.control("COMMIT")),
+    };
     if result.is_err() && !tx.connection().is_autocommit() {
         tx.control("ROLLBACK")?;
     }
     result
 }
 
+/// Without others to protect from it a write needs no savepoint, which would copy every page that
+/// a large one changes.
+fn run_alone(tx: &WriteTx, job: &mut dyn Job) -> RowResult<()> {
+    let verdict = job.run(tx);
+    check_open(tx)?;
+    if verdict == Verdict::Undo {
+        tx.take_hooks(0);
+        return tx.control("ROLLBACK");
+    }
+    tx.control("COMMIT")
+}
+
 fn run_isolated(tx: &WriteTx, job: &mut dyn Job) -> RowResult<()> {
     let hooks = tx.hook_count();
     tx.control("SAVEPOINT job")?;
     let verdict = job.run(tx);
-    if tx.connection().is_autocommit() {
-        let lost = "the transaction was given up because of another write in its group";
-        let code = ffi::Error::new(ffi::SQLITE_ABORT_ROLLBACK);
-        return Err(rusqlite::Error::SqliteFailure(code, Some(lost.to_owned())));
-    }
+    check_open(tx)?;
     if verdict == Verdict::Undo {
         tx.take_hooks(hooks);
         tx.control("ROLLBACK TO job")?;
     }
     tx.control("RELEASE job")
+}
+
+fn check_open(tx: &WriteTx) -> RowResult<()> {
+    if !tx.connection().is_autocommit() {
+        return Ok(());
+    }
+    let lost = "the transaction was given up because of another write in its group";
+    let code = ffi::Error::new(ffi::SQLITE_ABORT_ROLLBACK);
+    Err(rusqlite::Error::SqliteFailure(code, Some(lost.to_owned())))
 }
 
 /// Runs a closure on one snapshot and leaves nothing behind, whatever it does.

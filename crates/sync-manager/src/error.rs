@@ -17,6 +17,11 @@ pub enum Error {
     NoPoint { site: SiteCode },
     #[error("the parent site {site} has no software update point to synchronize with")]
     NoSource { site: SiteCode },
+    #[error(
+        "software update point {name} is a replica, which takes its decisions from a foreign \
+         server, and cannot be the first of a site; set upstream.mode = \"autonomous\" there"
+    )]
+    Replica { name: String },
     #[error("software update point {name} is not connected; is it running?")]
     NotConnected { name: String },
     #[error("the connection of the update point was lost")]
@@ -40,6 +45,19 @@ pub enum Error {
     WatchInbox { path: PathBuf, source: notify::Error },
     #[error("back-off")]
     Backoff(#[from] transport::Error),
+    #[error("the bundle is not usable")]
+    Bundle(#[from] catalog_bundle::Error),
+    #[error("nobody asked for the next part of the bundle")]
+    NobodyTakes,
+    #[error(
+        "a secondary site signs nothing; export at its primary site, or at the top, with --server"
+    )]
+    NoSigner,
+    #[error(
+        "the catalog of the update point (version {found}) is not what this site recorded (version \
+         {recorded}); synchronize first: `tierline sync run --wait`"
+    )]
+    OtherCatalog { found: u64, recorded: u64 },
 }
 
 impl Error {
@@ -54,7 +72,11 @@ impl Error {
             | Error::PointLost
             | Error::PointFailed { .. }
             | Error::WatchInbox { .. } => ErrorClass::Unavailable,
-            Error::Sets { .. } => ErrorClass::Conflict,
+            Error::Bundle(error) => error.class(),
+            Error::NobodyTakes => ErrorClass::Unavailable,
+            Error::NoSigner => ErrorClass::Invalid,
+            Error::OtherCatalog { .. } => ErrorClass::Conflict,
+            Error::Sets { .. } | Error::Replica { .. } => ErrorClass::Conflict,
             Error::ForeignPoint { .. } => ErrorClass::Denied,
         }
     }

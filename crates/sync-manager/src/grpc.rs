@@ -9,7 +9,10 @@ use rpc::pb::update_point as pb;
 use rpc::pb::update_point::session_request::Frame as Said;
 use rpc::pb::update_point::session_response::Frame as Told;
 use rpc::pb::update_point::update_point_service_server::UpdatePointService;
-use site_db::{ImportReport, SiteDb, SyncPoint};
+use site_db::{
+    CatalogFacts, CatalogRuling, GivenDocument, ImportReport, SiteDb, Subscription, SyncPoint,
+    SyncSource,
+};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt as _};
 use tokio_util::sync::CancellationToken;
@@ -18,6 +21,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::Error;
 use crate::items::Page;
+use crate::rulings::RulingRange;
 use crate::session::{Answer, Order, Sessions, Synchronized, Target};
 
 /// The service that update points call.
@@ -42,8 +46,9 @@ impl UpdatePointService for UpdatePoints {
         let mut frames = request.into_inner();
         let ready = frames.message().await?.and_then(|first| first.frame);
         let Some(Said::Ready(ready)) = ready else { return Err(refuse(Error::NoGreeting)) };
+        let is_replica = ready.replica;
         self.greet(role, ready).await.map_err(refuse)?;
-        let (serial, orders) = self.sessions.open(role);
+        let (serial, orders) = self.sessions.open(role, is_replica);
         let (sessions, shutdown) = (Arc::clone(&self.sessions), self.shutdown.clone());
         tracing::info!(role.id = %role, "an update point connected");
         self.tasks.spawn(async move {
@@ -69,7 +74,7 @@ impl UpdatePoints {
 
     /// Another catalog than before is taken in from its beginning.
     async fn greet(&self, role: RoleId, ready: pb::Ready) -> Result<(), Error> {
-        let pb::Ready { server_id, version } = ready;
+        let pb::Ready { server_id, version, replica: _ } = ready;
         let greet = move |w: &site_db::Writer<'_>| {
             let mut point = w.sync_point(role)?;
             if point.server_id != server_id {
@@ -111,11 +116,10 @@ fn decode(frame: Option<Said>) -> Result<(u64, Answer), Invalid> {
             Ok((*order, Answer::Synchronized(answer)))
         }
         Said::Changes(changes) => Ok((changes.order, decode_changes(changes))),
-        Said::ImportReport(report) => {
-            let pb::ImportReport { order, imported, unchanged, rejected, revised, refused } =
-                report;
-            let report = ImportReport { imported, unchanged, rejected, revised, refused };
-            Ok((order, Answer::Imported(report)))
+        Said::ImportReport(report) => Ok((report.order, decode_report(report))),
+        Said::ExportPart(pb::ExportPart { order, data }) => Ok((order, Answer::ExportPart(data))),
+        Said::Exported(pb::Exported { order, manifest, missing }) => {
+            Ok((order, Answer::Exported { manifest, missing }))
         }
         Said::Failure(pb::Failure { order, reason, transient }) => {
             Ok((order, Answer::Failure { reason, is_transient: transient }))
@@ -150,32 +154,94 @@ fn decode_changes(changes: pb::Changes) -> Answer {
     )
 }
 
+/// A report that cannot be read fails its order alone.
+fn decode_report(report: pb::ImportReport) -> Answer {
+    let read = || -> Result<ImportReport, Invalid> {
+        let pb::ImportReport { imported, unchanged, rejected, revised, refused, .. } = report;
+        let documents = report.documents.into_iter().map(decode_document);
+        let catalog = report.catalog.map(decode_catalog).transpose()?;
+        let documents = documents.collect::<Result<_, _>>()?;
+        Ok(ImportReport { imported, unchanged, rejected, revised, refused, documents, catalog })
+    };
+    read().map_or_else(
+        |error| Answer::Failure { reason: error.to_string(), is_transient: false },
+        Answer::Imported,
+    )
+}
+
+fn decode_document(document: pb::GivenDocument) -> Result<GivenDocument, Invalid> {
+    let pb::GivenDocument { name: file, update, revision, outcome, reason } = document;
+    let update = match update.as_slice() {
+        // It could not be read that far.
+        [] => String::new(),
+        id => UpdateId::from_slice(id)?.to_string(),
+    };
+    Ok(GivenDocument { file, update, revision, outcome, reason })
+}
+
+fn decode_catalog(catalog: pb::ImportedCatalog) -> Result<CatalogFacts, Invalid> {
+    let pb::ImportedCatalog { kind, server_id, since, anchor, version, set_digest, .. } = catalog;
+    let pb::ImportedCatalog { documents, removed, files, same_set: is_same_set, .. } = catalog;
+    let set_digest = match set_digest.as_slice() {
+        [] => None,
+        digest => Some(Sha256::from_slice(digest)?),
+    };
+    Ok(CatalogFacts {
+        kind,
+        server_id,
+        since,
+        anchor,
+        version,
+        set_digest,
+        documents,
+        removed,
+        files,
+        is_same_set,
+    })
+}
+
+fn encode_rulings(order: u64, range: RulingRange) -> pb::SetRulings {
+    let RulingRange { from, to, rulings } = range;
+    let bound = |id: Option<UpdateId>| id.map_or_else(Vec::new, |id| id.as_bytes().to_vec());
+    let ruling = |CatalogRuling { update, is_declined, dropped }| pb::Ruling {
+        update: update.as_bytes().to_vec(),
+        declined: is_declined,
+        dropped,
+    };
+    let rulings = rulings.into_iter().map(ruling).collect();
+    pb::SetRulings { order, from: bound(from), to: bound(to), rulings }
+}
+
 fn encode(order: u64, what: Order) -> Told {
     let ids = |ids: Vec<UpdateId>| ids.iter().map(|id| id.as_bytes().to_vec()).collect();
     match what {
         Order::Synchronize(target) => {
-            let Target { url, site, is_full, products, classifications, wanted } = target;
-            let own = site.is_some();
+            let Target { source, site, is_full, products, classifications, languages, wanted } =
+                target;
+            let SyncSource { url, pin, roots } = source;
+            let (own, pin) = (site.is_some(), pin.map(|pin| pin.0.to_vec()));
             let site = site.map(|site| site.to_string()).unwrap_or_default();
             Told::Synchronize(pb::Synchronize {
                 order,
-                source: Some(pb::Source { url, own, site }),
+                source: Some(pb::Source { url, own, site, roots, pin }),
                 full: is_full,
                 products: ids(products),
                 classifications: ids(classifications),
                 version: wanted.map_or(0, |(version, _)| version),
                 set_digest: wanted.map(|(_, digest)| digest.0.to_vec()),
+                languages: languages.tags(),
             })
         }
         Order::Cancel { order } => Told::Cancel(pb::Cancel { order }),
         Order::GetChanges { anchor, extractor } => {
             Told::GetChanges(pb::GetChanges { order, anchor, extractor })
         }
+        Order::SetRulings(range) => Told::SetRulings(encode_rulings(order, range)),
         Order::CompleteVersion { version, set_digest } => {
             let set_digest = set_digest.0.to_vec();
             Told::CompleteVersion(pb::CompleteVersion { order, version, set_digest })
         }
-        Order::FetchFiles(files) => {
+        Order::FetchFiles(files, languages) => {
             let wanted = |(update, file): (UpdateId, model::ItemFile)| pb::WantedFile {
                 update: update.as_bytes().to_vec(),
                 name: file.name,
@@ -184,10 +250,27 @@ fn encode(order: u64, what: Order) -> Told {
                 sha256: file.sha256.map(|sha256| sha256.0.to_vec()),
             };
             let files = files.into_iter().map(wanted).collect();
-            Told::FetchFiles(pb::FetchFiles { order, files })
+            Told::FetchFiles(pb::FetchFiles { order, files, languages: languages.tags() })
         }
-        Order::ImportPart { name, data, is_last } => {
-            Told::Import(pb::Import { order, name, data, last: is_last })
+        Order::Publish { name, package } => Told::Publish(pb::Publish { order, name, package }),
+        Order::RefreshCatalog(Subscription { name, url, fingerprint, .. }) => {
+            let fingerprint = fingerprint.map(|digest| digest.0.to_vec());
+            Told::RefreshCatalog(pb::RefreshCatalog { order, name, url, fingerprint })
+        }
+        Order::PublishContent { update } => {
+            let update = update.as_bytes().to_vec();
+            Told::PublishContent(pb::PublishContent { order, update })
+        }
+        Order::ImportPart { name, data, is_last, warrant } => Told::Import(pb::Import {
+            order,
+            name,
+            data,
+            last: is_last,
+            manifest: warrant.manifest.map(|digest| digest.0.to_vec()).unwrap_or_default(),
+            unsigned: warrant.is_unsigned,
+        }),
+        Order::Export { since, has_content } => {
+            Told::Export(pb::Export { order, since, content: has_content })
         }
     }
 }

@@ -5,11 +5,15 @@
 //! on from there. Takes items from the first update point of the top-level site, ends them in a
 //! catalog version, tells the child sites, and follows with the other update points one by one; a
 //! child site does the same with its parent's update point as the source. Also carries to update
-//! points what others left in the site database: catalog files, and files that packages want.
+//! points what others left in the site database: catalog files, files that packages want, and what
+//! administrators or the supersedence rule declined; deletes what expired long ago; and carries
+//! whole catalogs as bundles, which it signs, and judges by who signed them.
 //!
 //! Refuses to know update documents and the update protocols. What fails is one status message
 //! (6703) with its cause, and is tried again with back-off.
 
+mod bundles;
+mod cleanup;
 mod error;
 mod grpc;
 mod inbox;
@@ -18,6 +22,7 @@ mod limits;
 mod machine;
 mod messages;
 mod outlook;
+mod rulings;
 mod session;
 mod supersedence;
 mod synchronizer;
@@ -33,12 +38,17 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use cleanup::Cleaner;
 pub use error::Error;
 pub use grpc::UpdatePoints;
 use inbox::Inbox;
+use rulings::Rulings;
 use session::Sessions;
 use synchronizer::Synchronizer;
 use wishes::Wishes;
+
+/// What whoever waits for a bundle is told when the process ended meanwhile.
+const EXPORT_BROKE_OFF: &str = "the site server was started again meanwhile; export again";
 
 /// What the component is given.
 #[derive(Debug)]
@@ -82,16 +92,26 @@ impl SyncManager {
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), Error> {
         let SyncManager { deps: Deps { db, from_parent, to_children, inbox }, sessions } = self;
         db.write(|w| w.abandon_imports(None)).await?;
+        db.write(|w| w.fail_exports(EXPORT_BROKE_OFF)).await?;
         let inbox = inbox.map(|path| Inbox::open(&path, db.clone())).transpose()?;
         let wishes = Wishes::new(db.clone(), Arc::clone(&sessions))?;
-        let synchronizer = Synchronizer::new(db, sessions, from_parent, to_children)?;
+        let rulings = Arc::new(Rulings::new(db.clone(), Arc::clone(&sessions)));
+        let cleaner = Cleaner::new(db.clone());
+        let links = (from_parent, to_children);
+        let synchronizer = Synchronizer::new(db, sessions, Arc::clone(&rulings), links)?;
         let watch = async {
             if let Some(inbox) = inbox {
                 inbox.run(shutdown.clone()).await;
             }
         };
-        tokio::join!(synchronizer.run(shutdown.clone()), wishes.run(shutdown.clone()), watch);
-        Ok(())
+        let (.., told) = tokio::join!(
+            Box::pin(synchronizer.run(shutdown.clone())),
+            wishes.run(shutdown.clone()),
+            watch,
+            cleaner.run(shutdown.clone()),
+            rulings.run(shutdown.clone()),
+        );
+        told
     }
 }
 

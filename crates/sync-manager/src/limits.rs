@@ -37,5 +37,21 @@ pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(15 * 60);
 /// Progress is repeated as a status message no more often than this; it replicates to the top.
 pub(crate) const PROGRESS_MESSAGE_MS: i64 = 60 * 1000;
 
+/// Rulings told with one order: half a megabyte.
+pub(crate) const RULINGS_PER_ORDER: usize = 20_000;
+
+/// How often the top-level site looks for expired updates to delete (SUPX-07).
+pub(crate) const CLEANUP_EVERY_MS: i64 = 60 * 60 * 1000;
+
+/// Expired updates deleted in one transaction (SUPX-07).
+pub(crate) const CLEANED_PER_WRITE: usize = 100;
+
 /// Updates that expire in one transaction, so that others wait for no longer than a page takes.
 pub(crate) const EXPIRED_PER_WRITE: usize = 500;
+
+/// Parts of a bundle, of a megabyte each, that wait to be asked for; beyond it the update point
+/// waits.
+pub(crate) const EXPORT_BACKLOG: u32 = 16;
+
+/// Nobody asks for the next part for so long: whoever wanted the bundle is gone.
+pub(crate) const EXPORT_SILENCE: Duration = Duration::from_secs(60);

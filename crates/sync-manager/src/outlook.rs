@@ -69,8 +69,9 @@ pub(crate) fn plan_due(outlook: &Outlook, now: Timestamp) -> Due {
 }
 
 fn plan_schedule(outlook: &Outlook, now: Timestamp) -> Due {
-    let Some(schedule) = outlook.schedule else { return Due::Never };
-    let due = schedule.due(outlook.last.as_ref().map(|last| last.started_at));
+    let last = outlook.last.as_ref().map(|last| last.started_at);
+    let due = outlook.schedule.as_ref().and_then(|schedule| schedule.due(last));
+    let Some(due) = due else { return Due::Never };
     if due > now {
         return Due::At(due);
     }

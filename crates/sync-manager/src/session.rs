@@ -7,35 +7,74 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use model::{ItemFile, RoleId, RoleRecord, Sha1, Sha256, SiteCode, UpdateId};
-use site_db::ImportReport;
+use model::{ItemFile, Languages, RoleId, RoleRecord, Sha1, Sha256, SiteCode, UpdateId};
+use site_db::{ImportReport, Subscription, SyncSource};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::timeout;
 
 use crate::Error;
 use crate::items::Page;
 use crate::limits::{ANSWERS_WAITING, CONNECT_WAIT, ORDERS_WAITING};
+use crate::rulings::RulingRange;
 
 /// What an update point is told to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
     Synchronize(Target),
-    Cancel { order: u64 },
-    GetChanges { anchor: u64, extractor: u32 },
-    CompleteVersion { version: u64, set_digest: Sha256 },
-    FetchFiles(Vec<(UpdateId, ItemFile)>),
-    ImportPart { name: String, data: Vec<u8>, is_last: bool },
+    Cancel {
+        order: u64,
+    },
+    GetChanges {
+        anchor: u64,
+        extractor: u32,
+    },
+    CompleteVersion {
+        version: u64,
+        set_digest: Sha256,
+    },
+    /// Those for other languages alone are left where they are.
+    FetchFiles(Vec<(UpdateId, ItemFile)>, Languages),
+    Publish {
+        name: String,
+        package: Vec<u8>,
+    },
+    RefreshCatalog(Subscription),
+    SetRulings(RulingRange),
+    PublishContent {
+        update: UpdateId,
+    },
+    ImportPart {
+        name: String,
+        data: Vec<u8>,
+        is_last: bool,
+        warrant: Warrant,
+    },
+    Export {
+        since: u64,
+        has_content: bool,
+    },
+}
+
+/// Why a file that is another server's catalog may be taken in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Warrant {
+    /// SHA-256 of the manifest whose signature is believed.
+    pub(crate) manifest: Option<Sha256>,
+    /// An administrator answers for it.
+    pub(crate) is_unsigned: bool,
 }
 
 /// What to synchronize with, and what to reach.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Target {
-    pub(crate) url: String,
+    pub(crate) source: SyncSource,
     /// Of the hierarchy's own server; none: a foreign one.
     pub(crate) site: Option<SiteCode>,
     pub(crate) is_full: bool,
     pub(crate) products: Vec<UpdateId>,
     pub(crate) classifications: Vec<UpdateId>,
+    /// In which texts are kept and offered.
+    pub(crate) languages: Languages,
     /// Version and digest of the set, except at the top.
     pub(crate) wanted: Option<(u64, Sha256)>,
 }
@@ -48,6 +87,8 @@ pub(crate) enum Answer {
     Changes(Page),
     Imported(ImportReport),
     Fetched { failures: Vec<(Sha1, String)> },
+    ExportPart(Vec<u8>),
+    Exported { manifest: Vec<u8>, missing: Vec<String> },
     Failure { reason: String, is_transient: bool },
 }
 
@@ -60,6 +101,8 @@ pub(crate) struct Synchronized {
 #[derive(Debug)]
 struct Live {
     serial: u64,
+    /// By its own configuration.
+    is_replica: bool,
     orders: mpsc::Sender<(u64, Order)>,
     waiting: BTreeMap<u64, mpsc::Sender<Answer>>,
     turn: Arc<Semaphore>,
@@ -86,14 +129,22 @@ impl Sessions {
         self.lock().contains_key(&role)
     }
 
+    pub(crate) fn is_replica(&self, role: RoleId) -> bool {
+        self.lock().get(&role).is_some_and(|live| live.is_replica)
+    }
+
     /// A session begins; an older one of the same update point ends.
-    pub(crate) fn open(&self, role: RoleId) -> (u64, mpsc::Receiver<(u64, Order)>) {
+    pub(crate) fn open(
+        &self,
+        role: RoleId,
+        is_replica: bool,
+    ) -> (u64, mpsc::Receiver<(u64, Order)>) {
         let (orders, receiver) = mpsc::channel(ORDERS_WAITING);
         let mut live = self.lock();
         self.changes.send_modify(|changes| *changes += 1);
         let serial = *self.changes.borrow();
         let turn = Arc::new(Semaphore::new(1));
-        let session = Live { serial, orders, waiting: BTreeMap::new(), turn };
+        let session = Live { serial, is_replica, orders, waiting: BTreeMap::new(), turn };
         if let Some(older) = live.insert(role, session) {
             older.turn.close();
         }
@@ -122,6 +173,12 @@ impl Sessions {
         {
             live.waiting.remove(&order);
         }
+    }
+
+    /// Waits a while for an update point to connect.
+    pub(crate) async fn ready(&self, point: &RoleRecord) -> Result<(), Error> {
+        let connected = timeout(CONNECT_WAIT, self.connected(point.id)).await;
+        connected.map(drop).map_err(|_| Error::NotConnected { name: point.name.clone() })
     }
 
     /// Sends an order, waiting a while for its update point to connect and then for its turn.

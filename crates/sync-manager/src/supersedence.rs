@@ -1,17 +1,22 @@
 //! Superseded updates expire at the top-level site when the rule says so (SUP-30, SUP-31, SUPX-04).
 //!
 //! Looked at in every synchronization that takes items, whatever changed: time alone makes an
-//! update due. An expired update is left out of policy, and stays expired in this revision.
+//! update due. An expired update is left out of policy, is declined at every update point
+//! (SUPX-05), and stays so in this revision unless an administrator keeps it.
 
 use std::collections::BTreeSet;
 
-use model::{FEATURE_UPDATES, Group, Item, Kind, Superseding, Timestamp, UpdateId, superseded};
+use model::{
+    FEATURE_UPDATES, Group, Item, Kind, Ruling, Superseding, Timestamp, UpdateId, Verdict,
+    superseded,
+};
 use rpc::object::ObjectBody as _;
-use site_db::{Own, Reader, Writer};
+use site_db::{Own, Reader, Writer, own_ruling};
 
 use crate::Error;
+use crate::cleanup::kept;
 
-/// The updates that are due at `now` and not expired yet.
+/// The updates that are due at `now`, not expired yet, and kept by nobody.
 pub(crate) fn due(r: &Reader<'_>, now: Timestamp) -> Result<Vec<UpdateId>, Error> {
     let rule = r.supersedence_rule()?;
     if rule == Default::default() {
@@ -30,6 +35,7 @@ pub(crate) fn due(r: &Reader<'_>, now: Timestamp) -> Result<Vec<UpdateId>, Error
         updates.push(Superseding { id: update.id, created_at, supersedes });
         Ok(())
     })?;
+    expired.extend(kept(r)?);
     let is_due = |(id, since): &(UpdateId, Timestamp)| {
         let expires = rule.expires(features.contains(id), *since);
         expires.is_some_and(|expires| expires <= now) && !expired.contains(id)
@@ -39,14 +45,16 @@ pub(crate) fn due(r: &Reader<'_>, now: Timestamp) -> Result<Vec<UpdateId>, Error
 
 /// Says how many of them changed.
 pub(crate) fn expire(w: &Writer<'_>, ids: &[UpdateId]) -> Result<u64, Error> {
-    let mut changes = Vec::new();
+    let (mut changed, mut changes) = (0, Vec::new());
     for id in ids {
         let held: Option<Item> = w.get(id.as_bytes())?;
-        if let Some(item) = held.filter(|item| !item.expired) {
-            changes.push(Own::put(&Item { expired: true, ..item }));
-        }
+        let Some(item) = held.filter(|item| !item.expired) else { continue };
+        let ruling: Option<Ruling> = w.get(id.as_bytes())?;
+        let new = Ruling::new(*id, Verdict::Superseded, "", w.now());
+        changes.extend(own_ruling(*id, Ruling::decline(ruling.as_ref(), new)));
+        changes.push(Own::put(&Item { expired: true, expired_at: Some(w.now()), ..item }));
+        changed += 1;
     }
-    let changed = changes.len() as u64;
     w.write_own(Group::Catalog, changes)?;
     Ok(changed)
 }

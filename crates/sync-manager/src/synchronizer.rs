@@ -5,6 +5,8 @@
 //! on.
 
 mod effects;
+mod errands;
+mod exports;
 mod imports;
 mod replicas;
 
@@ -12,7 +14,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{Group, RoleId, RoleRecord, Sha256, Timestamp, error_chain};
+use model::{Group, RoleId, RoleRecord, Sha256, Timestamp, UpdateId, error_chain};
 use site_db::{Changes, SiteDb, SyncRequest, SyncRun, SyncStep, Writer};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -25,12 +27,14 @@ use crate::limits::{
 };
 use crate::machine::{Event, Place, opening, plan_next};
 use crate::outlook::{Due, Outlook, plan_due};
+use crate::rulings::Rulings;
 use crate::session::{Order, Sessions};
 
 #[derive(Debug)]
 pub(crate) struct Synchronizer {
     db: SiteDb,
     sessions: Arc<Sessions>,
+    rulings: Arc<Rulings>,
     from_parent: watch::Receiver<u64>,
     to_children: watch::Sender<u64>,
     place: Place,
@@ -55,14 +59,16 @@ struct Turn {
     failures: usize,
     losses: u32,
     messaged_at: Option<Timestamp>,
+    /// The products that were asked for.
+    products: Vec<UpdateId>,
 }
 
 impl Synchronizer {
     pub(crate) fn new(
         db: SiteDb,
         sessions: Arc<Sessions>,
-        from_parent: watch::Receiver<u64>,
-        to_children: watch::Sender<u64>,
+        rulings: Arc<Rulings>,
+        (from_parent, to_children): (watch::Receiver<u64>, watch::Sender<u64>),
     ) -> Result<Synchronizer, Error> {
         Ok(Synchronizer {
             place: if db.identity().is_top() { Place::Top } else { Place::Child },
@@ -75,6 +81,7 @@ impl Synchronizer {
             turn: Turn::default(),
             db,
             sessions,
+            rulings,
             from_parent,
             to_children,
         })
@@ -111,12 +118,14 @@ impl Synchronizer {
 
     /// One import, one event of the run under way, or a wait until something is due.
     async fn step(&mut self) -> Result<(), Error> {
-        if self.hand_over_import().await? {
+        if self.hand_over_import().await? || self.run_errand().await? {
             return Ok(());
         }
         let last = self.db.read(|r| r.sync_run()).await?;
         match last {
             Some(run) if !run.step.is_ended() => self.go_on(run).await,
+            // A catalog is exported as it stands after a run.
+            _ if self.hand_out_export().await? => Ok(()),
             last => match plan_due(&self.outlook(last).await?, self.now()) {
                 Due::Now(request) => self.begin(request).await,
                 Due::At(at) => {

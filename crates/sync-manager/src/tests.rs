@@ -2,21 +2,27 @@
 //! session.
 
 use expect_test::expect;
-use model::{CatalogVersion, Sha256, SiteKind, SiteRecord, SupersedenceRule, Timestamp};
-use site_db::{ContentDemand, Found, SyncStep};
+use model::{CatalogVersion, Languages, Sha256, SiteKind, SiteRecord, SupersedenceRule, Timestamp};
+use site_db::{ContentDemand, Found, SyncSource, SyncStep};
 use uuid::Uuid;
 
 use super::*;
 
+mod bundles;
+mod upkeep;
 mod world;
 
 use world::{World, file, item, site};
+
+fn upstream() -> SyncSource {
+    SyncSource { url: "http://upstream:8530".to_owned(), ..SyncSource::default() }
+}
 
 #[tokio::test(start_paused = true)]
 async fn a_top_level_site_takes_items_tells_its_children_and_follows_with_other_points() {
     let mut world = World::new("CAS", None, 2).await;
     world.points[0].catalog().items = vec![item(1, 100), item(2, 100), item(3, 100)];
-    world.db.write(|w| w.set_sync_source("http://upstream:8530")).await.expect("at the top");
+    world.db.write(|w| w.set_sync_source(&upstream())).await.expect("at the top");
     world.start();
     world.ask(false).await.expect("at the top");
     world.until_ended(1).await;
@@ -130,6 +136,55 @@ async fn a_failure_is_told_with_its_cause_and_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn texts_are_kept_in_the_languages_that_were_chosen() {
+    let mut world = World::new("CAS", None, 1).await;
+    let text = |language: &str| model::LocalizedText {
+        language: language.to_owned(),
+        title: format!("A title ({language})"),
+        description: String::new(),
+    };
+    let (mut full, mut foreign) = (item(1, 100), item(2, 100));
+    full.texts = ["en", "de", "de-at", "fr"].map(text).to_vec();
+    foreign.texts = vec![text("fr")];
+    world.points[0].catalog().items = vec![full, foreign];
+    let chosen = Languages::choose(["de"]).expect("known");
+    world.db.write(move |w| w.set_summary_languages(chosen)).await.expect("at the top");
+    world.start();
+    let kept = async |world: &mut World, number| {
+        world.ask(true).await.expect("at the top");
+        world.until_ended(number).await;
+        let items = world.db.read(|r| r.list::<model::Item>()).await.expect("read");
+        let languages = |i: model::Item| i.texts.into_iter().map(|t| t.language).collect();
+        items.into_iter().map(|(_, item)| languages(item)).collect::<Vec<Vec<String>>>()
+    };
+    assert_eq!(kept(&mut world, 1).await, [vec!["en", "de", "de-at"], vec!["fr"]]);
+    assert_eq!(world.points[0].catalog().told.languages, ["de", "en"]);
+    let version = world.version().await;
+    assert_eq!((version.version, version.languages), (1, chosen));
+
+    // Only the choice changes: still a version, which tells it to the child sites.
+    world.db.write(|w| w.set_summary_languages(Languages::ALL)).await.expect("at the top");
+    assert_eq!(kept(&mut world, 2).await, [vec!["en", "de", "de-at", "fr"], vec!["fr"]]);
+    let version = world.version().await;
+    assert_eq!((version.version, version.languages), (2, Languages::ALL));
+    world.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replica_cannot_be_the_first_update_point() {
+    let mut world = World::new("CAS", None, 1).await;
+    world.points[0].catalog().is_replica = true;
+    world.start();
+    world.ask(false).await.expect("at the top");
+    world.until_ended(1).await;
+    let run = world.db.read(|r| r.sync_run()).await.expect("read").expect("it has run");
+    assert!(run.cause.contains("CAS-SUP1 is a replica"), "{}", run.cause);
+    assert!(run.cause.ends_with("set upstream.mode = \"autonomous\" there"), "{}", run.cause);
+    assert!(world.points[0].catalog().orders.is_empty());
+    world.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_child_waits_for_the_catalog_and_compares_sets() {
     let mut world = World::new("PR1", Some("CAS"), 1).await;
     let record = SiteRecord {
@@ -148,7 +203,8 @@ async fn a_child_waits_for_the_catalog_and_compares_sets() {
     world.until(|r| r.sync_run().expect("read").is_some()).await;
     assert!(world.points[0].catalog().orders.is_empty(), "version 34 is not here yet");
     let set_digest = Sha256([7; 32]);
-    let version = CatalogVersion { version: 34, items: 412, set_digest };
+    let languages = Languages::choose(["de"]).expect("known");
+    let version = CatalogVersion { version: 34, items: 412, set_digest, languages };
     world.db.write(move |w| w.put_own(&version)).await.expect("written");
     world.until_ended(1).await;
     world
@@ -158,6 +214,7 @@ async fn a_child_waits_for_the_catalog_and_compares_sets() {
         6702 PR1-SUP1 34 | 0 | 0d00h00m00s
     "#]])
         .await;
+    assert_eq!(world.points[0].catalog().told.languages, ["de", "en"]);
     assert_eq!(world.db.read(|r| r.complete_version()).await.expect("read"), 34);
     assert_eq!((*world.to_children.borrow(), world.points[0].catalog().version), (34, 34));
     world.stop().await;
@@ -167,7 +224,7 @@ async fn a_child_waits_for_the_catalog_and_compares_sets() {
 async fn imports_reach_the_update_point() {
     let mut world = World::new("CAS", None, 1).await;
     let prepare = |w: &site_db::Writer<'_>| {
-        let id = w.begin_import("vendor.cab")?;
+        let id = w.begin_import("vendor.cab", &site_db::Consent::default())?;
         for (part, data) in [b"one ".as_slice(), b"two"].into_iter().enumerate() {
             w.add_import_part(id, part as u32, data)?;
         }
@@ -210,6 +267,26 @@ async fn files_that_can_be_had_do_not_wait_for_those_that_cannot() {
     assert_eq!(world.points[0].catalog().orders, ["FetchFiles"; 5]);
     let demands = world.db.read(|r| r.demands()).await.expect("read");
     assert_eq!(demands.iter().filter(|demand| demand.reason.ends_with(" is gone")).count(), 10);
+    world.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn files_for_languages_nobody_chose_are_wanted_no_more() {
+    let mut world = World::new("CAS", None, 1).await;
+    world.points[0].catalog().files = vec![file(1).sha1];
+    world.points[0].catalog().foreign = vec![file(2).sha1];
+    let demand = |w: &site_db::Writer<'_>| {
+        let files: Vec<_> = (1..=2).map(|n| (item(1, 100).update.id, file(n))).collect();
+        w.demand_files(&w.create_package("Patches")?.code, &files)?;
+        w.note_found(&file(1), Found::Missing)?;
+        w.note_found(&file(2), Found::Missing)
+    };
+    world.db.write(demand).await.expect("written");
+    world.start();
+    let is_missing = |demand: &ContentDemand| demand.found == Found::Missing;
+    world.until(move |r| !r.demands().expect("read").iter().any(is_missing)).await;
+    let left = world.db.read(|r| r.demands()).await.expect("read");
+    assert_eq!(left.into_iter().map(|demand| demand.file).collect::<Vec<_>>(), [file(1)]);
     world.stop().await;
 }
 

@@ -101,8 +101,10 @@ impl Wishes {
             .write(move |w| Ok::<_, Error>((w.update_points(site)?, w.next("sync_order")?)))
             .await?;
         let first = points.into_iter().next().ok_or(Error::NoPoint { site })?;
+        let id = first.id;
+        let languages = self.db.read(move |r| r.file_languages(id)).await?;
         let wanted = asked.values().map(|demand| (demand.update, demand.file.clone()));
-        let order = Order::FetchFiles(wanted.collect());
+        let order = Order::FetchFiles(wanted.collect(), languages);
         let mut answers = self.sessions.send(&first, number, order).await?;
         let failures = loop {
             match answers.next().await? {
@@ -112,7 +114,11 @@ impl Wishes {
             }
         };
         let note = move |w: &site_db::Writer<'_>| {
-            failures.iter().try_for_each(|(sha1, reason)| w.note_demand_failure(*sha1, reason))
+            // Without a reason: it is for languages alone that this site does not want (SUP-34).
+            failures.iter().try_for_each(|(sha1, reason)| match reason.is_empty() {
+                true => w.drop_demand(*sha1),
+                false => w.note_demand_failure(*sha1, reason),
+            })
         };
         self.db.write(note).await?;
         let missing = self.missing().await?;

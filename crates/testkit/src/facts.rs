@@ -4,6 +4,7 @@
 //! least that makes its own rule true.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use update_metadata::{
     Architecture, Document, LinuxFacts, RegistryValue, Rule, System, WindowsFacts,
@@ -30,6 +31,19 @@ impl Computer {
         Computer { facts }
     }
 
+    /// The computer of these facts.
+    #[must_use]
+    pub fn of(facts: Facts) -> Computer {
+        Computer { facts }
+    }
+
+    /// The computer that a facts file in JSON describes.
+    #[must_use]
+    pub fn read(path: &Path) -> Computer {
+        let text = std::fs::read_to_string(path).expect("the facts file is readable");
+        Computer { facts: serde_json::from_str(&text).expect("the facts file is sound") }
+    }
+
     /// Everything that is known.
     #[must_use]
     pub fn facts(&self) -> &Facts {
@@ -40,6 +54,13 @@ impl Computer {
     pub fn install(&mut self, document: &Document) {
         if let Some(rule) = &document.rules.is_installed {
             make_true(rule, &mut self.facts);
+        }
+    }
+
+    /// Pretends that it was removed.
+    pub fn uninstall(&mut self, document: &Document) {
+        if let Some(rule) = &document.rules.is_installed {
+            make_false(rule, &mut self.facts);
         }
     }
 
@@ -123,6 +144,9 @@ fn make_true(rule: &Rule, facts: &mut Facts) {
         ("PackageInstalled", System::Linux(LinuxFacts { packages: Some(packages), .. })) => {
             packages.insert(text("Name").to_owned(), text("Version").to_owned());
         }
+        ("FileExists", System::Windows(_)) => {
+            facts.files.insert(text("Path").to_lowercase(), Some(FileFact::default()));
+        }
         ("FileVersion", System::Windows(_)) => {
             let fact = FileFact { version: text("Version").parse().ok(), ..FileFact::default() };
             facts.files.insert(text("Path").to_lowercase(), Some(fact));
@@ -132,6 +156,34 @@ fn make_true(rule: &Rule, facts: &mut Facts) {
             let values = registry.entry(text("Subkey").into()).or_default();
             let data = text("Data").parse().unwrap_or_default();
             values.insert(text("Value").into(), RegistryValue::Dword(data));
+        }
+        ("RegSz", System::Windows(windows)) => {
+            let registry = windows.registry.get_or_insert_default();
+            let values = registry.entry(text("Subkey").into()).or_default();
+            let data = RegistryValue::Text(text("Data").to_owned());
+            values.insert(text("Value").into(), data);
+        }
+        _ => {}
+    }
+}
+
+/// Takes away what the tests of Windows updates look for.
+fn make_false(rule: &Rule, facts: &mut Facts) {
+    let test = match rule {
+        Rule::True | Rule::False | Rule::Not(_) => return,
+        Rule::And(rules) => return rules.iter().take(1).for_each(|rule| make_false(rule, facts)),
+        Rule::Or(rules) => return rules.iter().for_each(|rule| make_false(rule, facts)),
+        Rule::Test(test) => &test.tag,
+    };
+    let text = |name| test.attribute(name).unwrap_or_default();
+    match (&*test.local, &mut facts.system) {
+        ("FileExists" | "FileVersion", System::Windows(_)) => {
+            facts.files.insert(text("Path").to_lowercase(), None);
+        }
+        ("RegDword" | "RegSz" | "RegValueExists", System::Windows(windows)) => {
+            let registry = windows.registry.get_or_insert_default();
+            let values = registry.entry(text("Subkey").into()).or_default();
+            values.remove(&text("Value").into());
         }
         _ => {}
     }

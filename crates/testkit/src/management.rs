@@ -3,7 +3,8 @@
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use model::{ErrorClass, PeerIdentity, PolicyHead};
+use model::{ClientRecord, ErrorClass, PeerIdentity, PolicyHead, StateReport};
+use rpc::object::ObjectBody as _;
 use rpc::pb::management as pb;
 use rpc::pb::management::management_service_server::{ManagementService, ManagementServiceServer};
 use tokio::sync::{broadcast, watch};
@@ -36,6 +37,11 @@ pub struct Script {
     pub outcome: pb::Outcome,
     pub head: Option<PolicyHead>,
     pub parts: Vec<Vec<u8>>,
+    /// Where every file is.
+    pub points: Vec<pb::Point>,
+    /// What came, and was not refused.
+    pub registrations: Vec<ClientRecord>,
+    pub reports: Vec<StateReport>,
 }
 
 #[derive(Clone)]
@@ -55,6 +61,9 @@ impl FakeSite {
             outcome: pb::Outcome::Applied,
             head: None,
             parts: Vec::new(),
+            points: Vec::new(),
+            registrations: Vec::new(),
+            reports: Vec::new(),
         };
         let service = Service {
             script: Arc::new(Mutex::new(script)),
@@ -115,11 +124,12 @@ impl ManagementService for Service {
         request: Request<pb::RegisterClientRequest>,
     ) -> Result<Response<pb::RegisterClientResponse>, Status> {
         let refused = self.script()?.refused;
-        let pb::RegisterClientRequest { incarnation, home, .. } = request.into_inner();
+        let pb::RegisterClientRequest { incarnation, home, client } = request.into_inner();
         self.note(format!("registration {incarnation} of {home}"));
         if incarnation == refused {
             return Err(rpc::status::refuse(ErrorClass::Conflict, "it is another site's"));
         }
+        self.script()?.registrations.extend(ClientRecord::decode(&client));
         Ok(Response::new(pb::RegisterClientResponse {}))
     }
 
@@ -149,15 +159,17 @@ impl ManagementService for Service {
         &self,
         request: Request<pb::SubmitStatesRequest>,
     ) -> Result<Response<pb::SubmitStatesResponse>, Status> {
-        let outcome = self.script()?.outcome;
-        let take = |report: &Vec<u8>| match rpc::convert::decode_report(report) {
+        let mut script = self.script()?;
+        let outcome = script.outcome;
+        let mut take = |report: &Vec<u8>| match rpc::convert::decode_report(report) {
             Ok(report) => {
                 self.note(format!("report {}", report.serial_to));
+                script.reports.push(report);
                 outcome.into()
             }
             Err(_) => pb::Outcome::Rejected.into(),
         };
-        let outcomes = request.into_inner().reports.iter().map(take).collect();
+        let outcomes = request.into_inner().reports.iter().map(&mut take).collect();
         Ok(Response::new(pb::SubmitStatesResponse { outcomes }))
     }
 
@@ -179,9 +191,13 @@ impl ManagementService for Service {
         &self,
         request: Request<pb::GetLocationsRequest>,
     ) -> Result<Response<pb::GetLocationsResponse>, Status> {
-        drop(self.script()?);
-        let file = |sha256| pb::FileLocations { sha256, points: Vec::new() };
-        let files = request.into_inner().sha256.into_iter().map(file).collect();
+        let points = self.script()?.points.clone();
+        let pb::GetLocationsRequest { client: _, sha256, address } = request.into_inner();
+        let address = rpc::convert::read_address(&address).expect("an address");
+        let address = address.map_or("nowhere".to_owned(), |address| address.to_string());
+        self.note(format!("locations for {address}"));
+        let file = |sha256| pb::FileLocations { sha256, points: points.clone() };
+        let files = sha256.into_iter().map(file).collect();
         Ok(Response::new(pb::GetLocationsResponse { files }))
     }
 }

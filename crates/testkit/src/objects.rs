@@ -23,6 +23,8 @@ pub fn item(number: u32) -> Item {
         cves: Vec::new(),
         created_at: Timestamp(0),
         expired: false,
+        expired_at: None,
+        withdrawn: false,
         hidden: false,
         linux_only: false,
         may_restart: false,
@@ -43,6 +45,9 @@ pub fn client(number: u128, site: &str) -> ClientRecord {
         os: "linux debian 12".to_owned(),
         architecture: "x86_64".to_owned(),
         agent_version: "1".to_owned(),
+        manufacturer: String::new(),
+        model: String::new(),
         seen_on: Timestamp(0),
+        address: None,
     }
 }

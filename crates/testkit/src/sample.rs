@@ -19,6 +19,10 @@ use update_metadata::{
 use uuid::Uuid;
 use xml_guard::{Attribute, Element, Tag};
 
+mod large;
+
+pub use large::large;
+
 const COMPANY: &str = "Tierline Samples";
 const BASE_RULES: &str = "http://schemas.microsoft.com/msus/2002/12/BaseApplicabilityRules";
 /// The name space of ids made from names (UUID version 5).

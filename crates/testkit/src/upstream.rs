@@ -12,14 +12,18 @@ use axum::extract::State;
 use http::{HeaderMap, Response, StatusCode, Uri};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use transport::{Limits, Server, TcpListen};
+use transport::{Limits, Listen, Server, TcpListen};
 use update_metadata::Document;
 use uuid::Uuid;
+use wsus_protocol::server::{Deployments, GetDeployments};
 use wsus_protocol::{
     AuthConfig, AuthPlugIn, AuthorizationCookie, Blob, ConfigData, Cookie, ErrorCode, Fault,
-    FileUrl, GetConfigData, GetRevisionIdList, GetUpdateData, Message, Operation, RevisionIdList,
-    UpdateData, UpdateIdentity, UpdateRecord, WireTime, content_path, decode, encode,
+    FileUrl, Filter, GetConfigData, GetRevisionIdList, GetUpdateData, Message, Operation,
+    RevisionIdList, UpdateData, UpdateIdentity, UpdateRecord, WireTime, content_path, decode,
+    encode,
 };
+
+use crate::tls::TlsServer;
 
 /// A running fake; it ends with this value.
 #[derive(Debug)]
@@ -43,6 +47,15 @@ pub struct Script {
     pub cookie: u8,
     /// Part of every anchor; another one means the server was replaced.
     pub server: u32,
+    /// How long cookies last; for ever, if nothing is said. Those that end are all good.
+    pub expires: Option<WireTime>,
+    /// Cookies given so far.
+    pub cookies_given: usize,
+    /// What replicas are told, and what they asked: the anchors of the last time and of the list.
+    pub deployments: Deployments,
+    pub deployments_asked: Vec<(Option<String>, Option<String>)>,
+    /// What revisions were asked for.
+    pub filters: Vec<Filter>,
     /// Every GetUpdateData call, and the anchors of every GetRevisionIdList call.
     pub asked: Vec<Vec<UpdateIdentity>>,
     pub anchors: Vec<Option<String>>,
@@ -66,15 +79,26 @@ struct Offer {
 impl FakeUpstream {
     /// Starts on a free port of this machine.
     pub async fn start() -> FakeUpstream {
-        let script = Arc::new(Mutex::new(Script::default()));
-        let listener = TcpListen::bind("127.0.0.1:0").await.expect("a free port");
+        let listener = bind().await;
         let url = format!("http://{}", listener.local_address());
+        FakeUpstream::start_on(url, Box::new(listener))
+    }
+
+    /// The same over TLS; `server` is the one asked for as 127.0.0.1, whatever its name is.
+    pub async fn start_tls(server: &TlsServer) -> FakeUpstream {
+        let listener = bind().await;
+        let url = format!("https://{}", listener.local_address());
+        FakeUpstream::start_on(url, server.listen(listener))
+    }
+
+    fn start_on(url: String, listener: Box<dyn Listen>) -> FakeUpstream {
+        let script = Arc::new(Mutex::new(Script::default()));
         let router = Router::new().fallback(answer).with_state(script.clone());
         let (limits, revoked) = (Limits::default(), Arc::new(|_: &_| false));
         let server = Server { router, credentials: None, limits, revoked };
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
-            let served = server.run(Box::new(listener), CancellationToken::new()).await;
+            let served = server.run(listener, CancellationToken::new()).await;
             served.expect("a plain server has nothing to fail with");
         });
         FakeUpstream { url, script, _tasks: tasks }
@@ -164,7 +188,9 @@ impl Script {
                 Ok(encode(&AuthorizationCookie { plug_in: "DssTargeting".into(), data: vec![1] }))
             }
             Operation::GetCookie => {
-                Ok(encode(&Cookie { expires: WireTime::NEVER, data: vec![self.cookie] }))
+                self.cookies_given += 1;
+                let expires = self.expires.unwrap_or(WireTime::NEVER);
+                Ok(encode(&Cookie { expires, data: vec![self.cookie] }))
             }
             Operation::GetConfigData => {
                 self.admit(read::<GetConfigData>(body)?.cookie)?;
@@ -192,6 +218,7 @@ impl Script {
         self.admit(request.cookie)?;
         let filter = request.filter;
         self.anchors.push(filter.anchor.clone());
+        self.filters.push(filter.clone());
         let since = match filter.anchor.as_deref().map(|anchor| anchor.split_once(',')) {
             None => 0,
             Some(Some((server, _))) if server != self.server.to_string() => {
@@ -241,6 +268,10 @@ impl Script {
     }
 }
 
+async fn bind() -> TcpListen {
+    TcpListen::bind("127.0.0.1:0").await.expect("a free port")
+}
+
 async fn answer(
     State(script): State<Arc<Mutex<Script>>>,
     uri: Uri,
@@ -253,6 +284,12 @@ async fn answer(
         Some(operation) => {
             let (status, body) = script.respond(operation, &body);
             plain(status, body)
+        }
+        None if action.is_some_and(|action| action.contains("/GetDeployments")) => {
+            let GetDeployments { cookie: _, deployment_anchor, sync_anchor } =
+                decode(&body[..]).expect("a sound request");
+            script.deployments_asked.push((deployment_anchor, sync_anchor));
+            plain(200, encode(&script.deployments).into_bytes())
         }
         None => script.file(uri.path(), &headers),
     }

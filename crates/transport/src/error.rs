@@ -33,6 +33,16 @@ pub enum Error {
     NoSite { found: PeerIdentity },
     #[error("{found} answered where only a site server or a management point lets others join")]
     NotEnrolling { found: PeerIdentity },
+    #[error("there is no certificate to believe a server by; name a PEM file that holds some")]
+    NoRoots,
+    #[error("{host} is not believed: {reason}")]
+    ForeignServer { host: String, reason: String },
+    #[error("{host} does not speak TLS as we do; is it an https port?")]
+    ForeignHandshake {
+        host: String,
+        #[source]
+        source: std::io::Error,
+    },
     #[error("the connection was lost or refused during the TLS handshake")]
     Handshake(#[source] std::io::Error),
     #[error("the TLS handshake took longer than {0:?}")]
@@ -51,15 +61,17 @@ impl Error {
     #[must_use]
     pub fn class(&self) -> ErrorClass {
         match self {
-            Error::Url { .. } | Error::Backoff { .. } => ErrorClass::Invalid,
+            Error::Url { .. } | Error::Backoff { .. } | Error::NoRoots => ErrorClass::Invalid,
             Error::Listen { .. }
             | Error::Handshake(_)
+            | Error::ForeignHandshake { .. }
             | Error::SlowHandshake(_)
             | Error::Connect { .. } => ErrorClass::Unavailable,
             Error::Tls(_) => ErrorClass::Internal,
             Error::OwnCertificate(_) | Error::OtherIdentity { .. } => ErrorClass::Corrupt,
             Error::Peer(_)
             | Error::Untrusted { .. }
+            | Error::ForeignServer { .. }
             | Error::WrongPeer { .. }
             | Error::NoSite { .. }
             | Error::NotEnrolling { .. } => ErrorClass::Denied,

@@ -4,6 +4,7 @@
 //! peers, so that a storm of one class starves no other. Refuses to know what a call does. A
 //! refusal is an answer (a gRPC status, or HTTP 403 and 429), never a broken connection.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,11 +29,25 @@ pub struct Peer {
     pub address: Arc<str>,
 }
 
+impl Peer {
+    /// None where there is no network in between.
+    #[must_use]
+    pub fn ip(&self) -> Option<IpAddr> {
+        let address: SocketAddr = self.address.parse().ok()?;
+        Some(address.ip().to_canonical())
+    }
+}
+
 /// The identity of the caller of a method that the access table gives to certain peers only.
 pub fn peer<T>(request: &tonic::Request<T>) -> Result<&PeerIdentity, Status> {
     let peer = request.extensions().get::<Peer>();
     let identity = peer.and_then(|peer| peer.identity.as_deref());
     identity.ok_or_else(|| refuse(ErrorClass::Denied, "the caller presented no certificate"))
+}
+
+/// The IP address that a request came from, where the connection has one.
+pub fn peer_address<T>(request: &tonic::Request<T>) -> Option<IpAddr> {
+    request.extensions().get::<Peer>()?.ip()
 }
 
 /// How much a listener takes on at once. Requests count while their answer is being prepared; a

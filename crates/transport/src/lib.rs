@@ -9,6 +9,7 @@
 mod backoff;
 mod connection;
 mod error;
+mod foreign;
 mod gate;
 mod net;
 mod ports;
@@ -18,7 +19,8 @@ mod tls;
 pub use backoff::Backoff;
 pub use connection::{Connection, Security};
 pub use error::{Error, explain};
-pub use gate::{Limits, Peer, Revoked, peer};
+pub use foreign::{Belief, ForeignTls};
+pub use gate::{Limits, Peer, Revoked, peer, peer_address};
 pub use net::{
     Accepted, BoxFuture, BoxStream, Connect, Listen, MemoryConnect, MemoryListen, Stream,
     TcpConnect, TcpListen, memory,

@@ -357,7 +357,7 @@ impl ClientCertVerifier for Verifier {
 }
 
 #[derive(Debug)]
-struct Time(Ambient);
+pub(crate) struct Time(pub(crate) Ambient);
 
 impl TimeProvider for Time {
     fn current_time(&self) -> Option<UnixTime> {

@@ -17,7 +17,7 @@ use rustls_pki_types::CertificateDer;
 use crate::chain::{Anchor, Validity, authority_name, intermediate_site, spki_of};
 use crate::{Error, KeyPair, PublicKey};
 
-const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+pub(crate) const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 const ROOT_MS: i64 = 20 * 365 * DAY_MS;
 const INTERMEDIATE_MS: i64 = 10 * 365 * DAY_MS;
 const SITE_MS: i64 = 2 * 365 * DAY_MS;
@@ -177,7 +177,7 @@ fn authority_params(
     Ok(params)
 }
 
-fn distinguished_name(hierarchy: HierarchyId, common_name: &str) -> DistinguishedName {
+pub(crate) fn distinguished_name(hierarchy: HierarchyId, common_name: &str) -> DistinguishedName {
     let mut name = DistinguishedName::new();
     name.push(DnType::OrganizationName, hierarchy.to_string());
     name.push(DnType::CommonName, common_name);
@@ -195,7 +195,7 @@ fn sign(
 }
 
 /// Serial number and times; a certificate never outlives the one that signs it.
-fn stamp(
+pub(crate) fn stamp(
     params: &mut CertificateParams,
     ambient: &Ambient,
     lifetime_ms: i64,
@@ -214,7 +214,7 @@ fn stamp(
     Ok(())
 }
 
-fn check_key(
+pub(crate) fn check_key(
     certificate: &CertificateDer<'_>,
     key: &KeyPair,
     what: &'static str,
@@ -226,6 +226,6 @@ fn check_key(
     Ok(())
 }
 
-fn issue_error(subject: &str, source: rcgen::Error) -> Error {
+pub(crate) fn issue_error(subject: &str, source: rcgen::Error) -> Error {
     Error::Issue { subject: subject.to_owned(), source }
 }

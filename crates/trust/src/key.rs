@@ -8,7 +8,9 @@ use std::fmt;
 use model::Sha256;
 use rcgen::{PKCS_ECDSA_P256_SHA256, PublicKeyData as _, SigningKey as _};
 use ring::digest::{SHA256, digest};
-use rustls_pki_types::{CertificateSigningRequestDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls_pki_types::{
+    CertificateDer, CertificateSigningRequestDer, PrivateKeyDer, PrivatePkcs8KeyDer,
+};
 
 use crate::Error;
 
@@ -114,6 +116,12 @@ impl fmt::Display for RootPin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
+}
+
+/// What names one certificate.
+#[must_use]
+pub fn certificate_digest(certificate: &CertificateDer<'_>) -> Sha256 {
+    sha256(&[certificate])
 }
 
 pub(crate) fn sha256(parts: &[&[u8]]) -> Sha256 {

@@ -14,6 +14,7 @@ mod authority;
 mod chain;
 mod error;
 mod key;
+mod publisher;
 mod signature;
 mod token;
 
@@ -23,7 +24,8 @@ pub use chain::{
     verify_pinned,
 };
 pub use error::Error;
-pub use key::{KeyPair, PublicKey, RootPin};
+pub use key::{KeyPair, PublicKey, RootPin, certificate_digest};
+pub use publisher::{Publisher, verify_published};
 pub use rustls_pki_types::CertificateDer;
 pub use signature::{Purpose, SigningKey, sign_statement, verify_signature, verify_statement};
 pub use token::{JoinToken, TokenSecret};

@@ -22,6 +22,8 @@ pub enum Purpose {
     PolicyHead,
     /// Which signing key is a site's.
     KeyStatement,
+    /// The manifest of a catalog that travels as a file.
+    CatalogBundle,
 }
 
 impl Purpose {
@@ -30,6 +32,7 @@ impl Purpose {
             Purpose::StreamHead => "stream head",
             Purpose::PolicyHead => "policy head",
             Purpose::KeyStatement => "key statement",
+            Purpose::CatalogBundle => "catalog bundle",
         }
     }
 

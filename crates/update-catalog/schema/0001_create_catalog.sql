@@ -19,16 +19,31 @@ CREATE TABLE revision (
     audience TEXT NOT NULL CHECK (audience IN ('own', 'part', 'evaluated', 'kept')),
     category_kind TEXT,
     category_parent BLOB,
+    -- It is for these, a bit for each; 0: for whichever a computer speaks.
+    languages INTEGER NOT NULL,
     is_latest INTEGER NOT NULL,
     changed INTEGER NOT NULL,
     sha256 BLOB NOT NULL CHECK (length(sha256) = 32),
     size INTEGER NOT NULL,
-    -- Byte-exact, zstd. NULL: removed, kept so that followers hear of it.
+    -- Byte-exact, zstd. NULL: of the latest revision, removed, kept so that followers hear of it;
+    -- of an older one, obsolete, kept because computers name it.
     document BLOB,
     UNIQUE (update_id, revision)
 ) STRICT;
 
 CREATE UNIQUE INDEX revision_by_change ON revision (changed);
+CREATE INDEX revision_replaced ON revision (id) WHERE NOT is_latest AND document IS NOT NULL;
+
+-- What the site ruled of updates, whether they are here or not.
+CREATE TABLE ruling (
+    update_id BLOB NOT NULL PRIMARY KEY CHECK (length(update_id) = 16),
+    is_declined INTEGER NOT NULL,
+    -- Dropped at this revision: it comes back with a later one only.
+    dropped INTEGER,
+    changed INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX ruling_by_change ON ruling (changed);
 
 -- The graph. Targets need not be here: they are ids, never foreign keys.
 CREATE TABLE relation (
@@ -77,6 +92,48 @@ CREATE TABLE file_source (
 CREATE TABLE upstream_anchor (
     name TEXT PRIMARY KEY,
     anchor TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Catalogs that came as files: how far each one's server was followed, and the last bundle of it.
+CREATE TABLE bundle (
+    server_id BLOB NOT NULL PRIMARY KEY CHECK (length(server_id) = 16),
+    anchor INTEGER NOT NULL,
+    -- SHA-256 of its manifest.
+    manifest BLOB NOT NULL CHECK (length(manifest) = 32)
+) STRICT, WITHOUT ROWID;
+
+-- Of a replica, as its upstream has them: target groups, deployments and accepted licenses.
+CREATE TABLE taken_group (
+    id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+    parent_id BLOB NOT NULL CHECK (length(parent_id) = 16),
+    name TEXT NOT NULL,
+    is_builtin INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE taken_deployment (
+    id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+    update_id BLOB NOT NULL CHECK (length(update_id) = 16),
+    revision INTEGER NOT NULL,
+    action INTEGER NOT NULL,
+    administrator TEXT NOT NULL,
+    deadline INTEGER,
+    is_assigned INTEGER NOT NULL,
+    go_live INTEGER NOT NULL,
+    group_id BLOB NOT NULL CHECK (length(group_id) = 16),
+    download_priority INTEGER NOT NULL,
+    -- Kept so that replicas below hear that it is gone.
+    is_dead INTEGER NOT NULL,
+    changed INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE taken_license (
+    id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16)
+) STRICT, WITHOUT ROWID;
+
+-- What has to outlive the process, by name.
+CREATE TABLE setting (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- The ends of successful synchronizations.

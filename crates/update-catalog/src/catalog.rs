@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use model::{CatalogVersion, Sha256, UpdateId, UpdateRef};
+use model::{CatalogVersion, Languages, Sha256, UpdateId, UpdateRef};
 use sqlite_engine::params;
 use sqlite_engine::{Database, Options, ReadTx, Row, RowResult, Schema, WriteTx, parse_column};
 use uuid::Uuid;
@@ -77,6 +77,17 @@ impl Catalog {
         Ok(self.database.read(move |tx| tx.query_optional(sql, [name], |row| row.get(0))).await?)
     }
 
+    /// What was kept under this name.
+    pub async fn setting(&self, name: &'static str) -> Result<Option<String>, Error> {
+        let sql = "SELECT value FROM setting WHERE name = ?1";
+        Ok(self.database.read(move |tx| tx.query_optional(sql, [name], |row| row.get(0))).await?)
+    }
+
+    pub async fn keep_setting(&self, name: &'static str, value: String) -> Result<(), Error> {
+        let sql = "INSERT OR REPLACE INTO setting (name, value) VALUES (?1, ?2)";
+        Ok(self.database.write(move |tx| tx.execute(sql, params![name, value]).map(drop)).await?)
+    }
+
     /// The next synchronization will ask upstream for everything.
     pub async fn forget_upstream_anchors(&self) -> Result<(), Error> {
         let sql = "DELETE FROM upstream_anchor";
@@ -106,7 +117,12 @@ pub(crate) fn state(tx: &ReadTx) -> Result<CatalogState, Error> {
                ORDER BY version DESC LIMIT 1";
     let version = tx.query_optional(sql, [], |row| {
         let set_digest = parse_column(row, 2, |bytes: Vec<u8>| Sha256::from_slice(&bytes))?;
-        let version = CatalogVersion { version: row.get(0)?, items: row.get(1)?, set_digest };
+        let version = CatalogVersion {
+            version: row.get(0)?,
+            items: row.get(1)?,
+            set_digest,
+            languages: Languages::ALL,
+        };
         Ok((version, row.get(3)?))
     })?;
     Ok(CatalogState { server_id, changes, version })
@@ -121,7 +137,8 @@ fn complete_version(tx: &WriteTx, version: u64) -> Result<CatalogVersion, Error>
                WHERE is_item AND is_latest AND document IS NOT NULL ORDER BY update_id";
     let items = tx.query_all(sql, [], update_ref)?;
     let count = u64::try_from(items.len()).unwrap_or(u64::MAX);
-    let complete = CatalogVersion { version, items: count, set_digest: model::set_digest(items) };
+    let (set_digest, languages) = (model::set_digest(items), Languages::ALL);
+    let complete = CatalogVersion { version, items: count, set_digest, languages };
     let sql = "INSERT INTO version (version, changes, items, set_digest) VALUES (?1, ?2, ?3, ?4)
                ON CONFLICT DO UPDATE SET changes = excluded.changes, items = excluded.items,
                                          set_digest = excluded.set_digest";

@@ -20,6 +20,8 @@ pub struct Change<T> {
     pub update: UpdateRef,
     /// Nothing if the update was removed.
     pub content: Option<T>,
+    /// It is offered to nobody; others may need it.
+    pub is_declined: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,27 +48,30 @@ impl Catalog {
     }
 }
 
-fn page<T>(
+pub(crate) fn page<T>(
     tx: &ReadTx,
     since: u64,
     mut make: impl FnMut(&ReadTx, StoredDocument) -> Result<T, Error>,
 ) -> Result<Page<T>, Error> {
-    let sql = "SELECT update_id, revision, changed, iif(document IS NULL, 0, size) FROM revision
-               WHERE changed > ?1 AND is_latest ORDER BY changed LIMIT ?2";
+    let sql = "SELECT revision.update_id, revision, revision.changed,
+                      iif(document IS NULL, 0, size), coalesce(is_declined, 0)
+               FROM revision LEFT JOIN ruling ON ruling.update_id = revision.update_id
+               WHERE revision.changed > ?1 AND is_latest ORDER BY revision.changed LIMIT ?2";
     // One more than a page holds tells whether it is the last.
     let rows = tx.query_all(sql, params![since, limits::PAGE_CHANGES_MAX + 1], |row| {
-        Ok((update_ref(row)?, row.get::<_, u64>(2)?, row.get::<_, u64>(3)?))
+        let (number, size) = (row.get::<_, u64>(2)?, row.get::<_, u64>(3)?);
+        Ok((update_ref(row)?, number, size, row.get::<_, bool>(4)?))
     })?;
     let mut bytes = 0;
-    let fits = |(place, (_, _, size)): &(usize, &(UpdateRef, u64, u64))| {
+    let fits = |(place, (_, _, size, _)): &(usize, &(UpdateRef, u64, u64, bool))| {
         bytes += size;
         *place == 0 || (*place < limits::PAGE_CHANGES_MAX && bytes <= limits::PAGE_BYTES_MAX)
     };
     let count = rows.iter().enumerate().take_while(fits).count();
     let (mut changes, mut shelf) = (Vec::with_capacity(count), Shelf::open(tx)?);
-    for &(update, number, _) in &rows[..count] {
+    for &(update, number, _, is_declined) in &rows[..count] {
         let content = shelf.document(update)?.map(|stored| make(tx, stored)).transpose()?;
-        changes.push(Change { number, update, content });
+        changes.push(Change { number, update, content, is_declined });
     }
     let version = state(tx)?.version.map(|(version, _)| version);
     Ok(Page { changes, is_last: count == rows.len(), version })

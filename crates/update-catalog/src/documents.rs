@@ -1,6 +1,6 @@
 //! Documents and files by their names.
 
-use model::{ItemFile, Sha1, Sha256, UpdateId, UpdateRef};
+use model::{ItemFile, Languages, Sha1, Sha256, UpdateId, UpdateRef};
 use sha2::{Digest as _, Sha256 as Hasher};
 use sqlite_engine::{ReadTx, Row, RowResult, params, parse_column};
 use zstd::bulk::Decompressor;
@@ -42,11 +42,14 @@ impl Catalog {
         self.database.read(found).await
     }
 
-    /// Which of these revisions are not here: what a synchronization still has to fetch.
+    /// Which of these revisions are not here and were never let go: what a synchronization still
+    /// has to fetch.
     pub async fn missing(&self, updates: Vec<UpdateRef>) -> Result<Vec<UpdateRef>, Error> {
         bounded(updates.len(), limits::IDS_MAX)?;
-        let sql = "SELECT 1 FROM revision
-                   WHERE update_id = ?1 AND revision = ?2 AND document IS NOT NULL";
+        let sql = "SELECT 1 FROM revision WHERE update_id = ?1 AND revision = ?2
+                     AND (document IS NOT NULL OR NOT is_latest)
+                   UNION ALL
+                   SELECT 1 FROM ruling WHERE update_id = ?1 AND dropped >= ?2";
         self.database
             .read(move |tx| {
                 let mut missing = Vec::new();
@@ -76,6 +79,19 @@ impl Catalog {
                 Ok(digests)
             })
             .await
+    }
+
+    /// For which languages a file is, by the updates that name it; all, if it is for whichever a
+    /// computer speaks or if none names it.
+    pub async fn file_languages(&self, sha1: Sha1) -> Result<Languages, Error> {
+        let sql = "SELECT DISTINCT languages FROM file
+                   JOIN revision ON revision.id = file.revision
+                   WHERE sha1 = ?1 AND document IS NOT NULL";
+        let bits: Vec<u64> =
+            self.database.read(move |tx| tx.query_all(sql, [sha1.0], |row| row.get(0))).await?;
+        let all = bits.contains(&0);
+        let together = bits.into_iter().fold(0, |all, bits| all | bits);
+        Ok(Languages::from_bits(if all { 0 } else { together }))
     }
 
     /// The files of a revision, in its order.
@@ -153,7 +169,7 @@ pub(crate) fn sha256(row: &Row<'_>, column: usize) -> RowResult<Sha256> {
     parse_column(row, column, |bytes: Vec<u8>| Sha256::from_slice(&bytes))
 }
 
-fn item_file(row: &Row<'_>) -> RowResult<ItemFile> {
+pub(crate) fn item_file(row: &Row<'_>) -> RowResult<ItemFile> {
     let optional = |bytes: Option<Vec<u8>>| bytes.map(|b| Sha256::from_slice(&b)).transpose();
     Ok(ItemFile {
         name: row.get(0)?,

@@ -1,17 +1,13 @@
 //! Taking in documents, and letting them go.
 
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread;
-
-use model::{CategoryKind, ItemFile, Sha256, UpdateId, UpdateRef};
-use sha2::{Digest as _, Sha256 as Hasher};
+use model::{CategoryKind, ItemFile, Languages, Sha256, UpdateId, UpdateRef};
 use sqlite_engine::{WriteTx, params};
 use update_metadata::Document;
 use update_metadata::sdp::{FileSource, Rejected};
-use zstd::bulk::Compressor;
 
 use crate::catalog::{Catalog, next_change};
 use crate::documents::sha256;
+use crate::prepare::{Packed, Preparation, Prepared};
 use crate::scan::Audience;
 use crate::{Error, limits};
 
@@ -28,30 +24,34 @@ pub struct Batch {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Imported {
     pub imported: Vec<UpdateRef>,
-    /// Documents that were here, byte for byte.
+    /// Documents that were here, byte for byte, or that were dropped and have not changed since.
     pub unchanged: usize,
     pub rejected: Vec<Rejected>,
 }
 
-/// A document read through and packed, or why it was not taken.
-type Prepared = Result<Result<Packed, Rejected>, Error>;
-
-struct Packed {
-    document: Document,
+/// What is here of an update: one of its revisions.
+struct Here {
+    revision: u32,
     digest: Sha256,
-    size: usize,
-    bytes: Vec<u8>,
+    is_latest: bool,
+    has_document: bool,
+    category: (Option<String>, Option<Vec<u8>>),
 }
 
+/// Numbers of changes, drawn from the catalog once for a whole batch.
+struct Changes(u64);
+
 impl Catalog {
-    /// Documents are read and packed on threads of their own, beside the transaction.
-    pub async fn import(&self, batch: Batch) -> Result<Imported, Error> {
+    /// Documents are read and packed on threads of their own, beside the transaction, and already
+    /// while it waits: callers in a hurry have two batches under way.
+    pub async fn import(&self, mut batch: Batch) -> Result<Imported, Error> {
         let documents = batch.documents.len();
         if documents > limits::BATCH_DOCUMENTS_MAX {
             return Err(Error::ImportBatch { documents });
         }
+        let prepared = Preparation::start(std::mem::take(&mut batch.documents));
         let import = move |tx: &WriteTx| {
-            let imported = with_prepared(&batch.documents, |all| store(tx, all))?;
+            let imported = prepared.give(|all| store(tx, all))?;
             record(tx, &batch.sources, batch.anchor)?;
             Ok(imported)
         };
@@ -67,61 +67,11 @@ impl Catalog {
     }
 }
 
-/// Deals the documents out to a few threads and hands them to `store` as they come back, in order.
-fn with_prepared<T>(
-    documents: &[String],
-    store: impl FnOnce(&mut dyn Iterator<Item = Prepared>) -> T,
-) -> T {
-    let lanes = limits::LANES.min(documents.len());
-    thread::scope(|scope| {
-        let start = |lane| {
-            let (sender, prepared) = sync_channel(limits::PREPARED_MAX);
-            let mine = documents.iter().enumerate().skip(lane).step_by(lanes);
-            scope.spawn(move || prepare(mine, &sender));
-            prepared
-        };
-        let lanes: Vec<Receiver<Prepared>> = (0..lanes).map(start).collect();
-        let in_turn = lanes.iter().cycle().take(documents.len());
-        // A thread that panics ends this early, and its panic goes on when the scope is left.
-        store(&mut in_turn.map_while(|lane| lane.recv().ok()))
-    })
-}
-
-fn prepare<'a>(
-    documents: impl Iterator<Item = (usize, &'a String)>,
-    sender: &SyncSender<Prepared>,
-) {
-    let mut compressor = Compressor::new(limits::COMPRESSION_LEVEL);
-    for (index, xml) in documents {
-        let packed = match &mut compressor {
-            Ok(compressor) => pack(xml, index + 1, compressor),
-            Err(error) => Err(Error::Compression { source: error.kind().into() }),
-        };
-        // A writer that went away needs no more.
-        if sender.send(packed).is_err() {
-            return;
-        }
-    }
-}
-
-fn pack(xml: &str, number: usize, compressor: &mut Compressor<'_>) -> Prepared {
-    let document = match Document::parse(xml.as_bytes()) {
-        Ok(document) => document,
-        Err(error) => {
-            let place = format!("document {number}");
-            return Ok(Err(Rejected { place, reason: model::error_chain(&error) }));
-        }
-    };
-    let digest = Sha256(Hasher::digest(xml.as_bytes()).into());
-    let bytes = compressor.compress(xml.as_bytes());
-    let bytes = bytes.map_err(|source| Error::Compression { source })?;
-    Ok(Ok(Packed { document, digest, size: xml.len(), bytes }))
-}
-
 fn store(tx: &WriteTx, prepared: &mut dyn Iterator<Item = Prepared>) -> Result<Imported, Error> {
     let mut result = Imported::default();
-    let sql = "SELECT sha256 FROM revision
-               WHERE update_id = ?1 AND revision = ?2 AND document IS NOT NULL";
+    let mut changes = Changes::of(tx)?;
+    let sql = "SELECT EXISTS (SELECT 1 FROM ruling WHERE dropped IS NOT NULL)";
+    let rules_drops: bool = tx.query_row(sql, [], |row| row.get(0))?;
     for packed in prepared {
         let packed = match packed? {
             Ok(packed) => packed,
@@ -131,19 +81,63 @@ fn store(tx: &WriteTx, prepared: &mut dyn Iterator<Item = Prepared>) -> Result<I
             }
         };
         let UpdateRef { id, revision } = packed.document.update;
-        match tx.query_optional(sql, params![id.as_bytes(), revision], |row| sha256(row, 0))? {
-            Some(known) if known == packed.digest => result.unchanged += 1,
+        let here = here(tx, id)?;
+        // What was obsolete is not taken again.
+        let is_known = |h: &&Here| h.revision == revision && (h.has_document || !h.is_latest);
+        match here.iter().find(is_known) {
+            Some(known) if known.digest == packed.digest => result.unchanged += 1,
             Some(_) => result.rejected.push(Rejected {
                 place: format!("update {id} revision {revision}"),
                 reason: "this revision is here with other content".to_owned(),
             }),
+            None if rules_drops && is_dropped(tx, packed.document.update)? => result.unchanged += 1,
             None => {
-                insert(tx, &packed)?;
+                insert(tx, &packed, here, &mut changes)?;
                 result.imported.push(packed.document.update);
             }
         }
     }
+    changes.keep(tx)?;
     Ok(result)
+}
+
+/// Whether the site let it go, at this revision or a later one.
+fn is_dropped(tx: &WriteTx, update: UpdateRef) -> Result<bool, Error> {
+    let sql = "SELECT 1 FROM ruling WHERE update_id = ?1 AND dropped >= ?2";
+    let found = tx.query_optional(sql, params![update.id.as_bytes(), update.revision], |_| Ok(()));
+    Ok(found?.is_some())
+}
+
+fn here(tx: &WriteTx, id: UpdateId) -> Result<Vec<Here>, Error> {
+    let sql = "SELECT revision, sha256, is_latest, document IS NOT NULL, category_kind,
+                 category_parent
+               FROM revision WHERE update_id = ?1";
+    Ok(tx.query_all(sql, [id.as_bytes()], |row| {
+        Ok(Here {
+            revision: row.get(0)?,
+            digest: sha256(row, 1)?,
+            is_latest: row.get(2)?,
+            has_document: row.get(3)?,
+            category: (row.get(4)?, row.get(5)?),
+        })
+    })?)
+}
+
+impl Changes {
+    fn of(tx: &WriteTx) -> Result<Changes, Error> {
+        let last = tx.query_row("SELECT changes FROM catalog", [], |row| row.get(0))?;
+        Ok(Changes(last))
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 += 1;
+        self.0
+    }
+
+    fn keep(self, tx: &WriteTx) -> Result<(), Error> {
+        tx.execute("UPDATE catalog SET changes = ?1 WHERE changes <> ?1", [self.0])?;
+        Ok(())
+    }
 }
 
 fn record(
@@ -162,19 +156,21 @@ fn record(
     Ok(())
 }
 
-fn insert(tx: &WriteTx, packed: &Packed) -> Result<(), Error> {
+fn insert(
+    tx: &WriteTx,
+    packed: &Packed,
+    here: Vec<Here>,
+    changes: &mut Changes,
+) -> Result<(), Error> {
     let Packed { document, digest, size, bytes } = packed;
     let UpdateRef { id, revision } = document.update;
-    let sql = "DELETE FROM revision WHERE update_id = ?1 AND document IS NULL";
-    tx.execute(sql, [id.as_bytes()])?;
-    let sql = "SELECT revision, category_kind, category_parent FROM revision
-               WHERE update_id = ?1 AND is_latest";
-    let latest = tx.query_optional(sql, [id.as_bytes()], |row| {
-        let kind: Option<String> = row.get(1)?;
-        Ok((row.get::<_, u32>(0)?, kind, row.get::<_, Option<Vec<u8>>>(2)?))
-    })?;
-    let is_latest = latest.as_ref().is_none_or(|(latest, ..)| *latest < revision);
-    if is_latest {
+    if here.iter().any(|here| here.is_latest && !here.has_document) {
+        let sql = "DELETE FROM revision WHERE update_id = ?1 AND document IS NULL AND is_latest";
+        tx.execute(sql, [id.as_bytes()])?;
+    }
+    let latest = here.into_iter().find(|here| here.is_latest && here.has_document);
+    let is_latest = latest.as_ref().is_none_or(|latest| latest.revision < revision);
+    if is_latest && latest.is_some() {
         let sql = "UPDATE revision SET is_latest = 0 WHERE update_id = ?1 AND is_latest";
         tx.execute(sql, [id.as_bytes()])?;
     }
@@ -182,9 +178,11 @@ fn insert(tx: &WriteTx, packed: &Packed) -> Result<(), Error> {
     let parent = document.category.and_then(|_| document.parent_category());
     let parent = parent.map(|parent| parent.as_bytes().to_vec());
     let sql = "INSERT INTO revision (update_id, revision, is_item, audience, category_kind,
-                                     category_parent, is_latest, changed, sha256, size, document)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
-    let (is_item, changed) = (document.is_item(), next_change(tx)?);
+                                     category_parent, is_latest, changed, sha256, size, document,
+                                     languages)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+    let languages = document.properties.languages.iter().map(String::as_str);
+    let (is_item, changed) = (document.is_item(), changes.next());
     let values = params![
         id.as_bytes(),
         revision,
@@ -196,13 +194,14 @@ fn insert(tx: &WriteTx, packed: &Packed) -> Result<(), Error> {
         changed,
         digest.0,
         size,
-        bytes
+        bytes,
+        Languages::named(languages).bits()
     ];
     tx.execute(sql, values)?;
     insert_details(tx, document)?;
-    let known = latest.map(|(_, kind, parent)| (kind, parent));
+    let known = latest.map(|latest| latest.category);
     if is_latest && kind.is_some() && known != Some((kind.map(str::to_owned), parent)) {
-        touch_members(tx, id)?;
+        touch_members(tx, id, changes)?;
     }
     Ok(())
 }
@@ -239,7 +238,7 @@ fn insert_details(tx: &WriteTx, document: &Document) -> Result<(), Error> {
 }
 
 /// A category that says something new changes the items of its members.
-fn touch_members(tx: &WriteTx, category: UpdateId) -> Result<(), Error> {
+fn touch_members(tx: &WriteTx, category: UpdateId, changes: &mut Changes) -> Result<(), Error> {
     let sql = "SELECT DISTINCT member.id FROM relation JOIN revision AS member
                  ON member.id = relation.revision
                WHERE target = ?1 AND kind = 'category' AND member.is_item AND member.is_latest
@@ -247,18 +246,25 @@ fn touch_members(tx: &WriteTx, category: UpdateId) -> Result<(), Error> {
     let members: Vec<i64> = tx.query_all(sql, [category.as_bytes()], |row| row.get(0))?;
     for member in members {
         let sql = "UPDATE revision SET changed = ?2 WHERE id = ?1";
-        tx.execute(sql, params![member, next_change(tx)?])?;
+        tx.execute(sql, params![member, changes.next()])?;
     }
     Ok(())
 }
 
-fn remove(tx: &WriteTx, id: UpdateId) -> Result<usize, Error> {
+pub(crate) fn remove(tx: &WriteTx, id: UpdateId) -> Result<usize, Error> {
     let sql = "DELETE FROM revision WHERE update_id = ?1 AND NOT is_latest";
     tx.execute(sql, [id.as_bytes()])?;
     let sql = "SELECT id FROM revision WHERE update_id = ?1 AND document IS NOT NULL";
     let Some(row) = tx.query_optional(sql, [id.as_bytes()], |row| row.get::<_, i64>(0))? else {
         return Ok(0);
     };
+    strip(tx, row)?;
+    let sql = "UPDATE revision SET document = NULL, changed = ?2 WHERE id = ?1";
+    tx.execute(sql, params![row, next_change(tx)?]).map_err(Error::from)
+}
+
+/// Deletes what was read out of the document of a revision.
+pub(crate) fn strip(tx: &WriteTx, row: i64) -> Result<(), Error> {
     for sql in [
         "DELETE FROM relation WHERE revision = ?1",
         "DELETE FROM file WHERE revision = ?1",
@@ -266,6 +272,5 @@ fn remove(tx: &WriteTx, id: UpdateId) -> Result<usize, Error> {
     ] {
         tx.execute(sql, [row])?;
     }
-    let sql = "UPDATE revision SET document = NULL, changed = ?2 WHERE id = ?1";
-    tx.execute(sql, params![row, next_change(tx)?]).map_err(Error::from)
+    Ok(())
 }

@@ -15,19 +15,28 @@
 
 mod catalog;
 mod changes;
+mod cores;
 mod documents;
 mod error;
+mod export;
 mod fragments;
 mod import;
 pub mod limits;
+mod obsolete;
+mod prepare;
+mod replica;
 mod revision_list;
+mod rulings;
 mod scan;
 
 pub use catalog::{Catalog, CatalogState};
 pub use changes::{Change, Page};
 pub use documents::{CatalogFile, FileName, StoredDocument};
 pub use error::Error;
+pub use export::{Exported, LastBundle};
 pub use fragments::{Derive, Fragment, Fragments, Part, Scope};
 pub use import::{Batch, Imported};
-pub use revision_list::{Listed, RevisionFilter, RevisionList};
+pub use replica::{Decisions, TakenDeployment, TakenGroup};
+pub use revision_list::{Listed, RevisionFilter, RevisionList, Spoken};
+pub use rulings::{Changed, IdRange, Ruling};
 pub use scan::{Held, Needed, Offer, ScanEntry, ScanGraph};

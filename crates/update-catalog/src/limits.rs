@@ -9,6 +9,9 @@ pub const DOCUMENTS_MAX: usize = 500;
 /// Ids in one question: the list of everything that a public service offers is a fourth of it.
 pub const IDS_MAX: usize = 100_000;
 
+/// Rulings taken over at once: a transaction of less than a second.
+pub const RULINGS_MAX: usize = 20_000;
+
 /// Changes in one page, and the size of the documents behind them, so that whatever is in the
 /// catalog a page fits into a few messages. A single larger document makes a page of its own.
 pub const PAGE_CHANGES_MAX: usize = 500;
@@ -21,5 +24,9 @@ pub(crate) const COMPRESSION_LEVEL: i32 = 1;
 /// half as long.
 pub(crate) const LANES: usize = 2;
 
-/// Documents that each of them may be ahead.
-pub(crate) const PREPARED_MAX: usize = 16;
+/// Documents that one of them hands over together, and how many times as many it may be ahead.
+pub(crate) const CHUNK_DOCUMENTS: usize = 16;
+pub(crate) const CHUNKS_PREPARED_MAX: usize = 16;
+
+/// Core fragments kept in memory: those of a hundred thousand updates as small ones are.
+pub(crate) const CORES_BYTES_MAX: usize = 160 << 20;

@@ -1,6 +1,6 @@
 //! Which revisions a downstream server lists (MS-WSUSSS 3.1.4.5, GetRevisionIdList).
 
-use model::{UpdateId, UpdateRef};
+use model::{Languages, UpdateId, UpdateRef};
 use sqlite_engine::{ReadTx, params};
 
 use crate::Error;
@@ -31,11 +31,20 @@ pub struct RevisionList {
     pub revisions: Vec<UpdateRef>,
 }
 
+/// Of updates that are for some languages only, those wanted; all others are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spoken {
+    pub languages: Languages,
+    /// Those of them newly chosen, whose updates are listed whatever the anchor is.
+    pub new: Option<Languages>,
+}
+
 const CONFIG: &str = "SELECT update_id, revision FROM revision
     WHERE changed > ?1 AND NOT is_item AND is_latest AND document IS NOT NULL ORDER BY changed";
 
 const ALL_UPDATES: &str = "SELECT update_id, revision FROM revision
-    WHERE changed > ?1 AND is_item AND is_latest AND document IS NOT NULL ORDER BY changed";
+    WHERE (changed > ?1 OR languages & ?3) AND (languages = 0 OR languages & ?2)
+      AND is_item AND is_latest AND document IS NOT NULL ORDER BY changed";
 
 /// Both lists come as JSON arrays of `[hex id, is_delta]`. `floor` is the change after which an
 /// update counts: the anchor if both ids it matches by are deltas, else zero. Members follow their
@@ -62,7 +71,8 @@ const MATCHING_UPDATES: &str = "WITH RECURSIVE
         WHERE m.is_latest AND m.document IS NOT NULL)
     SELECT DISTINCT u.update_id, u.revision
     FROM reached JOIN revision AS u ON u.id = reached.revision
-    WHERE is_new ORDER BY u.changed";
+    WHERE (is_new OR u.languages & ?5) AND (u.languages = 0 OR u.languages & ?4)
+    ORDER BY u.changed";
 
 impl Catalog {
     /// What changed after `anchor`; without one everything.
@@ -71,18 +81,38 @@ impl Catalog {
         filter: RevisionFilter,
         anchor: Option<u64>,
     ) -> Result<RevisionList, Error> {
-        self.database.read(move |tx| revision_list(tx, &filter, anchor.unwrap_or(0))).await
+        self.revision_list_in(Spoken::default(), filter, anchor).await
+    }
+
+    /// The same of what is for some languages.
+    pub async fn revision_list_in(
+        &self,
+        spoken: Spoken,
+        filter: RevisionFilter,
+        anchor: Option<u64>,
+    ) -> Result<RevisionList, Error> {
+        self.database.read(move |tx| revision_list(tx, spoken, &filter, anchor.unwrap_or(0))).await
     }
 }
 
-fn revision_list(tx: &ReadTx, filter: &RevisionFilter, floor: u64) -> Result<RevisionList, Error> {
+fn revision_list(
+    tx: &ReadTx,
+    spoken: Spoken,
+    filter: &RevisionFilter,
+    floor: u64,
+) -> Result<RevisionList, Error> {
+    let Spoken { languages, new } = spoken;
+    // Every bit that is stored, if all languages are wanted.
+    let wanted = if languages.is_all() { i64::MAX.unsigned_abs() } else { languages.bits() };
+    let new = new.map_or(0, Languages::bits);
     let revisions = match filter {
         RevisionFilter::Config => tx.query_all(CONFIG, [floor], update_ref)?,
         RevisionFilter::Updates { categories: None, classifications: None } => {
-            tx.query_all(ALL_UPDATES, [floor], update_ref)?
+            tx.query_all(ALL_UPDATES, [floor, wanted, new], update_ref)?
         }
         RevisionFilter::Updates { categories: Some(a), classifications: Some(b) } => {
-            tx.query_all(MATCHING_UPDATES, params![floor, json(a), json(b)], update_ref)?
+            let values = params![floor, json(a), json(b), wanted, new];
+            tx.query_all(MATCHING_UPDATES, values, update_ref)?
         }
         RevisionFilter::Updates { .. } => Vec::new(),
     };

@@ -3,9 +3,9 @@
 //! Owns the graph of the latest revisions in memory, as it was when the last version was
 //! complete, so that no computer sees half a synchronization. Computers name revisions by their
 //! local ids. Refuses to know what is deployed to whom: every update of its own is in scope, with
-//! what it needs; an expired one only where others need it. Updates for Linux, drivers and bundles
-//! with nothing left in a place are kept from computers. A clause of which nothing is here does
-//! not hold.
+//! what it needs; an expired or declined one only where others need it. Updates for Linux, drivers
+//! and bundles with nothing left in a place are kept from computers. A clause of which nothing is
+//! here does not hold.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -17,8 +17,13 @@ use update_metadata::{Document, UpdateKind};
 
 use crate::Error;
 use crate::catalog::{Catalog, state};
+use crate::cores::Cores;
+use crate::rulings::last_change;
 
 mod load;
+mod numbered;
+
+use numbered::Numbered;
 
 /// What a revision is to computers, by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,28 +82,33 @@ pub struct Needed {
 }
 
 /// The latest revisions and how they depend on each other.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct ScanGraph {
     /// The version it was made for, and the last change when that was complete.
     version: Option<(u64, u64)>,
     changes: u64,
+    /// The last change of what is declined that it takes into account.
+    ruled: u64,
     nodes: Vec<Node>,
     /// Clauses of all nodes, and the nodes that they name.
     clauses: Vec<Clause>,
     targets: Vec<u32>,
     by_update: BTreeMap<UpdateId, u32>,
     /// Older revisions lead to the latest.
-    by_local_id: BTreeMap<i64, u32>,
+    by_local_id: Numbered,
+    /// Told in every scan.
+    pub(crate) cores: Arc<Cores>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Node {
     entry: ScanEntry,
     clauses: Range<u32>,
+    audience: Audience,
     is_in_scope: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Clause {
     kind: ClauseKind,
     targets: Range<u32>,
@@ -151,13 +161,20 @@ impl Catalog {
             let version = state.version.map(|(version, changes)| (version.version, changes));
             // Whoever comes second waits here and finds what the first one made.
             let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(graph) = kept.as_ref().filter(|graph| graph.version == version) {
-                return Ok(graph.clone());
-            }
-            let mut graph = ScanGraph { version, changes: state.changes, ..ScanGraph::default() };
-            if version.is_some() {
-                graph.load(tx)?;
-            }
+            let ruled = last_change(tx)?;
+            let graph = match kept.as_ref().filter(|graph| graph.version == version) {
+                Some(graph) if graph.ruled == ruled => return Ok(graph.clone()),
+                // What came since the version stays out of it.
+                Some(graph) => graph.ruled_anew(tx)?,
+                None => {
+                    let changes = state.changes;
+                    let mut graph = ScanGraph { version, changes, ..ScanGraph::default() };
+                    if version.is_some() {
+                        graph.load(tx)?;
+                    }
+                    graph
+                }
+            };
             let graph = Arc::new(graph);
             *kept = Some(graph.clone());
             Ok(graph)
@@ -171,6 +188,26 @@ impl ScanGraph {
     #[must_use]
     pub fn changes(&self) -> u64 {
         self.changes
+    }
+
+    /// The version of the catalog it shows; 0 before the first.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.version.map_or(0, |(version, _)| version)
+    }
+
+    /// The latest revision of an update, in scope or not.
+    #[must_use]
+    pub fn latest(&self, update: UpdateId) -> Option<ScanEntry> {
+        Some(self.node(*self.by_update.get(&update)?).entry)
+    }
+
+    /// What the latest revision of a bundle may consist of.
+    pub fn members(&self, bundle: UpdateId) -> impl Iterator<Item = UpdateId> {
+        let node = self.by_update.get(&bundle).map(|at| self.node(*at));
+        let clauses = node.map_or(&[][..], |node| self.clauses(node)).iter();
+        let places = clauses.filter(|clause| clause.kind == ClauseKind::Bundled);
+        places.flat_map(|place| self.targets(place)).map(|at| self.node(*at).entry.update.id)
     }
 
     /// An update in scope, by the local id of its latest revision.
@@ -224,8 +261,10 @@ impl ScanGraph {
         let is_new = |at: &usize| !is_held[*at] && is_reached(*at);
         let new = (0..self.nodes.len()).filter(is_new).map(|at| &self.nodes[at]);
         let new = new.filter(|node| self.holds(node, &installed)).map(|node| node.entry);
-        needed.new.extend(new);
-        needed.new.sort_by_key(|entry| (entry.is_leaf(), entry.local_id));
+        // Nodes stand in the order of their local ids.
+        let (leaves, others): (Vec<_>, Vec<_>) = new.partition(ScanEntry::is_leaf);
+        needed.new = others;
+        needed.new.extend(leaves);
         needed.changed.sort_by_key(|entry| (entry.non_leaf_since, entry.local_id));
         needed
     }

@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use model::{CategoryKind, ItemFile, LocalizedText, MsrcSeverity, Timestamp, UpdateId, UpdateRef};
+use model::{
+    CategoryKind, ItemFile, LocalizedText, MsrcSeverity, Sha1, Timestamp, UpdateId, UpdateRef,
+};
 use xml_guard::Element;
 
 use crate::Rule;
@@ -14,6 +16,7 @@ mod decode;
 mod encode;
 mod metadata;
 
+pub use decode::license_files;
 pub(crate) use decode::{decode_command, decode_digest, decode_text, parse_size, parse_time};
 pub(crate) use encode::encode_command;
 
@@ -25,6 +28,8 @@ pub struct Document {
     pub relations: Relations,
     pub rules: Rules,
     pub files: Vec<ItemFile>,
+    /// Those of them that hold differences to older files only, which nobody here can use.
+    pub express: Vec<Sha1>,
     /// What kind of category this is, where it says so.
     pub category: Option<CategoryKind>,
     pub installer: Option<Installer>,
@@ -53,6 +58,8 @@ pub struct Properties {
     pub cves: Vec<String>,
     pub more_info_url: Option<String>,
     pub support_url: Option<String>,
+    /// Tags of the languages it is for, in lower case; none: whichever a computer speaks.
+    pub languages: Vec<String>,
     /// As written: what installing does to a computer and needs of it.
     pub installation: Option<Element>,
 }
@@ -154,6 +161,7 @@ impl Document {
             relations: Relations::default(),
             rules: Rules::default(),
             files: Vec::new(),
+            express: Vec::new(),
             category: None,
             installer: None,
         }
@@ -187,6 +195,7 @@ impl Properties {
             cves: Vec::new(),
             more_info_url: None,
             support_url: None,
+            languages: Vec::new(),
             installation: None,
         }
     }

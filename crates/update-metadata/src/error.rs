@@ -15,6 +15,8 @@ pub enum Error {
          SoftwareDistributionPackage"
     )]
     ReadCatalog { root: String },
+    #[error("{place}: {reason}; export it again")]
+    ReadExport { place: String, reason: String },
 }
 
 impl Error {
@@ -24,9 +26,10 @@ impl Error {
             Error::ReadXml(error) if matches!(error.refusal, xml_guard::Refusal::Read(_)) => {
                 ErrorClass::Unavailable
             }
-            Error::ReadXml(_) | Error::DecodeDocument { .. } | Error::ReadCatalog { .. } => {
-                ErrorClass::Invalid
-            }
+            Error::ReadXml(_)
+            | Error::DecodeDocument { .. }
+            | Error::ReadCatalog { .. }
+            | Error::ReadExport { .. } => ErrorClass::Invalid,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use model::{Category, CategoryKind, Item, Sha256, UpdateId};
+use model::{Category, CategoryKind, Item, ItemFile, Sha256, UpdateId};
 
 use crate::{Document, UpdateKind};
 
@@ -46,6 +46,7 @@ pub fn extract(
             parent: document.parent_category(),
             texts: document.texts.clone(),
             subscribed: false,
+            since: 0,
         }),
         (UpdateKind::Category | UpdateKind::Detectoid, _) => Extracted::Nothing,
     }
@@ -100,13 +101,21 @@ fn item(
         cves: properties.cves.clone(),
         created_at: properties.created_at,
         expired: properties.is_expired,
+        expired_at: None,
+        withdrawn: false,
         hidden: !properties.is_explicitly_deployable,
         linux_only: document.uses_linux_rules(),
         may_restart: document.may_restart(),
         supersedes: document.relations.superseded.clone(),
         bundles: document.relations.bundled.iter().flatten().copied().collect(),
-        files: document.files.clone(),
+        files: full_files(document),
     }
+}
+
+/// Full files only (SUPX-11).
+fn full_files(document: &Document) -> Vec<ItemFile> {
+    let is_full = |file: &&ItemFile| !document.express.contains(&file.sha1);
+    document.files.iter().filter(is_full).cloned().collect()
 }
 
 fn company_of(

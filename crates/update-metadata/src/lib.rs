@@ -3,8 +3,9 @@
 //! Owns [`Document`], the typed form of an update document, both ways ([`Document::parse`],
 //! [`Document::to_xml`]); its applicability rules ([`Rule`]) and their three-valued [`evaluate`]
 //! over [`Facts`], with the [`questions`] that facts leave open; [`extract`], which makes the item
-//! an administrator sees; and [`sdp`], which translates publishers' packages into documents of our
-//! own writing and back.
+//! an administrator sees; [`sdp`], which translates publishers' packages into documents of our own
+//! writing and back; and [`wsus_export`], the package in which the original server hands over its
+//! catalog.
 //!
 //! Refuses to know where documents are kept, sent or signed: whoever stores one keeps its bytes,
 //! since a document written again need not equal the one that was read. No sockets, files, clock.
@@ -13,6 +14,7 @@
 //! path. A rule that cannot be understood is no error: it is [`Truth::Unknown`] when evaluated.
 
 mod asked;
+pub mod authoring;
 pub mod categories;
 mod document;
 mod error;
@@ -27,10 +29,11 @@ pub mod sdp;
 mod version;
 mod windows;
 mod wql;
+pub mod wsus_export;
 
 pub use document::{
     CommandLine, Document, InstallResult, Installer, Outcome, Prerequisite, Properties, Relations,
-    Rules, UpdateKind,
+    Rules, UpdateKind, license_files,
 };
 pub use error::Error;
 pub use evaluate::{Applicability, Truth, evaluate, questions};

@@ -126,6 +126,17 @@ impl Package {
         documents.map(|document| document.update.id)
     }
 
+    /// What the package says, without anything that could be installed.
+    #[must_use]
+    pub fn metadata_only(mut self) -> Package {
+        for document in self.members.iter_mut().chain([&mut self.update]) {
+            document.files.clear();
+            document.installer = None;
+        }
+        self.sources.clear();
+        self
+    }
+
     /// The update and its members as this revision of it.
     fn write(&self, revision: u32) -> Vec<Written> {
         let number = |document: &Document| {

@@ -6,6 +6,7 @@ use std::io::{Cursor, Read, Write};
 use cab::{Cabinet, CabinetBuilder, CompressionType};
 
 use crate::Error;
+use crate::cabinet::Layout;
 use crate::limits::{
     DOCUMENT_BYTES_MAX, DOCUMENT_HARMLESS_BYTES, DOCUMENT_RATIO_MAX, PLAIN_DOCUMENT_BYTES_MAX,
 };
@@ -14,8 +15,7 @@ const MEMBER: &str = "blob";
 const BYTE_ORDER_MARK: u16 = 0xFEFF;
 /// Where a cabinet's header tells the place of the first file entry.
 const FIRST_ENTRY_AT: usize = 16;
-/// Where a file entry holds its offset in the folder, and date and time.
-const ENTRY_OFFSET_AT: usize = 4;
+/// Where a file entry holds date and time.
 const ENTRY_DATE_AT: usize = 10;
 /// 1980-01-01 00:00:00, so that equal documents make equal cabinets.
 const FIXED_DATE: [u8; 4] = [0x21, 0, 0, 0];
@@ -51,16 +51,22 @@ impl Blob {
 
 fn read_cabinet(bytes: &[u8]) -> Result<Vec<u8>, Error> {
     let refused = |reason| Error::UnpackDocument { reason };
-    let mut cabinet = Cabinet::new(Cursor::new(bytes)).map_err(Error::ReadCabinet)?;
-    let folders: Vec<usize> =
-        cabinet.folder_entries().map(|folder| folder.file_entries().len()).collect();
-    if folders != [1] || member_offset(bytes) != Some(0) {
+    let mut input = Cursor::new(bytes);
+    let layout = Layout::read(&mut input).map_err(Error::ReadCabinet)?;
+    let ([unpacked], [member]) = (layout.folders.as_slice(), layout.files.as_slice()) else {
+        return Err(refused("the cabinet must hold one file and nothing else"));
+    };
+    if (member.offset, member.size) != (0, *unpacked) {
         return Err(refused("the cabinet must hold one file and nothing else"));
     }
-    let entry = cabinet.get_file_entry(MEMBER).ok_or(refused("the file is not named \"blob\""))?;
-    let size = entry.uncompressed_size() as usize;
+    let size = usize::try_from(*unpacked).unwrap_or(usize::MAX);
     if !is_size_allowed(size, bytes.len()) {
         return Err(refused("it is too large, or too large for its compressed size"));
+    }
+    input.set_position(0);
+    let mut cabinet = Cabinet::new(input).map_err(Error::ReadCabinet)?;
+    if cabinet.get_file_entry(MEMBER).is_none() {
+        return Err(refused("the file is not named \"blob\""));
     }
     let mut wide = Vec::with_capacity(size);
     let mut reader = cabinet.read_file(MEMBER).map_err(Error::ReadCabinet)?;
@@ -74,12 +80,6 @@ fn read_cabinet(bytes: &[u8]) -> Result<Vec<u8>, Error> {
 fn is_size_allowed(size: usize, packed: usize) -> bool {
     let by_ratio = packed.saturating_mul(DOCUMENT_RATIO_MAX).max(DOCUMENT_HARMLESS_BYTES);
     size <= by_ratio.min(DOCUMENT_BYTES_MAX)
-}
-
-/// Where the file begins in its folder; the reader below would trust any number.
-fn member_offset(cabinet: &[u8]) -> Option<u32> {
-    let entry = usize::try_from(number_at(cabinet, FIRST_ENTRY_AT)?).ok()?;
-    number_at(cabinet, entry.checked_add(ENTRY_OFFSET_AT)?)
 }
 
 fn number_at(bytes: &[u8], at: usize) -> Option<u32> {

@@ -1,15 +1,16 @@
 //! The inside of a computer's cookies (MS-WUSP 2.2.3.4 and 2.2.3.5).
 //!
 //! Sealed like those of servers, in a format of their own: kind (1 byte), client (16), server
-//! (16), expiry, change of configuration and state of deployments (8 each, little endian), major
-//! and minor version (2 + 2). Refuses to know who is registered.
+//! (16), expiry, change of configuration, change and version of the catalog, audience and how much
+//! of it was told (8 each, little endian), major and minor version (2 + 2). Refuses to know who is
+//! registered.
 
 use uuid::Uuid;
 
 use crate::{Cookie, CookieKey, ErrorCode, ProtocolVersion, WireTime};
 
 const FORMAT: u8 = 2;
-const PLAIN_BYTES: usize = 61;
+const PLAIN_BYTES: usize = 85;
 
 /// Which of the two cookies it is, so that one cannot pass for the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,8 +28,15 @@ pub struct ClientCredential {
     pub expires: WireTime,
     /// When the configuration the computer has read was made.
     pub config_changed: WireTime,
-    /// The state of deployments the computer has seen; what it counts is the server's affair.
+    /// The change of the catalog up to which the computer knows what others depend on; what it
+    /// counts is the server's affair, as with the next three.
     pub deployments_seen: u64,
+    /// The version of the catalog that its last scan was answered from; 0 before the first.
+    pub scanned: u64,
+    /// The set of decisions that the computer was told; 0: nobody knows.
+    pub audience: u64,
+    /// Up to which revision it was told them.
+    pub told_through: u64,
     pub protocol_version: ProtocolVersion,
 }
 
@@ -48,7 +56,11 @@ impl CookieKey {
         plain.extend_from_slice(content.server_id.as_bytes());
         plain.extend_from_slice(&content.expires.ticks().to_le_bytes());
         plain.extend_from_slice(&content.config_changed.ticks().to_le_bytes());
-        plain.extend_from_slice(&content.deployments_seen.to_le_bytes());
+        for number in
+            [content.deployments_seen, content.scanned, content.audience, content.told_through]
+        {
+            plain.extend_from_slice(&number.to_le_bytes());
+        }
         plain.extend_from_slice(&major.to_le_bytes());
         plain.extend_from_slice(&minor.to_le_bytes());
         self.seal_bytes(FORMAT, plain, nonce)
@@ -64,6 +76,9 @@ impl CookieKey {
         let (expires, rest) = rest.split_first_chunk()?;
         let (config_changed, rest) = rest.split_first_chunk()?;
         let (seen, rest) = rest.split_first_chunk()?;
+        let (scanned, rest) = rest.split_first_chunk()?;
+        let (audience, rest) = rest.split_first_chunk()?;
+        let (told_through, rest) = rest.split_first_chunk()?;
         let (major, rest) = rest.split_first_chunk()?;
         let (minor, rest) = rest.split_first_chunk()?;
         let time = |ticks: &[u8; 8]| WireTime::from_ticks(i64::from_le_bytes(*ticks));
@@ -73,6 +88,9 @@ impl CookieKey {
             expires: time(expires),
             config_changed: time(config_changed),
             deployments_seen: u64::from_le_bytes(*seen),
+            scanned: u64::from_le_bytes(*scanned),
+            audience: u64::from_le_bytes(*audience),
+            told_through: u64::from_le_bytes(*told_through),
             protocol_version: ProtocolVersion {
                 major: u16::from_le_bytes(*major),
                 minor: u16::from_le_bytes(*minor),

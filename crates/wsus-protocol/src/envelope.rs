@@ -1,4 +1,4 @@
-//! SOAP 1.1 envelopes: the frame around every message.
+//! SOAP envelopes: the frame around every message. Both versions are read, 1.1 is written.
 
 use std::io::BufRead;
 
@@ -7,6 +7,7 @@ use xml_guard::{Event, Tag, XmlGuard, XmlWriter};
 use crate::{Endpoint, Error, Fault, Service, limits};
 
 pub(crate) const SOAP_NAMESPACE: &str = "http://schemas.xmlsoap.org/soap/envelope/";
+pub(crate) const SOAP_12_NAMESPACE: &str = "http://www.w3.org/2003/05/soap-envelope";
 
 /// A request or an answer.
 pub trait Message: Sized {
@@ -39,13 +40,12 @@ pub fn encode<M: Message>(message: &M) -> String {
 /// Reads a message; a fault in its place becomes [`Error::Fault`].
 pub fn decode<M: Message>(input: impl BufRead) -> Result<M, Error> {
     let mut guard = XmlGuard::new(input, limits::xml_limits(M::BYTES_MAX));
-    find(&mut guard, |tag| tag.is(SOAP_NAMESPACE, "Envelope"), "Envelope")?;
-    find(&mut guard, |tag| tag.is(SOAP_NAMESPACE, "Body"), "Body")?;
+    enter_body(&mut guard)?;
     let (outer, inner) = (M::ELEMENTS[0], &M::ELEMENTS[1..]);
     let namespace = M::OPERATION.namespace();
-    let wanted = |tag: &Tag| tag.is(namespace, outer) || tag.is(SOAP_NAMESPACE, "Fault");
+    let wanted = |tag: &Tag| tag.is(namespace, outer) || is_soap(tag, "Fault");
     let mut tag = find(&mut guard, wanted, outer)?;
-    if &*tag.ns == SOAP_NAMESPACE {
+    if is_soap(&tag, "Fault") {
         let fault = Fault::read(&guard.read_element(tag)?);
         return Err(Error::Fault(Box::new(fault)));
     }
@@ -55,6 +55,24 @@ pub fn decode<M: Message>(input: impl BufRead) -> Result<M, Error> {
     let message = M::read(&mut guard, tag)?;
     guard.finish()?;
     Ok(message)
+}
+
+/// The operation that the content of a request belongs to.
+pub(crate) fn called(path: &str, body: &[u8]) -> Option<Endpoint> {
+    let mut guard = XmlGuard::new(body, limits::xml_limits(limits::MESSAGE_BYTES_MAX));
+    enter_body(&mut guard).ok()?;
+    let tag = find(&mut guard, |_| true, "Body").ok()?;
+    Endpoint::find(path, &format!("{}/{}", tag.ns, tag.local))
+}
+
+fn enter_body<R: BufRead>(guard: &mut XmlGuard<R>) -> Result<(), Error> {
+    find(guard, |tag| is_soap(tag, "Envelope"), "Envelope")?;
+    find(guard, |tag| is_soap(tag, "Body"), "Body")?;
+    Ok(())
+}
+
+fn is_soap(tag: &Tag, local: &str) -> bool {
+    tag.is(SOAP_NAMESPACE, local) || tag.is(SOAP_12_NAMESPACE, local)
 }
 
 /// An envelope opened up to its body: the client service runs on another framework than the

@@ -1,24 +1,26 @@
 //! Text in the form it has inside XML.
 
+use std::sync::Arc;
+
 use xml_guard::XmlWriter;
 
 /// Text that was escaped once and is copied as it is into every message, since a scan carries
 /// thousands of fragments.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Escaped(String);
+pub struct Escaped(Arc<str>);
 
 impl Escaped {
     #[must_use]
     pub fn new(text: &str) -> Escaped {
         let mut writer = XmlWriter::default();
         writer.text(text);
-        Escaped(writer.finish())
+        Escaped(writer.finish().into())
     }
 
     /// What [`as_str`](Escaped::as_str) gave, kept in a store of one's own.
     #[must_use]
-    pub fn from_stored(escaped: String) -> Escaped {
-        Escaped(escaped)
+    pub fn from_stored(escaped: impl Into<Arc<str>>) -> Escaped {
+        Escaped(escaped.into())
     }
 
     /// The escaped form.

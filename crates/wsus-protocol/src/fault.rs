@@ -3,11 +3,11 @@
 use std::fmt;
 
 use uuid::Uuid;
-use xml_guard::Element;
+use xml_guard::{Element, XmlWriter};
 
 use crate::envelope::{open_body, prefix};
 use crate::fields::{field, text_or_empty, write};
-use crate::{Endpoint, Error, Service};
+use crate::{Endpoint, Error, Service, SoapVersion};
 
 const REASON: &str = "Fault occurred";
 /// How much of a foreign server's explanation is kept; it may be a whole stack trace.
@@ -99,22 +99,44 @@ impl Fault {
     /// `actor` is its address, which the client service does not tell.
     #[must_use]
     pub fn encode(&self, actor: &str) -> String {
-        let at_server = matches!(self.code, ErrorCode::InternalServerError | ErrorCode::ServerBusy);
         let is_client = self.method.contains(Service::Client.namespace());
         let service = if is_client { Service::Client } else { Service::ServerSync };
         let (mut xml, prefix) = (open_body(service), prefix(service));
         xml.start(&format!("{prefix}:Fault"));
-        let side = if at_server { "Server" } else { "Client" };
+        let side = if self.is_ours() { "Server" } else { "Client" };
         xml.leaf("faultcode", &format!("{prefix}:{side}")).leaf("faultstring", &self.reason);
         if !is_client {
             xml.leaf("faultactor", actor);
         }
-        xml.start("detail");
-        write(&mut xml, "ErrorCode", &self.code);
-        xml.start("Message").text(&self.message).end();
-        write(&mut xml, "ID", self.id);
-        xml.leaf("Method", &self.method);
+        self.write_detail(&mut xml, "detail");
         xml.finish()
+    }
+
+    /// The same in SOAP 1.2, where the detail is an element that 1.2 knows nothing of (MS-WSUSSS
+    /// 2.2.9.2).
+    #[must_use]
+    pub fn encode_12(&self) -> String {
+        let mut xml = open_body(Service::ServerSync);
+        let side = if self.is_ours() { "soap:Receiver" } else { "soap:Sender" };
+        xml.start("soap:Fault").start("soap:Code").leaf("soap:Value", side).end();
+        xml.start("soap:Reason").start("soap:Text").attribute("xml:lang", "en");
+        xml.text(&self.reason).end().end();
+        self.write_detail(&mut xml, "Detail");
+        SoapVersion::V12.frame(xml.finish())
+    }
+
+    /// Whether it is no fault of the caller.
+    fn is_ours(&self) -> bool {
+        matches!(self.code, ErrorCode::InternalServerError | ErrorCode::ServerBusy)
+    }
+
+    fn write_detail(&self, xml: &mut XmlWriter, name: &str) {
+        xml.start(name);
+        write(xml, "ErrorCode", &self.code);
+        xml.start("Message").text(&self.message).end();
+        write(xml, "ID", self.id);
+        xml.leaf("Method", &self.method);
+        xml.end();
     }
 
     pub(crate) fn read(fault: &Element) -> Fault {
@@ -126,7 +148,10 @@ impl Fault {
         Fault {
             code: ErrorCode::parse(&of(detail, "ErrorCode")),
             message: of(detail, "Message"),
-            reason: of(Some(fault), "faultstring"),
+            reason: match field(fault, "Reason") {
+                Some(reason) => of(Some(reason), "Text"),
+                None => of(Some(fault), "faultstring"),
+            },
             id: of(detail, "ID").parse().unwrap_or_default(),
             method: of(detail, "Method"),
         }

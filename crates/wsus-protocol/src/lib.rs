@@ -12,6 +12,7 @@
 
 mod auth;
 mod blob;
+pub mod cabinet;
 pub mod client;
 mod client_cookie;
 mod config_data;
@@ -30,6 +31,7 @@ mod revision_list;
 pub mod rollup;
 mod sealed_cookie;
 pub mod server;
+mod soap_version;
 mod update_data;
 mod wire_time;
 pub mod xpress;
@@ -49,6 +51,7 @@ pub use escaped::Escaped;
 pub use fault::{ErrorCode, Fault};
 pub use revision_list::{Filter, GetRevisionIdList, RevisionIdList, Selected};
 pub use sealed_cookie::{CookieKey, CookieKind, Credential, ProtocolVersion};
+pub use soap_version::SoapVersion;
 pub use update_data::{FileUrl, GetUpdateData, UpdateData, UpdateIdentity, UpdateRecord};
 pub use wire_time::WireTime;
 

@@ -38,6 +38,12 @@ pub const DOCUMENT_BYTES_MAX: usize = 32 << 20;
 pub const DOCUMENT_RATIO_MAX: usize = 400;
 /// Up to this size the ratio does not matter.
 pub const DOCUMENT_HARMLESS_BYTES: usize = 1 << 20;
+/// Blocks of a cabinet, all folders together: of 32 KiB each, they are the largest single folder
+/// four times over.
+pub const CABINET_BLOCKS_MAX: usize = 262_144;
+/// The window of LZX that is taken, as a power of two: what the original server uses and the
+/// format allows. Its memory is needed whatever comes out.
+pub const CABINET_WINDOW_BITS_MAX: u16 = 21;
 /// Bytes of the fragments of one document together, which only exceed the document where
 /// namespaces are declared anew.
 pub const FRAGMENTS_BYTES_MAX: usize = 48 << 20;

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::*;
 
+mod bombs;
 mod captures;
 mod compression;
 mod derivation;
@@ -139,6 +140,32 @@ fn faults_go_both_ways_in_both_spellings() {
 }
 
 #[test]
+fn a_peer_may_speak_the_later_soap() {
+    let version = SoapVersion::of("Application/SOAP+xml; charset=utf-8");
+    assert_eq!((version, SoapVersion::of("text/xml")), (SoapVersion::V12, SoapVersion::V11));
+    let framed = version.frame(encode(&GetUpdateData { cookie: None, updates: Vec::new() }));
+    assert!(framed.contains("xmlns:soap=\"http://www.w3.org/2003/05/soap-envelope\""), "{framed}");
+    decode::<GetUpdateData>(framed.as_bytes()).expect("is read");
+    let endpoint = Some(GetUpdateData::OPERATION);
+    let path = GetUpdateData::OPERATION.path();
+    let named = format!("application/soap+xml; action={ACTION}; charset=utf-8");
+    assert_eq!(version.endpoint(path, "", &named, b""), endpoint);
+    assert_eq!(version.endpoint(path, "", "", framed.as_bytes()), endpoint);
+    assert_eq!(version.endpoint(path, "", "", b"<a/>"), None);
+    assert_eq!(SoapVersion::V11.endpoint(path, ACTION, &named, b""), endpoint);
+    assert_eq!(SoapVersion::V11.endpoint(path, "", &named, framed.as_bytes()), None);
+    let id = Uuid::from_u128(9);
+    let fault = Fault::new(ErrorCode::ServerBusy, "", id, GetUpdateData::OPERATION);
+    let encoded = fault.encode_12();
+    assert!(encoded.contains("<soap:Value>soap:Receiver</soap:Value>"), "{encoded}");
+    assert!(encoded.contains("<Detail><ErrorCode>ServerBusy</ErrorCode><Message>"), "{encoded}");
+    match decode::<UpdateData>(encoded.as_bytes()) {
+        Err(Error::Fault(read)) => assert_eq!(*read, fault),
+        other => panic!("a fault was expected: {other:?}"),
+    }
+}
+
+#[test]
 fn decoding_is_blind_to_order_and_strangers() {
     let text = envelope(
         "<GetConfigDataResponse xmlns='http://www.microsoft.com/SoftwareDistribution'>\
@@ -217,11 +244,19 @@ fn cabinets_that_swell_or_lie_are_refused() {
         cabinet
     };
     assert_eq!(Blob::Compressed(honest.clone()).unpack().expect("unpacks"), "xy");
-    assert_eq!(refused(with(44, &(33_u32 << 20).to_le_bytes())), bomb);
-    assert!(refused(with(44, &5_u32.to_le_bytes())).ends_with("shorter than announced"));
-    assert!(refused(with(44, &3_u32.to_le_bytes())).ends_with("not UTF-16"));
-    assert!(refused(with(48, &[1])).ends_with("one file and nothing else"));
+    let outside = "a file lies outside of its folder";
+    assert!(refused(with(44, &(33_u32 << 20).to_le_bytes())).ends_with(outside));
+    assert!(refused(with(44, &5_u32.to_le_bytes())).ends_with(outside));
+    assert!(refused(with(48, &[1])).ends_with(outside));
+    assert!(refused(with(48, &u32::MAX.to_le_bytes())).ends_with(outside));
+    assert!(refused(with(52, &[1])).ends_with(outside));
+    assert!(refused(with(44, &3_u32.to_le_bytes())).ends_with("one file and nothing else"));
     assert!(refused(with(60, b"glob")).ends_with("not named \"blob\""));
+    assert!(refused(with(72, &[0x90])).ends_with("lies about its size"));
+    assert!(refused(with(42, &[0])).ends_with("lies about its size"));
+    assert!(refused(with(42, &[3, 25])).ends_with("wants too much memory"));
+    assert!(refused(with(30, &[1])).ends_with("one of several cabinets"));
+    assert!(refused(blob(b"odd")).ends_with("not UTF-16"));
     for at in 0..honest.len() {
         refused(honest[..at].to_vec());
     }

@@ -11,6 +11,7 @@
 mod error;
 mod grammar;
 mod metered;
+mod numbers;
 mod reader;
 mod tree;
 mod writer;

@@ -69,6 +69,11 @@ impl<R: BufRead> Metered<R> {
         self.here.after(&self.source[..self.event])
     }
 
+    /// Whether the last event is an element without an end tag of its own.
+    pub(crate) fn is_empty_element(&self) -> bool {
+        self.source[self.event..].ends_with(b"/>")
+    }
+
     /// The source of the last event if the document begins with it.
     pub(crate) fn first_event(&self) -> Option<&[u8]> {
         (self.here.offset == 0 && self.event == 0).then_some(&self.source)

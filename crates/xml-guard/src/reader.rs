@@ -68,7 +68,17 @@ pub struct XmlGuard<R> {
     namespaces: Vec<Namespace>,
     depth: usize,
     root_seen: bool,
+    /// Whether the last event was a tag, and what follows has not been looked at.
+    is_after_tag: bool,
     failed: Option<Error>,
+}
+
+/// What the next event is needed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Event,
+    /// Only to see that it is well-formed: names and text may be left out.
+    Check,
 }
 
 #[derive(Debug)]
@@ -96,19 +106,24 @@ impl<R: BufRead> XmlGuard<R> {
             namespaces: namespaces.into(),
             depth: 0,
             root_seen: false,
+            is_after_tag: false,
             failed: None,
         }
     }
 
     /// The next event; [`Event::Eof`] again and again once the document has ended well.
     pub fn next_event(&mut self) -> Result<Event, Error> {
+        self.next_of(Wanted::Event)
+    }
+
+    fn next_of(&mut self, wanted: Wanted) -> Result<Event, Error> {
         if let Some(failed) = &self.failed {
             return Err(failed.clone());
         }
         let mut buffer = mem::take(&mut self.buffer);
         let outcome = loop {
             buffer.clear();
-            match self.step(&mut buffer) {
+            match self.step(&mut buffer, wanted) {
                 Ok(Some(event)) => break Ok(event),
                 Ok(None) => {}
                 Err(refusal) => break Err(self.refuse(refusal)),
@@ -122,7 +137,7 @@ impl<R: BufRead> XmlGuard<R> {
     pub fn skip_element(&mut self) -> Result<(), Error> {
         let outside = self.depth.saturating_sub(1);
         while self.depth > outside {
-            self.next_event()?;
+            self.next_of(Wanted::Check)?;
         }
         Ok(())
     }
@@ -161,6 +176,17 @@ impl<R: BufRead> XmlGuard<R> {
         String::from_utf8(self.reader.get_mut().take()).unwrap_or_default()
     }
 
+    /// Whether bytes may be taken from the source here: inside an element with room for another.
+    pub(crate) fn is_between_tags(&self) -> bool {
+        let has_room = (1..self.limits.depth).contains(&self.depth);
+        let is_open = self.is_after_tag && !self.reader.get_ref().is_empty_element();
+        self.failed.is_none() && has_room && is_open
+    }
+
+    pub(crate) fn source_mut(&mut self) -> &mut Metered<DecodingReader<R>> {
+        self.reader.get_mut()
+    }
+
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
     }
@@ -179,7 +205,7 @@ impl<R: BufRead> XmlGuard<R> {
         Ok(())
     }
 
-    fn step(&mut self, buffer: &mut Vec<u8>) -> Result<Option<Event>, Refusal> {
+    fn step(&mut self, buffer: &mut Vec<u8>, wanted: Wanted) -> Result<Option<Event>, Refusal> {
         self.reader.get_mut().begin_event();
         let token = self.reader.read_event_into(buffer);
         let source = self.reader.get_ref();
@@ -187,15 +213,20 @@ impl<R: BufRead> XmlGuard<R> {
         if source.first_event().is_some_and(|event| event.starts_with(BYTE_ORDER_MARK)) {
             return Err(Refusal::malformed("text outside the root element"));
         }
-        match token.map_err(|error| self.explain(&error))? {
-            Token::Start(tag) | Token::Empty(tag) => self.start(&tag).map(Some),
+        let token = token.map_err(|error| self.explain(&error))?;
+        self.is_after_tag = matches!(token, Token::Start(_) | Token::End(_));
+        match token {
+            Token::Start(tag) | Token::Empty(tag) => self.start(&tag, wanted).map(Some),
             Token::End(_) => {
                 while self.namespaces.pop_if(|namespace| namespace.depth >= self.depth).is_some() {}
                 self.depth -= 1;
                 Ok(Some(Event::End))
             }
             Token::Text(text) if self.depth == 0 && grammar::is_space(&text) => Ok(None),
-            Token::Text(text) => self.inside(grammar::text(&text)?.into_owned()),
+            Token::Text(text) => {
+                let text = grammar::text(&text)?;
+                self.inside(if wanted == Wanted::Event { text.into_owned() } else { String::new() })
+            }
             Token::CData(text) => self.inside(grammar::content(&text)?.into_owned()),
             Token::GeneralRef(name) => self.inside(grammar::reference(&name)?.into()),
             Token::Comment(text) => grammar::content(&text).map(|_| None),
@@ -246,7 +277,7 @@ impl<R: BufRead> XmlGuard<R> {
         }
     }
 
-    fn start(&mut self, tag: &BytesStart<'_>) -> Result<Event, Refusal> {
+    fn start(&mut self, tag: &BytesStart<'_>, wanted: Wanted) -> Result<Event, Refusal> {
         if self.depth == 0 && mem::replace(&mut self.root_seen, true) {
             return Err(Refusal::malformed("a second root element"));
         }
@@ -255,6 +286,10 @@ impl<R: BufRead> XmlGuard<R> {
             return Err(Refusal::Depth(self.limits.depth));
         }
         let (prefix, local) = grammar::split_name(tag.name().0)?;
+        if wanted == Wanted::Check && tag.attributes_raw().is_empty() {
+            let (ns, local) = (self.resolve(prefix)?, String::new());
+            return Ok(Event::Start(Tag { ns, local, attributes: Vec::new() }));
+        }
         let mut named = Vec::new();
         for (name, raw) in grammar::attributes(tag.attributes_raw(), self.limits.attributes)? {
             let (prefix, local) = grammar::split_name(name)?;

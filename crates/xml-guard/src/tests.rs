@@ -143,3 +143,53 @@ fn compact_documents_have_no_declaration_and_take_escaped_text() {
     writer.start("a").leaf("b", "").start("c").attribute("d", "<").escaped("&lt;").end();
     assert_eq!(writer.finish(), "<a><b/><c d=\"&lt;\">&lt;</c></a>");
 }
+
+/// Whatever stands in a list, and in whatever pieces it comes, numbers taken from the source are
+/// those that events would have told.
+fn numbers(mut guard: XmlGuard<impl std::io::BufRead>, is_fast: bool) -> Result<Vec<i32>, Error> {
+    let mut numbers = Vec::new();
+    loop {
+        if is_fast {
+            guard.take_numbers("int", &mut numbers)?;
+        }
+        match guard.next_event()? {
+            Event::Start(tag) if tag.local == "int" => {
+                numbers.extend(guard.read_text()?.trim().parse::<i32>());
+            }
+            Event::Start(_) | Event::Text(_) | Event::End => {}
+            Event::Eof => return Ok(numbers),
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn numbers_are_the_same_with_and_without_events(
+        parts in prop::collection::vec(prop::sample::select(vec![
+            "<int>7</int>", "<int>12345</int>", "<int>-3</int>", "<int>4294967296</int>", "<int/>",
+            "<int> 5</int>", "<int></int>", " ", "\n", "x>", "<other>", "</other>", "<other/>",
+            "<!-- <int>9</int> -->", "<![CDATA[<int>8</int>]]>", "<int>1<int>2</int></int>", "&lt;",
+            "<int a='1'>6</int>", "<x:int>1</x:int>", "<int>3</other>", "<int>1",
+        ]), 0..40),
+        piece in 1_usize..50,
+    ) {
+        let document = format!("<l>{}</l>", parts.concat());
+        let limits = Limits { total_bytes: 1_000, ..SMALL };
+        let guard = || XmlGuard::new(BufReader::with_capacity(piece, document.as_bytes()), limits);
+        match (numbers(guard(), true), numbers(guard(), false)) {
+            (Ok(fast), Ok(slow)) => prop_assert_eq!(fast, slow),
+            // Places are counted by events, of which there are fewer.
+            (fast, slow) => prop_assert_eq!(fast.is_err(), slow.is_err(), "{}", document),
+        }
+    }
+}
+
+#[test]
+fn a_long_list_of_numbers_counts_as_much_as_it_is_long() {
+    let document = format!("<l>{}</l>", "<int>77</int>".repeat(1_000));
+    let limits = Limits { total_bytes: 10_000, ..Limits::default() };
+    let refused = numbers(XmlGuard::new(document.as_bytes(), limits), true).expect_err("too long");
+    assert_eq!(refused.refusal, Refusal::TotalBytes(10_000));
+    let whole = numbers(XmlGuard::new(document.as_bytes(), Limits::default()), true);
+    assert_eq!(whole.expect("fits"), vec![77; 1_000]);
+}

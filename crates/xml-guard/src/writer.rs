@@ -7,7 +7,9 @@
 #[derive(Debug, Default)]
 pub struct XmlWriter {
     out: String,
-    open: Vec<String>,
+    /// Where the name of each open element begins in `names`, so that none needs memory of its own.
+    open: Vec<usize>,
+    names: String,
     in_tag: bool,
     is_compact: bool,
 }
@@ -35,7 +37,8 @@ impl XmlWriter {
         self.close_tag();
         self.out.push('<');
         self.out.push_str(name);
-        self.open.push(name.to_owned());
+        self.open.push(self.names.len());
+        self.names.push_str(name);
         self.in_tag = true;
         self
     }
@@ -71,9 +74,10 @@ impl XmlWriter {
             self.out.push_str(if self.is_compact { "/>" } else { " />" });
         } else {
             self.out.push_str("</");
-            self.out.push_str(&name);
+            self.out.push_str(&self.names[name..]);
             self.out.push('>');
         }
+        self.names.truncate(name);
         self.in_tag = false;
         self
     }
@@ -103,6 +107,12 @@ impl XmlWriter {
     }
 
     fn escape(&mut self, text: &str, also: &str) {
+        // Nearly all text is plain.
+        let is_plain = |b: u8| matches!(b, b' '..=b'~') && !matches!(b, b'<' | b'>' | b'&' | b'"');
+        if text.bytes().all(is_plain) {
+            self.out.push_str(text);
+            return;
+        }
         for c in text.chars() {
             match c {
                 '<' => self.out.push_str("&lt;"),

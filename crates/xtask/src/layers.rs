@@ -15,6 +15,7 @@ pub(crate) const LAYERS: &[(&str, &str)] = &[
     ("xml-guard", ""),
     ("update-metadata", "model xml-guard"),
     ("wsus-protocol", "xml-guard"),
+    ("catalog-bundle", "model"),
     ("rpc", "model"),
     // Process.
     ("trust", "model ambient"),
@@ -23,24 +24,30 @@ pub(crate) const LAYERS: &[(&str, &str)] = &[
     // Pure decisions.
     ("replication", "model"),
     ("compliance", "model"),
+    ("recurrence", "model"),
     ("deployment", "model compliance"),
+    ("publishing", "model ambient trust update-metadata"),
     // Stores.
     ("sqlite-engine", "ambient"),
-    ("site-db", "model ambient rpc replication compliance trust sqlite-engine"),
+    ("site-db", "model ambient rpc replication compliance recurrence trust sqlite-engine"),
     ("content-library", "model ambient sqlite-engine"),
     ("update-catalog", "model update-metadata sqlite-engine"),
     // Components of a site server.
     ("site-link", "model ambient rpc transport trust replication site-db sqlite-engine"),
-    ("administration", "model ambient rpc transport trust deployment compliance site-db"),
-    ("sync-manager", "model ambient rpc transport site-db"),
+    (
+        "administration",
+        "model ambient rpc transport trust deployment compliance recurrence site-db \
+         content-library publishing",
+    ),
+    ("sync-manager", "model ambient catalog-bundle rpc trust transport site-db"),
     ("distribution-manager", "model ambient rpc transport site-db content-library"),
     ("deployment-manager", "model ambient rpc trust deployment compliance site-db"),
     ("client-manager", "model ambient rpc transport compliance site-db"),
     // Roles.
     (
         "software-update-point",
-        "model ambient rpc transport daemon wsus-protocol update-metadata update-catalog \
-         content-library sqlite-engine",
+        "model ambient catalog-bundle rpc transport daemon wsus-protocol update-metadata \
+         publishing update-catalog content-library sqlite-engine",
     ),
     ("management-point", "model ambient rpc transport daemon sqlite-engine"),
     ("distribution-point", "model ambient rpc transport daemon content-library sqlite-engine"),
@@ -64,11 +71,12 @@ pub(crate) const LAYERS: &[(&str, &str)] = &[
         "model ambient rpc transport trust daemon software-update-point management-point \
          distribution-point agent site testkit",
     ),
-    ("cli", "model ambient rpc transport trust demo"),
+    ("cli", "model ambient rpc transport trust publishing demo"),
     (
         SIMULATION,
         "model ambient xml-guard update-metadata wsus-protocol rpc trust transport daemon \
-         replication compliance deployment sqlite-engine site-db content-library update-catalog \
+         publishing replication compliance deployment sqlite-engine site-db \
+         content-library update-catalog \
          site-link administration sync-manager distribution-manager deployment-manager \
          client-manager software-update-point management-point distribution-point agent console \
          site testkit demo",
@@ -86,17 +94,18 @@ pub(crate) const TESTKIT: &str = "testkit";
 pub(crate) const HOMES: &[(&str, &str)] = &[
     ("rusqlite", "sqlite-engine"),
     ("quick-xml", "xml-guard update-metadata wsus-protocol"),
-    ("rcgen", "trust"),
+    // testkit makes servers of authorities outside the hierarchy.
+    ("rcgen", "trust testkit"),
     ("rustls-webpki", "trust"),
     ("x509-parser", "trust"),
     // wsus-protocol seals its cookies.
     ("ring", "trust wsus-protocol"),
-    ("tokio-rustls", "transport"),
+    ("tokio-rustls", "transport testkit"),
     // Every program installs the process-wide provider first.
     (
         "rustls",
         "transport daemon software-update-point management-point distribution-point agent site \
-         demo cli",
+         demo cli testkit",
     ),
     ("prost", "rpc cli"),
     ("prost-reflect", "cli"),
@@ -105,11 +114,15 @@ pub(crate) const HOMES: &[(&str, &str)] = &[
     ("tonic-prost", "rpc"),
     ("tonic-prost-build", "rpc"),
     ("getrandom", "ambient"),
+    ("authenticode", "publishing"),
+    ("cms", "publishing"),
+    ("cfb", "publishing"),
+    ("msi", "publishing"),
 ];
 
 /// Crates that decide or translate, and outside crates they must stay free of.
-pub(crate) const PURE: &str =
-    "model xml-guard update-metadata wsus-protocol replication compliance deployment";
+pub(crate) const PURE: &str = "model xml-guard update-metadata wsus-protocol catalog-bundle \
+     replication compliance deployment publishing";
 pub(crate) const IMPURE: &str = "axum hyper tokio tokio-util tonic";
 
 #[cfg(test)]

@@ -1,12 +1,14 @@
 //! Every automation of the repository: `cargo xtask VERB`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it talks to whoever runs it")]
 
+mod fuzzing;
 mod layers;
 mod processes;
 mod size_exceptions;
 mod source;
 mod testing;
 mod tidy;
+mod tools;
 mod workspace;
 
 use std::path::{Path, PathBuf};
@@ -17,6 +19,7 @@ use anyhow::{bail, ensure};
 const USAGE: &str = "usage: cargo xtask VERB
   tidy [--root DIR]                   check layers, sizes, names, manifests and documents
   test [--require-data] [-- FILTER]   build the binaries, run every test, list what was skipped
+  fuzz [--seconds N] [TARGET]         run each fuzz target, a minute if nothing else is said
   deny                                check licenses, bans and sources of outside crates
   bench [ARGS]                        run the benchmarks";
 
@@ -28,6 +31,7 @@ fn main() -> anyhow::Result<ExitCode> {
         ["tidy"] => return tidy::run(&root),
         ["tidy", "--root", other] => return tidy::run(Path::new(other)),
         ["test", rest @ ..] => return testing::run(&root, rest),
+        ["fuzz", rest @ ..] => return fuzzing::run(&root, rest),
         ["deny"] => {
             let installed = processes::succeeds("cargo", &["deny", "--version"]);
             ensure!(installed, "install cargo-deny first: cargo install --locked cargo-deny");

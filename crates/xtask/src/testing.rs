@@ -9,16 +9,8 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, bail};
 
 use crate::processes::{cargo, run as run_process, succeeds};
+use crate::tools::{self, Tool};
 use crate::workspace::{File, read_folder};
-
-/// A program the tests start, and the packages that have it on Debian and its kin.
-#[derive(Clone, Copy, Debug)]
-struct Tool {
-    program: &'static str,
-    /// Arguments with which it succeeds if it is there with all it needs.
-    probe: &'static [&'static str],
-    packages: &'static str,
-}
 
 const TOOLS: &[Tool] = &[
     Tool { program: "cc", probe: &["--version"], packages: "gcc libc6-dev" },
@@ -29,17 +21,10 @@ const TOOLS: &[Tool] = &[
     },
 ];
 
-/// What judges our XML independently of us, in an environment of its own below target/python.
-const PYTHON_PACKAGES: &[&str] = &["lxml==6.0.2"];
-const PYTHON_PROBE: &str = "import lxml";
-
-/// How packages can be installed here.
-#[derive(Clone, Copy, Debug)]
-enum Installer {
-    Root,
-    Sudo,
-    Nobody,
-}
+/// What judges our XML and our messages independently of us, in an environment of its own below
+/// target/python.
+const PYTHON_PACKAGES: &[&str] = &["lxml==6.0.2", "zeep==4.3.3"];
+const PYTHON_PROBE: &str = "import lxml, zeep";
 
 pub(crate) fn run(root: &Path, arguments: &[&str]) -> anyhow::Result<ExitCode> {
     let (data_required, filter) = match arguments {
@@ -52,7 +37,7 @@ pub(crate) fn run(root: &Path, arguments: &[&str]) -> anyhow::Result<ExitCode> {
         [unknown, ..] => bail!("unexpected argument {unknown:?}; filters come after --"),
     };
     let root = root.canonicalize().with_context(|| format!("cannot find {root:?}"))?;
-    provide_tools()?;
+    tools::provide(TOOLS)?;
     if let Err(error) = provide_python(&root.join("target/python")) {
         eprintln!("{error:#}; what needs {} is skipped", PYTHON_PACKAGES.join(" "));
     }
@@ -97,21 +82,6 @@ fn report(skipped: &[File]) -> String {
     format!("{lines}skipped: {}\n", skipped.len())
 }
 
-fn provide_tools() -> anyhow::Result<()> {
-    let is_missing = |tool: &&Tool| !succeeds(tool.program, tool.probe);
-    let missing: Vec<Tool> = TOOLS.iter().filter(is_missing).copied().collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let is_root = || Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout == b"0\n");
-    let installer = match succeeds("apt-get", &["--version"]) {
-        true if is_root() => Installer::Root,
-        true if succeeds("sudo", &["-n", "true"]) => Installer::Sudo,
-        _ => Installer::Nobody,
-    };
-    run_process(Command::new("sh").arg("-c").arg(plan_installation(&missing, installer)?))
-}
-
 fn provide_python(environment: &Path) -> anyhow::Result<()> {
     let python = environment.join("bin/python");
     let is_complete = python.to_str().is_some_and(|name| succeeds(name, &["-c", PYTHON_PROBE]));
@@ -121,19 +91,6 @@ fn provide_python(environment: &Path) -> anyhow::Result<()> {
     run_process(Command::new("python3").args(["-m", "venv"]).arg(environment))?;
     let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
     run_process(Command::new(python).args(install).args(PYTHON_PACKAGES))
-}
-
-/// The command that installs what is missing, or a request to whoever can.
-fn plan_installation(missing: &[Tool], installer: Installer) -> anyhow::Result<String> {
-    let packages: Vec<&str> = missing.iter().map(|tool| tool.packages).collect();
-    let packages = packages.join(" ");
-    let prefix = match installer {
-        Installer::Root => "",
-        Installer::Sudo => "sudo -n ",
-        Installer::Nobody => bail!("the tests need {packages}: install them, then try again"),
-    };
-    let install = "env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends";
-    Ok(format!("{prefix}apt-get update && {prefix}{install} {packages}"))
 }
 
 #[cfg(test)]

@@ -35,7 +35,19 @@ pub(super) fn client_rows(r: &Reader<'_>, name: &str) -> Result<Vec<pb::Client>,
 }
 
 pub(super) fn client_row(client: ClientRecord) -> pb::Client {
-    let ClientRecord { id, kind, name, site, os, architecture, agent_version, seen_on } = client;
+    let ClientRecord {
+        id,
+        kind,
+        name,
+        site,
+        os,
+        architecture,
+        agent_version,
+        manufacturer,
+        model,
+        seen_on,
+        address,
+    } = client;
     pb::Client {
         id: id.to_string(),
         name,
@@ -44,7 +56,10 @@ pub(super) fn client_row(client: ClientRecord) -> pb::Client {
         os,
         architecture,
         agent_version,
+        manufacturer,
+        model,
         seen_on: Some(wire_time(seen_on)),
+        address: address.map(|address| address.to_string()).unwrap_or_default(),
     }
 }
 

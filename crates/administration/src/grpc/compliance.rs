@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use compliance::{
     Board, DeploymentCounts, LiveItem, StateCounts, UnknownReason, client_counts, state_of,
 };
-use model::{ClientId, Collection, Deployment, Item, Owner, UpdateGroup, UpdateId, Vector};
+use model::{
+    ClientId, Collection, Deployment, Detail, Hresult, Item, Owner, UpdateGroup, UpdateId, Vector,
+};
 use rpc::pb::admin as pb;
 use site_db::Reader;
 
@@ -39,11 +41,13 @@ fn board<T>(v: &View<'_>, ask: impl FnOnce(&Board) -> T) -> Answer<T> {
     clients.board.read(ask).ok_or(Error::Warming)
 }
 
-/// The updates that count among those with these ids: expired ones and children of bundles do not.
+/// The updates that count among those with these ids: expired and declined ones and children of
+/// bundles do not.
 fn counted(r: &Reader<'_>, updates: &[UpdateId]) -> Answer<Vec<Counted>> {
     let mut all = Vec::with_capacity(updates.len());
     for update in updates {
-        let item = r.get::<Item>(update.as_bytes())?.filter(|item| !item.expired);
+        let is_declined = r.is_declined(*update)?;
+        let item = r.get::<Item>(update.as_bytes())?.filter(|item| !item.expired && !is_declined);
         let live = item.as_ref().and_then(LiveItem::of);
         if let (Some(item), Some(live)) = (item, live) {
             all.push(Counted { update: *update, title: item.title(LANGUAGE), item: live });
@@ -105,7 +109,7 @@ impl Counted {
 }
 
 fn live_items(r: &Reader<'_>) -> Result<Vec<LiveItem>, Error> {
-    let items = r.numbered_items()?.into_iter().filter(|item| !item.hidden);
+    let items = r.numbered_items()?.into_iter().filter(|item| !item.hidden && !item.declined);
     Ok(items.map(|item| LiveItem { number: item.number, since: item.since }).collect())
 }
 
@@ -130,7 +134,7 @@ pub(super) fn update(
     asked: pb::GetUpdateComplianceRequest,
 ) -> Answer<pb::UpdateCompliance> {
     let id: UpdateId = asked.id.parse()?;
-    let see = "tierline update list, without expired ones and children of bundles";
+    let see = "tierline update list, without expired and declined ones and children of bundles";
     let unknown = || Error::Unknown { what: "counted update", name: id.to_string(), see };
     let found = counted(v, &[id])?.pop().ok_or_else(unknown)?;
     board(v, |board| found.row(board))
@@ -182,9 +186,16 @@ fn client_states(r: &Reader<'_>, vector: &Vector) -> Answer<Vec<pb::ClientUpdate
             state: state.as_str().to_owned(),
             progress: detail.map_or("", |detail| detail.state.as_str()).to_owned(),
             code: detail.map_or(0, |detail| detail.code),
+            meaning: detail.and_then(meaning).unwrap_or_default(),
         });
     }
     Ok(states)
+}
+
+/// Of a failure's code, if it is one of Windows computers.
+fn meaning(detail: &Detail) -> Option<String> {
+    let code = Hresult(detail.code);
+    (detail.state.is_failure() && code.is_known()).then(|| code.to_string())
 }
 
 pub(super) fn of_group(

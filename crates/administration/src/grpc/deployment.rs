@@ -1,10 +1,13 @@
 //! Deployments of update groups to collections.
 
-use model::{ALL_SYSTEMS, Deployment, DeploymentId, Intent, Invalid, ObjectCode, Owner};
+use model::{
+    ALL_SYSTEMS, Deployment, DeploymentId, Intent, Invalid, ObjectCode, Owner, UpdateGroup,
+};
 use rpc::convert::{read_time, wire_time};
 use rpc::pb::admin as pb;
 use site_db::Reader;
 
+use super::decline::{check_deployable, count_out};
 use super::noun::{DEPLOYMENT, GROUP};
 use super::{Answer, collection};
 use crate::Error;
@@ -18,6 +21,8 @@ pub(super) fn outcome(r: &Reader<'_>, id: DeploymentId) -> Result<String, Error>
 
 fn row(r: &Reader<'_>, (owner, deployment): (Owner, Deployment)) -> Answer<pb::Deployment> {
     let outcome = outcome(r, deployment.id)?;
+    let contents = r.get::<UpdateGroup>(deployment.group.as_str().as_bytes())?;
+    let (expired, declined) = count_out(r, contents.as_ref().map_or(&[], |group| &group.updates))?;
     let Deployment { id, name, group, collection, intent, available_at, deadline, enabled, .. } =
         deployment;
     Ok(pb::Deployment {
@@ -31,6 +36,8 @@ fn row(r: &Reader<'_>, (owner, deployment): (Owner, Deployment)) -> Answer<pb::D
         deadline: deadline.map(wire_time),
         enabled,
         outcome,
+        expired,
+        declined,
     })
 }
 
@@ -46,7 +53,9 @@ pub(super) fn create(c: &Change<'_>, asked: pb::CreateDeploymentRequest) -> Answ
     DEPLOYMENT.check_place(c)?;
     let deployment = read(c, DeploymentId(c.admin.db.ambient().ordered_id()), asked)?;
     // A reference that does not exist yet would only wait; at its making it is a mistake.
-    GROUP.found(c, deployment.group.as_str())?;
+    let (_, group) = GROUP.found(c, deployment.group.as_str())?;
+    let remedy = format!("take them out first: `tierline group remove {} ID...`", group.code);
+    check_deployable(c, &group.updates, remedy)?;
     collection::find(c, deployment.collection.as_str())?;
     let id = deployment.id.to_string();
     c.audit(Deed::Created, format!("deployment {id} ({})", deployment.name))?;

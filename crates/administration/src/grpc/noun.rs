@@ -4,8 +4,9 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use model::{
-    ClientId, ClientRecord, Collection, Deployment, DeploymentId, Invalid, Item, ObjectCode, Owner,
-    Package, RoleId, RoleRecord, SiteCode, SiteKind, SiteRecord, UpdateGroup, UpdateId,
+    Boundary, BoundaryGroup, ClientId, ClientRecord, Collection, Deployment, DeploymentId, Invalid,
+    Item, ObjectCode, Owner, Package, RoleId, RoleRecord, SiteCode, SiteKind, SiteRecord,
+    UpdateGroup, UpdateId,
 };
 use rpc::object::ObjectBody;
 use site_db::{Reader, Writer};
@@ -33,6 +34,10 @@ pub(super) const UPDATE: Noun<Item> =
     Noun::new("update", "tierline update list", |id| Ok(id.parse::<UpdateId>()?.as_bytes().into()));
 pub(super) const PACKAGE: Noun<Package> =
     Noun::new("package", "tierline package list", object_code);
+pub(super) const BOUNDARY: Noun<Boundary> =
+    Noun::new("boundary", "tierline boundary list", object_code);
+pub(super) const BOUNDARY_GROUP: Noun<BoundaryGroup> =
+    Noun::new("boundary group", "tierline boundary-group list", object_code);
 pub(super) const GROUP: Noun<UpdateGroup> =
     Noun::new("update group", "tierline group list", object_code);
 pub(super) const COLLECTION: Noun<Collection> =

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use model::{Invalid, RoleKind, RoleRecord, SiteCode, StatusMessage, SupersedenceRule};
+use model::{
+    Invalid, RoleKind, RoleRecord, SiteCode, StatusMessage, SupersedenceRule, Timestamp,
+    error_chain,
+};
 use rpc::convert::{read_time, wire_time};
 use rpc::pb::admin as pb;
-use site_db::{Reader, StatusFilter, SyncRequest, SyncRun, SyncSchedule};
+use site_db::{Reader, StatusFilter, SyncRequest, SyncRhythm, SyncRun, SyncSchedule, SyncSource};
 
 use super::Answer;
 use crate::Error;
@@ -15,9 +18,16 @@ use crate::audit::Deed;
 const RUNS: usize = 20;
 const RUNS_MAX: usize = 1_000;
 
+/// Enough to see what a recurrence means.
+const OCCURRENCES: usize = 5;
+
 /// Messages looked through for the last word on each update point: several per synchronization of
 /// the largest hierarchy.
 const MESSAGES: usize = 10_000;
+
+/// Certificates that a source is believed by: a handful; whole collections belong into a file of
+/// the update point.
+const ROOTS_BYTES_MAX: usize = 64 << 10;
 
 const COMPONENT: &str = "SMS_WSUS_SYNC_MANAGER";
 
@@ -111,12 +121,28 @@ pub(super) fn cancel(c: &Change<'_>, _: pb::CancelSyncRequest) -> Answer<u64> {
 }
 
 fn schedule_row(r: &Reader<'_>) -> Result<pb::SyncSchedule, Error> {
-    let last = r.sync_run()?.map(|run| run.started_at);
-    Ok(r.sync_schedule()?.map_or_else(pb::SyncSchedule::default, |schedule| pb::SyncSchedule {
-        start: Some(wire_time(schedule.start())),
-        every_seconds: u64::try_from(schedule.every_ms() / 1_000).unwrap_or(0),
-        next_due: Some(wire_time(schedule.due(last))),
-    }))
+    let schedule = r.sync_schedule()?;
+    schedule.map_or_else(|| Ok(pb::SyncSchedule::default()), |schedule| shown(r, &schedule))
+}
+
+fn shown(r: &Reader<'_>, schedule: &SyncSchedule) -> Result<pb::SyncSchedule, Error> {
+    let due = schedule.due(r.sync_run()?.map(|run| run.started_at));
+    let row = pb::SyncSchedule { next_due: due.map(wire_time), ..pb::SyncSchedule::default() };
+    Ok(match schedule.rhythm() {
+        SyncRhythm::Every { start, every_ms } => pb::SyncSchedule {
+            start: Some(wire_time(*start)),
+            every_seconds: u64::try_from(every_ms / 1_000).unwrap_or(0),
+            ..row
+        },
+        SyncRhythm::Recurring(recurrence) => {
+            let next = std::iter::successors(due, |last| recurrence.after(*last));
+            pb::SyncSchedule {
+                recurrence: recurrence.to_string(),
+                next: next.take(OCCURRENCES).map(|at| recurrence.show(at)).collect(),
+                ..row
+            }
+        }
+    })
 }
 
 pub(super) fn schedule(v: &View<'_>, _: pb::GetSyncScheduleRequest) -> Answer<pb::SyncSchedule> {
@@ -127,13 +153,35 @@ pub(super) fn set_schedule(
     c: &Change<'_>,
     asked: pb::SetSyncScheduleRequest,
 ) -> Answer<pb::SyncSchedule> {
-    let now = c.now();
-    let start = asked.start.map(read_time).transpose()?.unwrap_or(now);
-    let every_ms = i64::try_from(asked.every_seconds).unwrap_or(i64::MAX).saturating_mul(1_000);
-    let schedule = (every_ms > 0).then(|| SyncSchedule::new(start, every_ms, now)).transpose()?;
-    c.set_sync_schedule(schedule)?;
+    let schedule = rhythm(&asked, c.now())?;
+    let schedule = schedule.map(|rhythm| SyncSchedule::new(rhythm, c.now())).transpose()?;
+    if asked.preview {
+        let none = || Ok(pb::SyncSchedule::default());
+        return schedule.map_or_else(none, |schedule| shown(c, &schedule));
+    }
+    c.set_sync_schedule(schedule.as_ref())?;
     c.audit(Deed::Changed, "synchronization schedule")?;
     schedule_row(c)
+}
+
+fn rhythm(
+    asked: &pb::SetSyncScheduleRequest,
+    now: Timestamp,
+) -> Result<Option<SyncRhythm>, Invalid> {
+    let every_ms = i64::try_from(asked.every_seconds).unwrap_or(i64::MAX).saturating_mul(1_000);
+    match (every_ms, asked.recurrence.as_str()) {
+        (0, "") => Ok(None),
+        (0, text) => {
+            let invalid =
+                |error: recurrence::Error| Invalid::new("recurrence", error_chain(&error));
+            Ok(Some(SyncRhythm::Recurring(Box::new(text.parse().map_err(invalid)?))))
+        }
+        (_, "") => {
+            let start = asked.start.map(read_time).transpose()?.unwrap_or(now);
+            Ok(Some(SyncRhythm::Every { start, every_ms }))
+        }
+        _ => Err(Invalid::new("schedule", "is an interval or a recurrence, not both")),
+    }
 }
 
 /// Longer than any update is of use.
@@ -167,18 +215,47 @@ pub(super) fn set_supersedence(
     rule_row(c)
 }
 
-pub(super) fn source(v: &View<'_>, _: pb::GetSyncSourceRequest) -> Answer<String> {
-    Ok(v.sync_source()?)
+pub(super) fn source(v: &View<'_>, _: pb::GetSyncSourceRequest) -> Answer<pb::SyncSource> {
+    source_row(v)
 }
 
-pub(super) fn set_source(c: &Change<'_>, asked: pb::SetSyncSourceRequest) -> Answer<String> {
-    let url = asked.url;
-    let is_url = url.is_empty() || url.starts_with("http://") || url.starts_with("https://");
-    if !is_url {
+pub(super) fn set_source(
+    c: &Change<'_>,
+    asked: pb::SetSyncSourceRequest,
+) -> Answer<pb::SyncSource> {
+    let source = read_source(asked)?;
+    c.set_sync_source(&source)?;
+    c.audit(Deed::Changed, format!("synchronization source to \"{}\"", source.url))?;
+    source_row(c)
+}
+
+fn source_row(r: &Reader<'_>) -> Answer<pb::SyncSource> {
+    let SyncSource { url, pin, roots } = r.sync_source()?;
+    let pin = pin.map_or_else(String::new, |pin| pin.to_string());
+    Ok(pb::SyncSource { url, pin, roots })
+}
+
+fn read_source(asked: pb::SetSyncSourceRequest) -> Answer<SyncSource> {
+    let pb::SetSyncSourceRequest { url, pin, roots } = asked;
+    let refuse = |reason: String| Error::from(Invalid::new("source", reason));
+    if !(url.is_empty() || url.starts_with("http://") || url.starts_with("https://")) {
         let reason = format!("\"{url}\" is not of the form http://host:8530; none: \"\"");
-        return Err(Invalid::new("source", reason).into());
+        return Err(refuse(reason));
     }
-    c.set_sync_source(&url)?;
-    c.audit(Deed::Changed, format!("synchronization source to \"{url}\""))?;
-    Ok(url)
+    let is_believed = !pin.is_empty() || !roots.is_empty();
+    if is_believed && !url.starts_with("https://") {
+        return Err(refuse("only an https address has a pin or roots".to_owned()));
+    }
+    if !pin.is_empty() && !roots.is_empty() {
+        return Err(refuse("give a pin or roots, not both".to_owned()));
+    }
+    if !roots.is_empty() && !roots.contains("-----BEGIN CERTIFICATE-----") {
+        return Err(refuse("the roots are no certificates as PEM".to_owned()));
+    }
+    if roots.len() > ROOTS_BYTES_MAX {
+        return Err(refuse(format!("the roots are larger than {ROOTS_BYTES_MAX} bytes")));
+    }
+    let bare: String = pin.chars().filter(|c| *c != ':').collect();
+    let pin = (!bare.is_empty()).then(|| bare.to_ascii_lowercase().parse()).transpose()?;
+    Ok(SyncSource { url, pin, roots })
 }

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
-    Category, Invalid, Item, MsrcSeverity, Package, Superseding, Timestamp, UpdateId, superseded,
+    Category, CategoryTree, Invalid, Item, MsrcSeverity, Package, Ruling, Superseding, Timestamp,
+    UpdateId, superseded,
 };
 use rpc::convert::wire_time;
 use rpc::object::ObjectBody as _;
@@ -16,19 +17,24 @@ use super::{Answer, Answers, LANGUAGE, pages};
 use crate::Error;
 use crate::admin::View;
 
+/// The company whose updates are not a third party's, by the id everybody knows.
+const MICROSOFT: &str = "56309036-4c77-4dd9-951a-99ee9c246a94";
+
 /// What the whole catalog says of one update.
-struct Catalog {
-    items: BTreeMap<UpdateId, Item>,
-    categories: BTreeMap<UpdateId, Category>,
+pub(super) struct Catalog {
+    pub(super) items: BTreeMap<UpdateId, Item>,
+    categories: CategoryTree,
+    /// What is ruled of them.
+    rulings: BTreeMap<UpdateId, Ruling>,
     /// Those that another update supersedes, by whatever way.
-    superseded: BTreeMap<UpdateId, Timestamp>,
+    pub(super) superseded: BTreeMap<UpdateId, Timestamp>,
     /// Updates and those that supersede them directly, or bundle them.
     superseded_by: BTreeMap<UpdateId, Vec<UpdateId>>,
     part_of: BTreeMap<UpdateId, Vec<UpdateId>>,
 }
 
 impl Catalog {
-    fn read(r: &Reader<'_>) -> Result<Catalog, Error> {
+    pub(super) fn read(r: &Reader<'_>) -> Result<Catalog, Error> {
         let (mut items, mut relations) = (BTreeMap::new(), Vec::new());
         let (mut superseded_by, mut part_of) = (BTreeMap::new(), BTreeMap::new());
         r.visit(Item::KIND, |_, body| {
@@ -44,7 +50,14 @@ impl Catalog {
             Ok(())
         })?;
         let superseded = superseded(&relations);
-        Ok(Catalog { items, categories: categories(r)?, superseded, superseded_by, part_of })
+        let rulings = r.list::<Ruling>()?.into_iter();
+        let rulings = rulings.map(|(_, ruling)| (ruling.update, ruling)).collect();
+        let categories = categories(r)?;
+        Ok(Catalog { items, categories, rulings, superseded, superseded_by, part_of })
+    }
+
+    pub(super) fn is_declined(&self, id: UpdateId) -> bool {
+        self.rulings.get(&id).is_some_and(Ruling::is_declined)
     }
 
     fn title(&self, id: UpdateId) -> String {
@@ -56,7 +69,7 @@ impl Catalog {
         let bundles = self.part_of.get(&item.update.id).into_iter().flatten();
         let bundles = bundles.filter_map(|bundle| self.items.get(bundle)?.classification);
         let mut ids = item.classification.into_iter().chain(bundles);
-        ids.find_map(|id| self.categories.get(&id))
+        ids.find_map(|id| self.categories.get(id))
     }
 
     fn row(&self, item: &Item) -> pb::Update {
@@ -78,6 +91,25 @@ impl Catalog {
             since: item.since,
             created_at: Some(wire_time(item.created_at)),
             size_bytes: item.files.iter().map(|file| file.size).sum(),
+            declined: self.is_declined(id),
+            declined_by: self.declined_by(id),
+            expired_at: item.expired_at.map(wire_time),
+            third_party: is_third_party(item),
+            metadata_only: is_third_party(item) && !self.has_files(item),
+        }
+    }
+
+    fn has_files(&self, item: &Item) -> bool {
+        let member = |id| self.items.get(id).is_some_and(|member| !member.files.is_empty());
+        !item.files.is_empty() || item.bundles.iter().any(|bundled| member(&bundled.id))
+    }
+
+    /// The account, or the rule.
+    fn declined_by(&self, id: UpdateId) -> String {
+        match self.rulings.get(&id).filter(|ruling| ruling.is_declined()) {
+            Some(ruling) if ruling.by.is_empty() => ruling.verdict.as_str().to_owned(),
+            Some(ruling) => ruling.by.clone(),
+            None => String::new(),
         }
     }
 
@@ -86,7 +118,7 @@ impl Catalog {
         let has = |texts: &[String], text: &str| texts.iter().any(|t| t.eq_ignore_ascii_case(text));
         let kb = kb.strip_prefix("KB").or_else(|| kb.strip_prefix("kb")).unwrap_or(kb);
         let called = |id: &UpdateId, name: &str| {
-            self.categories.get(id).is_some_and(|category| is_called(category, name))
+            self.categories.get(*id).is_some_and(|category| is_called(category, name))
         };
         let is_superseded = self.superseded.contains_key(&item.update.id);
         !item.hidden
@@ -98,7 +130,13 @@ impl Catalog {
             && (severity.is_empty() || item.severity == MsrcSeverity::from_name(severity))
             && filter.superseded.is_none_or(|wanted| wanted == is_superseded)
             && filter.expired.is_none_or(|wanted| wanted == item.expired)
+            && filter.declined.is_none_or(|wanted| wanted == self.is_declined(item.update.id))
     }
+}
+
+/// Of somebody else than the vendor of Windows, whose own catalog names it.
+fn is_third_party(item: &Item) -> bool {
+    item.company.is_some_and(|company| company.to_string() != MICROSOFT)
 }
 
 pub(super) fn list(
@@ -120,7 +158,7 @@ pub(super) fn show(v: &View<'_>, asked: pb::GetUpdateRequest) -> Answer<pb::GetU
     let item = catalog.items.get(&id).ok_or_else(|| UPDATE.unknown(id))?;
     let text = item.texts.iter().find(|t| t.language == LANGUAGE).or(item.texts.first());
     let category =
-        |id: &UpdateId| catalog.categories.get(id).map_or("", Category::title).to_owned();
+        |id: &UpdateId| catalog.categories.get(*id).map_or("", Category::title).to_owned();
     Ok(pb::GetUpdateResponse {
         row: Some(catalog.row(item)),
         description: text.map_or_else(String::new, |text| text.description.clone()),

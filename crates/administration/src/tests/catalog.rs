@@ -23,7 +23,7 @@ fn texts(title: &str) -> Vec<LocalizedText> {
 
 fn category(number: u128, kind: CategoryKind, title: &str) -> Category {
     let update = UpdateRef { id: id(number), revision: 1 };
-    Category { update, kind, parent: None, texts: texts(title), subscribed: false }
+    Category { update, kind, parent: None, texts: texts(title), subscribed: false, since: 1 }
 }
 
 /// Update `number`, with one file.
@@ -132,7 +132,8 @@ fn products_are_subscribed_by_title_at_the_top() {
         with_catalog(&top).await;
         let subscribe = async |name: &str| {
             let (categories, subscribed) = (vec![name.to_owned()], true);
-            let request = pb::SetSubscriptionRequest { categories, subscribed };
+            let r#type = String::new();
+            let request = pb::SetSubscriptionRequest { categories, subscribed, r#type };
             top.admin().set_subscription(request).await
         };
         assert!(subscribe("windows 11").await.told().rows[0].subscribed);
@@ -183,9 +184,23 @@ fn synchronization_is_asked_for_and_seen() {
         assert_eq!((point.source.as_str(), point.last_error.as_str()), ("http://up", "no route"));
         expect!["NotFound: there is no synchronization under way"]
             .assert_eq(&refusal(client.cancel_sync(pb::CancelSyncRequest {}).await));
-        let hourly = pb::SetSyncScheduleRequest { start: None, every_seconds: 3_600 };
+        let hourly = pb::SetSyncScheduleRequest { every_seconds: 3_600, ..Default::default() };
         let set = client.set_sync_schedule(hourly).await.told();
         assert_eq!(set.row.expect("a row").every_seconds, 3_600);
+        let recurrence = "0 2 * * tue#2 plus 1 day in Europe/Berlin".to_owned();
+        let monthly =
+            pb::SetSyncScheduleRequest { recurrence, preview: true, ..Default::default() };
+        let shown = client.set_sync_schedule(monthly.clone()).await.told().row.expect("a row");
+        assert_eq!(shown.recurrence, "0 2 * * TUE#2 plus 1 day in Europe/Berlin");
+        assert_eq!(shown.next.len(), 5);
+        assert!(shown.next.iter().all(|at| at.starts_with("Wed ") && at.contains(" 02:00 CE")));
+        let held = client.get_sync_schedule(pb::GetSyncScheduleRequest {}).await.told();
+        assert_eq!(held.row.expect("a row").every_seconds, 3_600);
+        let set = pb::SetSyncScheduleRequest { preview: false, ..monthly.clone() };
+        assert_eq!(client.set_sync_schedule(set).await.told().row, Some(shown));
+        let both = pb::SetSyncScheduleRequest { every_seconds: 60, ..monthly };
+        expect!["InvalidArgument: schedule: is an interval or a recurrence, not both"]
+            .assert_eq(&refusal(client.set_sync_schedule(both).await));
         let rule = |months| pb::SetSupersedenceRuleRequest {
             rule: Some(pb::SupersedenceRule { months: Some(months), feature_months: None }),
         };
@@ -193,11 +208,64 @@ fn synchronization_is_asked_for_and_seen() {
         assert_eq!(set.row, rule(3).rule);
         expect!["InvalidArgument: months: is at most 99; leave it out for never"]
             .assert_eq(&refusal(client.set_supersedence_rule(rule(100)).await));
-        let source = pb::SetSyncSourceRequest { url: "ftp://up".to_owned() };
+        let source = pb::SetSyncSourceRequest { url: "ftp://up".to_owned(), ..Default::default() };
         expect![[
             r#"InvalidArgument: source: "ftp://up" is not of the form http://host:8530; none: """#
         ]]
         .assert_eq(&refusal(client.set_sync_source(source).await));
+    });
+}
+
+#[test]
+fn a_source_over_tls_is_set_with_what_it_is_believed_by() {
+    run(async {
+        let top = Site::top("CAS", SiteKind::Central).await;
+        let mut client = top.admin();
+        let mut set = async |url: &str, pin: &str, roots: &str| {
+            let [url, pin, roots] = [url, pin, roots].map(str::to_owned);
+            client.set_sync_source(pb::SetSyncSourceRequest { url, pin, roots }).await
+        };
+        let url = "https://wsus:8531";
+        let colons = vec!["AB"; 32].join(":");
+        let row = set(url, &colons, "").await.told().row.expect("it stands");
+        assert_eq!((row.url.as_str(), row.pin), (url, "ab".repeat(32)));
+        let pem = "-----BEGIN CERTIFICATE-----\n";
+        assert_eq!(set(url, "", pem).await.told().row.expect("it stands").roots, pem);
+        expect!["InvalidArgument: source: only an https address has a pin or roots"]
+            .assert_eq(&refusal(set("http://wsus:8530", "", pem).await));
+        expect!["InvalidArgument: source: give a pin or roots, not both"]
+            .assert_eq(&refusal(set(url, &colons, pem).await));
+        expect!["InvalidArgument: source: the roots are no certificates as PEM"]
+            .assert_eq(&refusal(set(url, "", "ca").await));
+    });
+}
+
+#[test]
+fn languages_are_chosen_at_the_top_and_shown() {
+    run(async {
+        let top = Site::top("CAS", SiteKind::Central).await;
+        let mut client = top.admin();
+        let choice = |tags: &[&str]| {
+            let languages = tags.iter().map(ToString::to_string).collect();
+            Some(pb::LanguageChoice { languages })
+        };
+        let summary = |tags: &[&str]| pb::SetSyncLanguagesRequest {
+            summary: choice(tags),
+            ..Default::default()
+        };
+        client.set_sync_languages(summary(&["de", "pt-BR"])).await.told();
+        let shown = client.get_sync_languages(pb::GetSyncLanguagesRequest {}).await.told();
+        assert_eq!(shown.summary, choice(&["de", "en", "pt-br"]));
+        assert_eq!(client.set_sync_languages(summary(&[])).await.told().summary, choice(&[]));
+        let unknown = refusal(client.set_sync_languages(summary(&["tlh"])).await);
+        assert!(unknown.starts_with("InvalidArgument: language: \"tlh\" is none of ar, bg,"));
+        let files = pb::SetSyncLanguagesRequest {
+            files: choice(&["de"]),
+            update_point: "SUP9".to_owned(),
+            ..Default::default()
+        };
+        expect!["NotFound: there is no update point of this site SUP9; see `tierline role list`"]
+            .assert_eq(&refusal(client.set_sync_languages(files).await));
     });
 }
 
@@ -215,9 +283,59 @@ fn a_catalog_file_comes_in_parts() {
         assert_eq!((pending.id, pending.parts), (id, 2));
         let rejected = vec!["bad.sdp".to_owned()];
         let report = ImportReport { imported: 7, rejected, ..Default::default() };
-        top.db.write(move |w| w.finish_import(id, &report)).await.expect("written");
+        top.db.write(move |w| w.finish_import(&pending, &report, None)).await.expect("written");
         let report = client.get_catalog_import(pb::GetCatalogImportRequest { id }).await.told();
         assert_eq!((report.done, report.imported, report.rejected.len()), (true, 7, 1));
+    });
+}
+
+#[test]
+fn bundles_come_in_at_the_top_alone_and_leave_a_part_at_a_time() {
+    run(async {
+        let top = Site::top("CAS", SiteKind::Central).await;
+        let token = site_token(&top, "PR1", "primary", "").await.expect("a token");
+        let child = top.join_primary(&token).await.expect("joined");
+        let (name, trust) = ("may.tlbundle".to_owned(), "09".repeat(32));
+        let first = pb::ImportCatalogRequest { name, trust, last: true, ..Default::default() };
+        expect!["PermissionDenied: only the top-level site (not known here yet) can do this; call it there with --server"]
+            .assert_eq(&refusal(child.admin().import_catalog(first.clone()).await));
+        let bad = pb::ImportCatalogRequest { trust: "3f1c".to_owned(), ..first.clone() };
+        expect![[r#"InvalidArgument: sha256: "3f1c" is not 64 hex digits"#]]
+            .assert_eq(&refusal(top.admin().import_catalog(bad).await));
+        top.admin().import_catalog(first).await.expect("kept");
+        let pending = top.db.read(|r| r.pending_import()).await.expect("read").expect("whole");
+        assert_eq!(pending.consent.trust, Some(Sha256([9; 32])));
+        assert!(!pending.consent.is_unsigned);
+
+        let mut client = child.admin();
+        let asked = pb::ExportCatalogRequest { since: 7, content: true };
+        let id = client.export_catalog(asked).await.told().id;
+        let pending = child.db.read(|r| r.pending_export()).await.expect("read").expect("asked");
+        assert_eq!((pending.since, pending.has_content), (7, true));
+        let part = |part| pb::GetCatalogExportRequest { id, part };
+        assert_eq!(client.get_catalog_export(part(0)).await.told().data, b"");
+        let made = move |w: &site_db::Writer<'_>| {
+            w.add_export_part(id, b"one")?;
+            w.add_export_part(id, b"two")?;
+            w.end_export(id, &["eula.txt".to_owned()])
+        };
+        child.db.write(made).await.expect("written");
+        let taken = [0, 0, 1].map(part);
+        let mut seen = Vec::new();
+        for part in taken {
+            let taken = client.get_catalog_export(part).await.told();
+            seen.push((taken.data, taken.last, taken.missing.len()));
+        }
+        let expected = [(b"one", false, 0), (b"one", false, 0), (b"two", true, 1)];
+        assert_eq!(seen, expected.map(|(data, last, missing)| (data.to_vec(), last, missing)));
+        let gone = client.get_catalog_export(part(0)).await.told();
+        assert_eq!((gone.data, gone.failure), (Vec::new(), String::new()), "it was taken");
+        let unknown = pb::GetCatalogExportRequest { id: 99, part: 0 };
+        expect!["there is no such export"]
+            .assert_eq(&client.get_catalog_export(unknown).await.told().failure);
+        let distrust = pb::DistrustHierarchyRequest { fingerprint: "09".repeat(32) };
+        expect!["NotFound: there is no trusted root 0909090909090909090909090909090909090909090909090909090909090909; see `tierline catalog trusted`"]
+            .assert_eq(&refusal(top.admin().distrust_hierarchy(distrust).await));
     });
 }
 

@@ -73,17 +73,19 @@ fn groups_are_changed_by_their_owner_until_they_are_deployed() {
         expect!["NotFound: there is no update 00000000-0000-0000-0000-000000000007; see `tierline update list`"]
             .assert_eq(&refusal(site.group(&[1, 7]).await));
         let code = site.group(&[1, 1]).await.expect("made");
-        let (add, remove) = (vec![update(2), update(3)], vec![update(1)]);
-        let request = pb::ChangeGroupRequest { code: code.clone(), add, remove };
-        site.admin().change_group(request).await.told();
+        let change = |add: &[u128]| {
+            let add = add.iter().map(|n| update(*n)).collect();
+            pb::ChangeGroupRequest { code: code.clone(), add, remove: vec![update(1)] }
+        };
+        expect!["AlreadyExists: these updates cannot be deployed: 00000000-0000-0000-0000-000000000003 (expired); leave them out"].assert_eq(&refusal(site.admin().change_group(change(&[2, 3])).await));
+        site.admin().change_group(change(&[2])).await.told();
         let shown = site.admin().get_group(pb::GetGroupRequest { code: code.clone() }).await.told();
         let members =
             shown.members.iter().map(|m| format!("{}/{} {}", m.id, m.revision, m.expired));
         let shown = format!("{:?} {:#?}", shown.row, members.collect::<Vec<_>>());
         expect![[r#"
-            Some(Group { code: "PR100001", name: "Monthly", owner: "PR1", updates: 2 }) [
+            Some(Group { code: "PR100001", name: "Monthly", owner: "PR1", updates: 1, expired: 0, declined: 0 }) [
                 "00000000-0000-0000-0000-000000000002/1 false",
-                "00000000-0000-0000-0000-000000000003/1 true",
             ]"#]]
         .assert_eq(&shown);
         let id = site.deploy(monthly(&code)).await.expect("deployed");
@@ -133,6 +135,8 @@ fn a_deployment_is_read_as_it_was_meant() {
             deadline: now,
             enabled: false,
             outcome: "not planned here yet".to_owned(),
+            expired: 0,
+            declined: 0,
         };
         assert_eq!(shown.rows, [expected]);
     });
@@ -142,13 +146,18 @@ fn a_deployment_is_read_as_it_was_meant() {
 fn compliance_is_told_from_the_board_and_the_vectors() {
     run(async {
         let site = site().await;
-        let group = site.group(&[1, 2, 3]).await.expect("made");
+        let group = site.group(&[1, 2]).await.expect("made");
         let clients = vec![client(9).to_string()];
         let request = pb::CreateCollectionRequest { name: "Pilots".to_owned(), clients };
         let pilots = site.admin().create_collection(request).await.told().code;
         let all = site.deploy(monthly(&group)).await.expect("deployed");
         let request = pb::CreateDeploymentRequest { collection: pilots.clone(), ..monthly(&group) };
         site.deploy(request).await.expect("deployed");
+        // It expired after the group was made.
+        let code = model::ObjectCode::new(&group).expect("a code");
+        let updates = [1, 2, 3].map(|n| objects::item(n).update.id).to_vec();
+        let grown = model::UpdateGroup { code, name: "Monthly".to_owned(), updates };
+        site.db.write(move |w| w.put_own(&grown)).await.expect("written");
         let ask = pb::GetDeploymentComplianceRequest { id: all };
         let warming = site.admin().get_deployment_compliance(ask.clone()).await;
         assert_eq!(warming.expect_err("no board yet").code(), Code::Unavailable);

@@ -11,6 +11,7 @@ use super::Agent;
 use super::scanning::Reach;
 use crate::Error;
 use crate::calls::{ManagementPoint, first_to_answer};
+use crate::client::fallback::sources;
 use crate::client::plan::{Phase, Plan, Run, Situation, decide};
 use crate::download::Downloads;
 use crate::machine::{Job, look};
@@ -83,11 +84,14 @@ impl Agent {
         self.troubles.clear();
         let (library, refusals) = (&self.library, &self.refusals);
         let downloads = Downloads { servers, library, refusals, now: self.now() };
+        self.searches.keep(|sha256| files.iter().any(|file| file.sha256 == *sha256));
         for file in files {
+            let minutes = self.searches.minutes(file.sha256, downloads.now);
             let points = locations.get(&file.sha256).map_or(&[][..], Vec::as_slice);
-            let fetched = downloads.fetch(file, points).await;
+            let fetched = downloads.fetch(file, &sources(points, minutes)).await;
             let trouble = match fetched {
                 Ok(()) => {
+                    self.searches.end(&file.sha256);
                     self.step.fetched += 1;
                     continue;
                 }

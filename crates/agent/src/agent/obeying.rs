@@ -44,6 +44,7 @@ impl Agent {
                 // Not planned for this client yet.
                 Ok(None) if self.policy.version == 0 => break,
                 Ok(accepted) => {
+                    self.servers.served(RoleKind::ManagementPoint);
                     self.polls.succeeded();
                     let poll = Duration::from_millis(self.policy.settings().policy_poll_ms);
                     // Not all clients of a site at the same moment.
@@ -61,6 +62,7 @@ impl Agent {
                 }
             }
         }
+        self.servers.unserved(RoleKind::ManagementPoint);
         self.polls.failed(&self.ambient);
         Ok(())
     }

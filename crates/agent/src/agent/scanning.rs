@@ -33,11 +33,15 @@ impl Agent {
         }
         let wanted = self.policy.settings().catalog_version;
         let mut failure = format!("waiting for catalog {wanted}: no software update point has it");
-        let mut servers = self.servers.of(RoleKind::SoftwareUpdatePoint);
-        servers.sort_by_key(|server| self.update_point.as_ref() != Some(&server.url));
+        let kind = RoleKind::SoftwareUpdatePoint;
+        let servers = match &self.update_point {
+            Some(url) => self.servers.of_keeping(kind, (url, limits::UPDATE_POINT_KEPT_MINUTES)),
+            None => self.servers.of(kind),
+        };
         for server in servers {
             match self.scan_with(&server, wanted).await {
                 Ok(None) => {
+                    self.servers.served(kind);
                     self.update_point = Some(server.url);
                     return Ok(());
                 }
@@ -48,6 +52,7 @@ impl Agent {
                 }
             }
         }
+        self.servers.unserved(kind);
         tracing::warn!(reason = failure, "the scan failed");
         self.scans.failed(&self.ambient);
         self.record.scan_error = Some(failure);
@@ -139,7 +144,12 @@ impl Agent {
                 since = change.number;
                 let Some(stored) = change.content else { continue };
                 // The catalog takes only documents that can be read.
-                let Ok(document) = Document::parse(stored.xml.as_bytes()) else { continue };
+                let Ok(mut document) = Document::parse(stored.xml.as_bytes()) else { continue };
+                if change.is_declined {
+                    // Others may need it; by itself it is neither counted nor installed.
+                    document.properties.is_expired = true;
+                    document.properties.is_explicitly_deployable = false;
+                }
                 if let Err(error) = look(&*self.machine, &document, &mut facts) {
                     // The rules that ask for the file stay unknown.
                     let update = stored.update.id;

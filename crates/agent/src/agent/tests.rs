@@ -16,6 +16,8 @@ use super::*;
 use crate::world::{HOUR_MS, NOW, SCRIPT, World, software};
 use crate::{Job, LinuxMachine, PretendedMachine, Summary, Wanted};
 
+mod fallback;
+
 impl Agent {
     pub(crate) fn incarnation(&self) -> u64 {
         self.record.incarnation
@@ -316,4 +318,36 @@ async fn wake_ups_reach_a_running_agent_and_it_stops_when_told() {
     }
     shutdown.cancel();
     tasks.join_next().await.expect("a task").expect("no panic").expect("ends well");
+}
+
+#[tokio::test]
+async fn a_declined_update_is_neither_counted_nor_installed_and_comes_back() {
+    let mut world = World::new().await;
+    let documents = [world.script_update(1), software(2), world.script_update(1)];
+    let sup = world.add_sup(&documents[..2]).await;
+    let mut agent = world.agent(world.machine()).await;
+    world.assign(1, &[], NOW);
+    assert!(agent.step().await.expect("a pass").scanned);
+    assert_eq!(agent.record.updates, 2);
+
+    // It comes once more with a change of its own, and is declined from then on.
+    *sup.declined.lock().expect("whole") = vec![2];
+    sup.set(2, &documents);
+    world.settings.catalog_version = 2;
+    world.assign(2, &[], NOW);
+    assert!(agent.woken().await.scanned);
+    assert_eq!(agent.record.updates, 1);
+
+    sup.declined.lock().expect("whole").clear();
+    sup.set(3, &[&documents[..], &documents[..1]].concat());
+    world.settings.catalog_version = 3;
+    world.assign(3, &[], NOW);
+    assert!(agent.woken().await.scanned);
+    assert_eq!(agent.record.updates, 2);
+    expect![[r#"
+        1-2 v1 full=true 1:2/0(0) 2:2/0(0)
+        3-3 v2 full=false 1:1/0(0)
+        4-4 v3 full=false 1:2/0(0)
+    "#]]
+    .assert_eq(&world.told());
 }

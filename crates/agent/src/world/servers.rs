@@ -42,6 +42,8 @@ pub(crate) struct MpState {
     pub(crate) incarnation: u64,
     pub(crate) offer: Option<Offer>,
     pub(crate) points: Vec<String>,
+    /// Minutes before a point may be used; 0 for those that are not here.
+    pub(crate) waits: BTreeMap<String, u32>,
     pub(crate) is_deaf: bool,
     pub(crate) reports: Vec<StateReport>,
     /// Answers to the next reports; none: not answered by the site yet.
@@ -124,10 +126,12 @@ impl ClientService for FakeMp {
         &self,
         request: Request<GetLocationsRequest>,
     ) -> Result<Answer<GetLocationsResponse>, Status> {
-        let points = self.lock().points.clone().into_iter().map(|http_url| Point {
+        let state = self.lock();
+        let points = state.points.iter().map(|http_url| Point {
             url: String::new(),
-            http_url,
+            http_url: http_url.clone(),
             site: "PR1".to_owned(),
+            after_minutes: state.waits.get(http_url).copied().unwrap_or(0),
         });
         let points: Vec<Point> = points.collect();
         let files = request.into_inner().sha256.into_iter();
@@ -139,11 +143,14 @@ impl ClientService for FakeMp {
 pub(crate) struct FakeSup {
     server_id: u128,
     pub(crate) catalog: Mutex<(u64, Vec<WireDocument>)>,
+    /// Whose documents are declined, by their places.
+    pub(crate) declined: Mutex<Vec<usize>>,
 }
 
 impl FakeSup {
     pub(crate) fn new(server_id: u128, documents: &[Document]) -> FakeSup {
-        let sup = FakeSup { server_id, catalog: Mutex::default() };
+        let (catalog, declined) = Default::default();
+        let sup = FakeSup { server_id, catalog, declined };
         sup.set(1, documents);
         sup
     }
@@ -174,8 +181,10 @@ impl MetadataService for FakeSup {
         let own = self.server_id.to_be_bytes().to_vec();
         let (version, documents) = self.catalog.lock().expect("whole").clone();
         let known = if server_id == own { usize::try_from(anchor).expect("small") } else { 0 };
+        let declined = self.declined.lock().expect("whole").clone();
         let page = |(number, document): (usize, WireDocument)| FollowDocumentsResponse {
             server_id: own.clone(),
+            declined: declined.contains(&number).then(|| document.id.clone()).into_iter().collect(),
             documents: vec![document],
             anchor: number as u64 + 1,
             ..FollowDocumentsResponse::default()
@@ -190,6 +199,7 @@ impl MetadataService for FakeSup {
             anchor,
             done: true,
             version,
+            declined: Vec::new(),
         });
         Ok(Answer::new(Box::pin(iter(pages.into_iter().map(Ok)))))
     }

@@ -1,8 +1,8 @@
 //! Objects of the catalog group.
 
 use model::{
-    CatalogVersion, Category, CategoryKind, Invalid, Item, ItemFile, LocalizedText, MsrcSeverity,
-    Sha1, Sha256, Timestamp, UpdateId, UpdateRef,
+    CatalogVersion, Category, CategoryKind, Cleaned, Invalid, Item, ItemFile, Languages,
+    LocalizedText, MsrcSeverity, Ruling, Sha1, Sha256, Timestamp, UpdateId, UpdateRef, Verdict,
 };
 
 use super::{required, update_ids};
@@ -39,7 +39,7 @@ impl From<pb::LocalizedText> for LocalizedText {
 
 impl From<&Category> for pb::Category {
     fn from(value: &Category) -> pb::Category {
-        let Category { update, kind, parent, texts, subscribed } = value;
+        let Category { update, kind, parent, texts, subscribed, since } = value;
         pb::Category {
             id: update.id.as_bytes().to_vec(),
             revision: update.revision,
@@ -47,6 +47,7 @@ impl From<&Category> for pb::Category {
             parent: parent.map(|p| p.as_bytes().to_vec()),
             texts: texts.iter().map(Into::into).collect(),
             subscribed: *subscribed,
+            since: *since,
         }
     }
 }
@@ -55,13 +56,14 @@ impl TryFrom<pb::Category> for Category {
     type Error = Invalid;
 
     fn try_from(message: pb::Category) -> Result<Category, Invalid> {
-        let pb::Category { id, revision, kind, parent, texts, subscribed } = message;
+        let pb::Category { id, revision, kind, parent, texts, subscribed, since } = message;
         Ok(Category {
             update: UpdateRef { id: UpdateId::from_slice(&id)?, revision },
             kind: CategoryKind::from_name(&kind)?,
             parent: parent.map(|p| UpdateId::from_slice(&p)).transpose()?,
             texts: texts.into_iter().map(Into::into).collect(),
             subscribed,
+            since,
         })
     }
 }
@@ -116,6 +118,8 @@ impl From<&Item> for pb::Item {
             supersedes: value.supersedes.iter().map(bytes).collect(),
             bundles: value.bundles.iter().map(|b| (*b).into()).collect(),
             files: value.files.iter().map(Into::into).collect(),
+            expired_at_ms: value.expired_at.map(|at| at.0),
+            withdrawn: value.withdrawn,
         }
     }
 }
@@ -145,6 +149,8 @@ impl TryFrom<pb::Item> for Item {
             supersedes,
             bundles,
             files,
+            expired_at_ms,
+            withdrawn,
         } = message;
         let id = |bytes: Option<Vec<u8>>| bytes.map(|b| UpdateId::from_slice(&b)).transpose();
         Ok(Item {
@@ -168,14 +174,56 @@ impl TryFrom<pb::Item> for Item {
             supersedes: update_ids(supersedes)?,
             bundles: bundles.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
             files: files.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
+            expired_at: expired_at_ms.map(Timestamp),
+            withdrawn,
+        })
+    }
+}
+
+impl From<&Ruling> for pb::Ruling {
+    fn from(value: &Ruling) -> pb::Ruling {
+        let Ruling { update, verdict, by, at, cleaned } = value;
+        let cleaned = cleaned.map(|Cleaned { revision, number, version }| pb::Cleaned {
+            revision,
+            number,
+            version,
+        });
+        pb::Ruling {
+            update: update.as_bytes().to_vec(),
+            verdict: verdict.as_str().to_owned(),
+            by: by.clone(),
+            at_ms: at.0,
+            cleaned,
+        }
+    }
+}
+
+impl TryFrom<pb::Ruling> for Ruling {
+    type Error = Invalid;
+
+    fn try_from(message: pb::Ruling) -> Result<Ruling, Invalid> {
+        let pb::Ruling { update, verdict, by, at_ms, cleaned } = message;
+        let unknown = || Invalid::new("verdict", format!("there is no verdict \"{verdict}\""));
+        let cleaned = cleaned.map(|pb::Cleaned { revision, number, version }| Cleaned {
+            revision,
+            number,
+            version,
+        });
+        Ok(Ruling {
+            update: UpdateId::from_slice(&update)?,
+            verdict: Verdict::from_name(&verdict).ok_or_else(unknown)?,
+            by,
+            at: Timestamp(at_ms),
+            cleaned,
         })
     }
 }
 
 impl From<&CatalogVersion> for pb::CatalogVersion {
     fn from(value: &CatalogVersion) -> pb::CatalogVersion {
-        let CatalogVersion { version, items, set_digest } = *value;
-        pb::CatalogVersion { version, items, set_digest: set_digest.0.to_vec() }
+        let CatalogVersion { version, items, set_digest, languages } = *value;
+        let (set_digest, languages) = (set_digest.0.to_vec(), languages.tags());
+        pb::CatalogVersion { version, items, set_digest, languages }
     }
 }
 
@@ -183,7 +231,13 @@ impl TryFrom<pb::CatalogVersion> for CatalogVersion {
     type Error = Invalid;
 
     fn try_from(message: pb::CatalogVersion) -> Result<CatalogVersion, Invalid> {
-        let pb::CatalogVersion { version, items, set_digest } = message;
-        Ok(CatalogVersion { version, items, set_digest: Sha256::from_slice(&set_digest)? })
+        let pb::CatalogVersion { version, items, set_digest, languages } = message;
+        let languages = Languages::choose(languages.iter().map(String::as_str))?;
+        Ok(CatalogVersion {
+            version,
+            items,
+            set_digest: Sha256::from_slice(&set_digest)?,
+            languages,
+        })
     }
 }

@@ -7,7 +7,7 @@ use model::{
     Timestamp, UpdateGroup, UpdateId,
 };
 
-use super::update_ids;
+use super::{read_address, update_ids, wire_address};
 use crate::pb::object as pb;
 
 impl From<&Collection> for pb::Collection {
@@ -359,7 +359,19 @@ impl TryFrom<pb::StatusMessage> for StatusMessage {
 
 impl From<&ClientRecord> for pb::Client {
     fn from(value: &ClientRecord) -> pb::Client {
-        let ClientRecord { id, kind, name, site, os, architecture, agent_version, seen_on } = value;
+        let ClientRecord {
+            id,
+            kind,
+            name,
+            site,
+            os,
+            architecture,
+            agent_version,
+            manufacturer,
+            model,
+            seen_on,
+            address,
+        } = value;
         pb::Client {
             id: id.as_bytes().to_vec(),
             kind: kind.as_str().to_owned(),
@@ -368,7 +380,10 @@ impl From<&ClientRecord> for pb::Client {
             os: os.clone(),
             architecture: architecture.clone(),
             agent_version: agent_version.clone(),
+            manufacturer: manufacturer.clone(),
+            model: model.clone(),
             seen_on_ms: seen_on.0,
+            address: wire_address(*address),
         }
     }
 }
@@ -377,8 +392,19 @@ impl TryFrom<pb::Client> for ClientRecord {
     type Error = Invalid;
 
     fn try_from(message: pb::Client) -> Result<ClientRecord, Invalid> {
-        let pb::Client { id, kind, name, site, os, architecture, agent_version, seen_on_ms } =
-            message;
+        let pb::Client {
+            id,
+            kind,
+            name,
+            site,
+            os,
+            architecture,
+            agent_version,
+            manufacturer,
+            model,
+            seen_on_ms,
+            address,
+        } = message;
         Ok(ClientRecord {
             id: ClientId::from_slice(&id)?,
             kind: ClientKind::from_name(&kind)?,
@@ -387,7 +413,10 @@ impl TryFrom<pb::Client> for ClientRecord {
             os,
             architecture,
             agent_version,
+            manufacturer,
+            model,
             seen_on: Timestamp(seen_on_ms),
+            address: read_address(&address)?,
         })
     }
 }

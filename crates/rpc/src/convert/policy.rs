@@ -3,8 +3,8 @@
 
 use model::{
     AssignedFile, AssignedUpdate, Assignment, ClientId, ClientSettings, DeploymentId, HierarchyId,
-    Intent, Invalid, PolicyHead, RoleRecord, ServerList, ServerRef, Sha256, SiteCode, Timestamp,
-    UpdateId, UpdateRef,
+    Intent, Invalid, Offer, PolicyHead, RoleRecord, ServerList, ServerRef, Sha256, SiteCode,
+    Timestamp, UpdateId, UpdateRef,
 };
 use prost::Message as _;
 
@@ -81,12 +81,13 @@ pub fn encode_part(part: &Part) -> Vec<u8> {
         }
         Part::Servers(ServerList { servers }) => {
             let servers = servers.iter().map(|server| {
-                let ServerRef { kind, site, url, http_url } = server;
+                let ServerRef { kind, site, url, http_url, after_minutes } = server;
                 pb::Server {
                     kind: kind.as_str().to_owned(),
                     site: site.to_string(),
                     url: url.clone(),
                     http_url: http_url.clone(),
+                    after_minutes: *after_minutes,
                 }
             });
             pb::policy_part::Part::Servers(pb::Servers { servers: servers.collect() })
@@ -114,9 +115,9 @@ pub fn decode_part(bytes: &[u8]) -> Result<Part, Invalid> {
         }
         pb::policy_part::Part::Servers(pb::Servers { servers }) => {
             let servers = servers.into_iter().map(|server| {
-                let pb::Server { kind, site, url, http_url } = server;
+                let pb::Server { kind, site, url, http_url, after_minutes } = server;
                 let site = SiteCode::new(&site)?;
-                Ok(ServerRef { kind: kind.parse()?, site, url, http_url })
+                Ok(ServerRef { kind: kind.parse()?, site, url, http_url, after_minutes })
             });
             Ok(Part::Servers(ServerList { servers: servers.collect::<Result<_, Invalid>>()? }))
         }
@@ -188,11 +189,12 @@ impl TryFrom<pb::AssignedUpdate> for AssignedUpdate {
 }
 
 /// Where a file is, best first.
-impl From<(Sha256, Vec<RoleRecord>)> for management::FileLocations {
-    fn from((sha256, points): (Sha256, Vec<RoleRecord>)) -> management::FileLocations {
-        let point = |role: RoleRecord| {
+impl From<(Sha256, Vec<Offer>)> for management::FileLocations {
+    fn from((sha256, points): (Sha256, Vec<Offer>)) -> management::FileLocations {
+        let point = |offer: Offer| {
+            let Offer { role, after_minutes, relation: _, through: _, proximity: _ } = offer;
             let RoleRecord { site, url, http_url, id: _, kind: _, name: _, joined_at: _ } = role;
-            management::Point { url, http_url, site: site.to_string() }
+            management::Point { url, http_url, site: site.to_string(), after_minutes }
         };
         let points = points.into_iter().map(point).collect();
         management::FileLocations { sha256: sha256.0.to_vec(), points }

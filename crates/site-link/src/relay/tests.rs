@@ -9,8 +9,11 @@ use model::{
 use site_db::{Executor, Identity};
 use sqlite_engine::spool::Limits;
 use testkit::management::FakeSite;
+use testkit::objects;
 use testkit::pki::Pki;
 use tokio::task::JoinSet;
+use tonic::Code;
+use transport::Peer;
 use uuid::Uuid;
 
 use super::*;
@@ -86,7 +89,8 @@ async fn what_is_in_the_spool_reaches_the_primary_in_order() {
     world.primary.script().is_away = true;
     let request =
         pb::RegisterClientRequest { incarnation: 4, home: "PR1".to_owned(), client: Vec::new() };
-    world.service.register_client(Request::new(request)).await.expect("safe in the spool");
+    let request = calling(RoleKind::ManagementPoint, request);
+    world.service.register_client(request).await.expect("safe in the spool");
     for serial in 1..=2 {
         assert_eq!(world.submit(serial).await, pb::Outcome::Unspecified);
     }
@@ -97,6 +101,37 @@ async fn what_is_in_the_spool_reaches_the_primary_in_order() {
     world.submit(9).await;
     world.primary.seen("report 9").await;
     assert_eq!(world.submit(10).await, pb::Outcome::SendFull);
+}
+
+fn calling<T>(role: RoleKind, message: T) -> Request<T> {
+    let (hierarchy, kind) = (HierarchyId(Uuid::from_u128(7)), PeerKind::Role(role));
+    let identity = PeerIdentity { hierarchy, site: code("SE1"), kind, id: "role".to_owned() };
+    let peer = Peer { identity: Some(Arc::new(identity)), address: "test".into() };
+    let mut request = Request::new(message);
+    request.extensions_mut().insert(peer);
+    request
+}
+
+#[tokio::test(start_paused = true)]
+async fn windows_computers_are_taken_by_the_primary_itself() {
+    let world = world();
+    let register = async |role, kind, incarnation| {
+        let record = ClientRecord { kind, ..objects::client(1, "SE1") };
+        let (client, home) = (record.encode(), "SE1".to_owned());
+        let request = pb::RegisterClientRequest { client, incarnation, home };
+        let answer = world.service.register_client(calling(role, request)).await;
+        answer.map(drop).map_err(|status| status.code())
+    };
+    let (sup, mp) = (RoleKind::SoftwareUpdatePoint, RoleKind::ManagementPoint);
+    assert_eq!(register(sup, ClientKind::Windows, 1).await, Ok(()));
+    assert_eq!(world.primary.script().registrations.len(), 1);
+    world.primary.script().refused = 2;
+    assert_eq!(register(sup, ClientKind::Windows, 2).await, Err(Code::AlreadyExists));
+    world.primary.script().is_away = true;
+    assert_eq!(register(sup, ClientKind::Windows, 3).await, Err(Code::Unavailable));
+    assert_eq!(register(sup, ClientKind::Agent, 4).await, Err(Code::AlreadyExists));
+    assert_eq!(register(mp, ClientKind::Windows, 4).await, Err(Code::AlreadyExists));
+    assert_eq!(register(mp, ClientKind::Agent, 5).await, Ok(()), "safe in the spool");
 }
 
 #[tokio::test(start_paused = true)]
@@ -127,9 +162,9 @@ async fn policy_that_passed_through_is_handed_out_alone() {
     assert_eq!(Some(kept.key_statement), stated.expect("read"));
     assert_eq!(world.head(2).await, None);
     assert_eq!(parts().await, [b"a part"]);
-    let (client, sha256) = (Vec::new(), vec![name.0.to_vec()]);
-    let locations =
-        world.service.get_locations(Request::new(pb::GetLocationsRequest { client, sha256 }));
+    let sha256 = vec![name.0.to_vec()];
+    let ask = pb::GetLocationsRequest { sha256, ..Default::default() };
+    let locations = world.service.get_locations(Request::new(ask));
     assert_eq!(locations.await.expect("an answer").into_inner().files, []);
 }
 

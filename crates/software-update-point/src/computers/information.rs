@@ -3,17 +3,17 @@
 //!
 //! A document of which no texts can be made is logged, and computers are not told of it.
 
-use std::collections::BTreeSet;
-
 use model::{Sha1, error_chain};
-use update_catalog::{CatalogFile, FileName, Fragment, Part, ScanEntry, Scope, StoredDocument};
+use update_catalog::{FileName, Fragment, Part, ScanEntry, Scope, StoredDocument};
+use uuid::Uuid;
+use wsus_protocol::Escaped;
 use wsus_protocol::client::{
     ExtendedUpdateInfo, ExtendedUpdateInfo2, FileLocation, FileLocations, FragmentType,
     GetExtendedUpdateInfo, GetExtendedUpdateInfo2, GetFileLocations, UpdateFragment,
 };
 use wsus_protocol::fragments::{Fragments, best_language};
-use wsus_protocol::{Escaped, content_path};
 
+use super::places::Asker;
 use super::{limits, named, wire_id};
 use crate::point::Point;
 use crate::soap::Refused;
@@ -51,16 +51,17 @@ pub(super) fn derive(document: &StoredDocument) -> Vec<Fragment> {
 struct Question<'a> {
     fragments: &'a [FragmentType],
     locales: &'a [String],
-    root: &'a str,
+    computer: Uuid,
+    asker: &'a Asker<'a>,
 }
 
 impl Point {
     pub(super) async fn update_info(
         &self,
         request: &GetExtendedUpdateInfo,
-        root: &str,
+        asker: &Asker<'_>,
     ) -> Result<ExtendedUpdateInfo, Refused> {
-        self.admit_registered(request.cookie.as_ref()).await?;
+        let computer = self.admit_registered(request.cookie.as_ref()).await?.client;
         if request.revisions.len() > limits::DETAILS_MAX {
             return Err(Refused::parameter("revisionIDs"));
         }
@@ -72,7 +73,8 @@ impl Point {
                 None => out_of_scope.push(id),
             }
         }
-        let question = Question { fragments: &request.fragments, locales: &request.locales, root };
+        let (fragments, locales) = (&request.fragments, &request.locales);
+        let question = Question { fragments, locales, computer, asker };
         let (updates, file_locations) = self.details(&entries, &question).await?;
         Ok(ExtendedUpdateInfo { updates, file_locations, out_of_scope })
     }
@@ -81,16 +83,17 @@ impl Point {
     pub(super) async fn update_info_2(
         &self,
         request: &GetExtendedUpdateInfo2,
-        root: &str,
+        asker: &Asker<'_>,
     ) -> Result<ExtendedUpdateInfo2, Refused> {
-        self.admit_registered(request.cookie.as_ref()).await?;
+        let computer = self.admit_registered(request.cookie.as_ref()).await?.client;
         if request.updates.len() > limits::DETAILS_MAX {
             return Err(Refused::parameter("updateIDs"));
         }
         let graph = self.catalog.scan_graph().await?;
         let entries: Vec<_> =
             request.updates.iter().filter_map(|update| graph.find(named(update))).collect();
-        let question = Question { fragments: &request.fragments, locales: &request.locales, root };
+        let (fragments, locales) = (&request.fragments, &request.locales);
+        let question = Question { fragments, locales, computer, asker };
         let (updates, file_locations) = self.details(&entries, &question).await?;
         Ok(ExtendedUpdateInfo2 { updates, file_locations, decryption: Vec::new() })
     }
@@ -106,13 +109,14 @@ impl Point {
             tracing::trace!(?fragment, updates = entries.len(), "details are asked for");
             updates.extend(self.part(entries, *part, question.locales).await?);
         }
-        let mut locations = Locations { root: question.root, ..Locations::default() };
+        let mut files = Vec::new();
         if is_wanted(&FragmentType::Extended) || is_wanted(&FragmentType::FileUrl) {
             for entry in entries {
-                self.catalog.files(entry.update).await?.iter().for_each(|file| locations.add(file));
+                files.extend(self.catalog.files(entry.update).await?);
             }
         }
-        Ok((updates, locations.found))
+        let places = self.places_for(question.computer, question.asker, files).await?;
+        Ok((updates, places))
     }
 
     /// One part of each update, in the language that suits best.
@@ -132,7 +136,8 @@ impl Point {
             for update in found {
                 let Some(id) = wire_id(update.local_id) else { continue };
                 let mut fragments = update.fragments;
-                fragments.retain(|fragment| fragment.part == part && !fragment.text.is_empty());
+                fragments.retain(|f| f.part == part && !f.text.is_empty());
+                self.languages.keep(&mut fragments, |fragment| &fragment.language);
                 let languages: Vec<_> = fragments.iter().map(|f| f.language.as_str()).collect();
                 let Some(best) = best_language(&languages, locales) else { continue };
                 let xml = Escaped::from_stored(fragments.swap_remove(best).text);
@@ -146,39 +151,17 @@ impl Point {
     pub(super) async fn file_locations(
         &self,
         request: &GetFileLocations,
-        root: &str,
+        asker: &Asker<'_>,
     ) -> Result<FileLocations, Refused> {
         let known = self.admit_registered(request.cookie.as_ref()).await?;
         if request.sha1.len() > limits::FILES_MAX {
             return Err(Refused::parameter("fileDigests"));
         }
-        let mut locations = Locations { root, ..Locations::default() };
+        let mut files = Vec::new();
         for digest in &request.sha1 {
-            let file = self.catalog.file(FileName::Sha1(Sha1(*digest))).await?;
-            file.iter().for_each(|file| locations.add(file));
+            files.extend(self.catalog.file(FileName::Sha1(Sha1(*digest))).await?);
         }
-        let new_cookie = Some(self.session_cookie(&known));
-        Ok(FileLocations { locations: locations.found, new_cookie })
-    }
-}
-
-/// Where files can be had, each of them named once.
-#[derive(Default)]
-struct Locations<'a> {
-    root: &'a str,
-    named: BTreeSet<Sha1>,
-    found: Vec<FileLocation>,
-}
-
-impl Locations<'_> {
-    fn add(&mut self, CatalogFile { file, .. }: &CatalogFile) {
-        if self.named.insert(file.sha1) {
-            self.found.push(FileLocation {
-                sha1: file.sha1.0,
-                url: format!("{}{}", self.root, content_path(&file.sha1.0, &file.name)),
-                pieces_hash_url: None,
-                block_map_url: None,
-            });
-        }
+        let locations = self.places_for(known.client, asker, files).await?;
+        Ok(FileLocations { locations, new_cookie: Some(self.session_cookie(&known)) })
     }
 }

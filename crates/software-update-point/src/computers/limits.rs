@@ -1,4 +1,8 @@
-//! The bounds of what computers are answered, each with its reason.
+//! The bounds of what computers are answered and of what is kept of them, each with its reason.
+
+use std::time::Duration;
+
+use sqlite_engine::spool;
 
 /// A cookie's life, as the original server has it for computers.
 pub(crate) const COOKIE_MS: i64 = 60 * 60 * 1_000;
@@ -39,3 +43,60 @@ pub(crate) const TEXT_CHARS_MAX: usize = 200;
 
 /// Computers of one update point: twice what the largest sites have.
 pub(crate) const COMPUTERS_MAX: u64 = 300_000;
+
+/// Events that wait to be taken into account, which takes seconds unless the disk is slow: a day
+/// of the largest site, in which a computer says some kilobytes.
+pub(crate) const EVENTS: spool::Limits =
+    spool::Limits { entries_max: 1_000_000, bytes_max: 2 << 30 };
+
+/// Batches of events in one transaction.
+pub(crate) const BATCHES_PER_FOLD: usize = 64;
+
+/// Events kept of a computer: the last weeks of a usual one, and more than come twice.
+pub(crate) const EVENTS_KEPT: u64 = 100;
+
+/// How long after the last time the site hears that a computer was here.
+pub(crate) const CONTACT_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// Computers that the site is told of before what they said is.
+pub(crate) const NEWCOMERS_PER_PASS: usize = 256;
+
+/// Questions to the site server at once, so that a storm of scans leaves it room.
+pub(crate) const QUESTIONS_PARALLEL: usize = 32;
+
+/// How long a computer's question waits for the site server before what is kept here answers.
+pub(crate) const SITE_WAIT: Duration = Duration::from_secs(5);
+
+/// How long a submission may take; the site folds hundreds of reports in one transaction.
+pub(crate) const SUBMIT_WAIT: Duration = Duration::from_secs(60);
+
+/// How long a lost site server is left before it is tried again.
+pub(crate) const RETRY_MIN: Duration = Duration::from_millis(250);
+pub(crate) const RETRY_MAX: Duration = Duration::from_secs(60);
+
+/// How long policy is taken for fresh: as long as the documented poll of other clients, because
+/// wake-ups may be lost.
+pub(crate) const POLICY_MS: i64 = 60 * 60 * 1_000;
+
+/// How long the absence of the site, or of a computer's registration there, is taken for granted.
+pub(crate) const ABSENCE_MS: i64 = 30 * 1_000;
+
+/// Digests in one question to the site server, as the site server has it.
+pub(crate) const PARTS_PER_QUESTION: usize = 1_000;
+
+/// Parts that were not named for so long belong to policy that is gone.
+pub(crate) const PARTS_KEPT_MS: i64 = 90 * 24 * 60 * 60 * 1_000;
+
+/// Sets of decisions that cookies can name. There is one for each combination of deployments that
+/// computers have; a computer whose set was forgotten is told everything again.
+pub(crate) const AUDIENCES_MAX: u64 = 1_000;
+
+/// Of these, as many in memory: those from which computers come just now.
+pub(crate) const AUDIENCES_REMEMBERED: usize = 64;
+
+/// Changed decisions in one step of a scan, of 300 bytes each.
+pub(crate) const DECISIONS_MAX: usize = 1_000;
+
+/// How long the place of a file is remembered, and for how many files and addresses.
+pub(crate) const PLACES_MS: i64 = 60 * 1_000;
+pub(crate) const PLACES_MAX: usize = 20_000;

@@ -1,10 +1,14 @@
 //! A scan: StartCategoryScan, SyncUpdates, RefreshCache (MS-WUSP 3.1.5.5 to 3.1.5.8).
 //!
-//! Owns what one step of a scan may cost and how it is worded. Which updates a computer needs is
-//! the catalog's knowledge. There are no drivers and no printers to tell of.
+//! Owns what one step of a scan may cost and how it is worded, and that a computer hears when an
+//! update that it has is decided otherwise than it was told. Which updates a computer needs is the
+//! catalog's knowledge, what is decided of them the site's. There are no drivers and no printers to
+//! tell of.
+
+use std::collections::BTreeSet;
 
 use model::UpdateId;
-use update_catalog::{Held, Needed, ScanEntry, ScanGraph, Scope};
+use update_catalog::{Held, Needed, Offer, ScanEntry, ScanGraph};
 use wsus_protocol::client::{
     RefreshCache, RefreshedUpdate, RefreshedUpdates, StartCategoryScan, StartCategoryScanResponse,
     SyncInfo, SyncParameters, SyncPrinterCatalog, SyncPrinterCatalogResponse, SyncUpdates,
@@ -12,8 +16,10 @@ use wsus_protocol::client::{
 };
 use wsus_protocol::{ClientCredential, Escaped, ProtocolVersion, UpdateIdentity};
 
+use super::audience::Audience;
 use super::information::derive;
-use super::{deployment, limits, named, wire_id};
+use super::{ALL, Terms, deployment, limits, named, wire_id};
+use crate::Error;
 use crate::point::Point;
 use crate::soap::Refused;
 
@@ -63,13 +69,14 @@ impl Point {
         known: ClientCredential,
     ) -> Result<SyncInfo, Refused> {
         let graph = self.catalog.scan_graph().await?;
-        let version = known.protocol_version;
+        let audience = self.audience(known.client, &graph).await?;
+        let (version, terms) = (known.protocol_version, Terms::of(&known, &audience));
         let Needed { new, changed, withdrawn, unreached } =
             graph.needed(&held(&parameters, known.deployments_seen));
         let (changed, seen) = affordable(changed, &graph);
         let is_all_seen = seen == graph.changes();
         let told = new.len();
-        let (new, is_all_told) = self.step(new, version).await?;
+        let (new, is_all_told) = self.step(&graph, new, terms).await?;
         tracing::debug!(client = %known.client, needed = told, told = new.len(), "a scan step");
         let wire = |ids: Vec<i64>| ids.into_iter().filter_map(wire_id);
         let has_two_groups = parameters.need_two_groups && knows_two_groups(version);
@@ -77,32 +84,78 @@ impl Point {
             true => (Vec::new(), unreached),
             false => (unreached, Vec::new()),
         };
-        let known = ClientCredential { deployments_seen: seen, ..known };
+        let mut decided = self.redecided(&parameters, &known, &audience, &graph).await?;
+        decided.retain(|entry| !also_out.contains(&entry.local_id));
+        let told_through = told_through(&mut decided);
+        let is_decided = |entry: &ScanEntry| decided.iter().any(|d| d.local_id == entry.local_id);
+        let others = changed.iter().filter(|entry| !is_decided(entry));
+        let others = others.filter_map(|entry| info(entry, None, terms));
+        let changed = decided.iter().filter_map(|entry| info(entry, None, terms.anew()));
+        let known = ClientCredential {
+            deployments_seen: seen,
+            scanned: graph.version(),
+            audience: audience.id,
+            told_through,
+            ..known
+        };
         Ok(SyncInfo {
             new,
             out_of_scope: wire(withdrawn).chain(wire(also_out)).collect(),
-            changed: changed.iter().filter_map(|entry| info(entry, None, version)).collect(),
-            is_truncated: !(is_all_told && is_all_seen),
+            changed: changed.chain(others).collect(),
+            is_truncated: !(is_all_told && is_all_seen && told_through == ALL),
             new_cookie: Some(self.session_cookie(&known)),
             deployed_out_of_scope: wire(deployed).collect(),
             driver_sync_not_needed: knows_two_groups(version).then_some(true),
         })
     }
 
+    /// What the computer has and knows to be decided otherwise, by the number of the revision. Of
+    /// whom it is not known what he was told, everything that was ever decided is told again.
+    async fn redecided(
+        &self,
+        parameters: &SyncParameters,
+        known: &ClientCredential,
+        now: &Audience,
+        graph: &ScanGraph,
+    ) -> Result<Vec<ScanEntry>, Error> {
+        let ids = || parameters.installed_non_leaf.iter().chain(&parameters.other_cached);
+        let is_same = known.audience == now.id;
+        if (is_same && known.told_through == ALL) || now.id == 0 || ids().next().is_none() {
+            return Ok(Vec::new());
+        }
+        let old = match known.told_through {
+            ALL => self.told_audience(known.audience).await?,
+            _ => None,
+        };
+        let differing: BTreeSet<UpdateId> = match old {
+            Some(old) => old.differences(now),
+            None => self.ever_decided(now).await?.iter().copied().collect(),
+        };
+        let after = if is_same { known.told_through } else { 0 };
+        let entries = ids().filter_map(|id| graph.entry(i64::from(*id)));
+        let mut entries: Vec<ScanEntry> = entries
+            .filter(|entry| entry.local_id.cast_unsigned() > after)
+            .filter(|entry| entry.offer == Offer::Update && differing.contains(&entry.update.id))
+            .collect();
+        entries.sort_by_key(|entry| entry.local_id);
+        entries.dedup();
+        Ok(entries)
+    }
+
     /// As many as fit into one answer, and whether that is all.
     async fn step(
         &self,
+        graph: &ScanGraph,
         new: Vec<ScanEntry>,
-        version: ProtocolVersion,
+        terms: Terms<'_>,
     ) -> Result<(Vec<UpdateInfo>, bool), Refused> {
-        let ids = new.iter().take(limits::STEP_UPDATES_MAX).map(|entry| entry.local_id).collect();
-        let bytes_max = limits::STEP_BYTES_MAX;
-        let cores = self.catalog.fragments(ids, Scope::Scan, bytes_max, derive).await?;
+        let ids = new.iter().take(limits::STEP_UPDATES_MAX).map(|entry| entry.local_id);
+        let (ids, bytes_max) = (ids.collect::<Vec<_>>(), limits::STEP_BYTES_MAX);
+        let cores = self.catalog.cores(graph, &ids, bytes_max, derive).await?;
         let is_all = cores.len() == new.len();
-        let infos = new.iter().zip(cores).filter_map(|(entry, core)| {
-            let text = core.fragments.into_iter().next()?.text;
+        let infos = new.iter().zip(cores).filter_map(|(entry, text)| {
             let xml = (!text.is_empty()).then(|| Escaped::from_stored(text))?;
-            info(entry, Some(xml), version)
+            info(entry, Some(xml), terms)
         });
         Ok((infos.collect(), is_all))
     }
@@ -123,19 +176,21 @@ impl Point {
         &self,
         request: &RefreshCache,
     ) -> Result<RefreshedUpdates, Refused> {
-        let version = self.admit_computer(request.cookie.as_ref())?.protocol_version;
+        let known = self.admit_computer(request.cookie.as_ref())?;
         if request.updates.len() > limits::REFRESHED_MAX {
             return Err(Refused::parameter("globalIDs"));
         }
         let graph = self.catalog.scan_graph().await?;
+        let audience = self.audience(known.client, &graph).await?;
+        let terms = Terms::of(&known, &audience);
         let refreshed = |update: &UpdateIdentity| {
             let entry = graph.find(named(update))?;
-            (entry.offer != update_catalog::Offer::Member).then_some(())?;
+            (entry.offer != Offer::Member).then_some(())?;
             Some(RefreshedUpdate {
                 id: wire_id(entry.local_id)?,
                 update: *update,
                 is_leaf: entry.is_leaf(),
-                deployment: Some(deployment(&entry, version)?),
+                deployment: Some(deployment(&entry, terms)?),
             })
         };
         Ok(RefreshedUpdates(request.updates.iter().filter_map(refreshed).collect()))
@@ -168,10 +223,19 @@ fn affordable(mut changed: Vec<ScanEntry>, graph: &ScanGraph) -> (Vec<ScanEntry>
     (changed, last.unwrap_or(0))
 }
 
-fn info(entry: &ScanEntry, xml: Option<Escaped>, version: ProtocolVersion) -> Option<UpdateInfo> {
+/// Keeps what fits into one answer, and says through which revision that tells everything.
+fn told_through(decided: &mut Vec<ScanEntry>) -> u64 {
+    if decided.len() <= limits::DECISIONS_MAX {
+        return ALL;
+    }
+    decided.truncate(limits::DECISIONS_MAX);
+    decided.last().map_or(ALL, |entry| entry.local_id.cast_unsigned())
+}
+
+fn info(entry: &ScanEntry, xml: Option<Escaped>, terms: Terms<'_>) -> Option<UpdateInfo> {
     Some(UpdateInfo {
         id: wire_id(entry.local_id)?,
-        deployment: Some(deployment(entry, version)?),
+        deployment: Some(deployment(entry, terms)?),
         is_leaf: entry.is_leaf(),
         xml,
     })

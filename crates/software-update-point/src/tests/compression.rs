@@ -5,7 +5,7 @@ use axum::body::Body;
 use http::{HeaderMap, header};
 use http_body_util::BodyExt as _;
 use wsus_protocol::limits::MESSAGE_BYTES_MAX;
-use wsus_protocol::{GetAuthConfig, RevisionIdList, content_path, decode, xpress};
+use wsus_protocol::{GetAuthConfig, RevisionIdList, SoapVersion, content_path, decode, xpress};
 
 use super::*;
 use crate::soap::{Packing, XPRESS, list_body};
@@ -89,7 +89,7 @@ fn list(revisions: u128) -> RevisionIdList {
 #[tokio::test]
 async fn a_long_list_is_sent_while_it_is_made() {
     let everything = list(250_000);
-    let mut body = list_body(everything.clone(), Packing::Plain);
+    let mut body = list_body(everything.clone(), Packing::Plain, SoapVersion::V11);
     let (mut whole, mut largest) = (Vec::new(), 0);
     while let Some(frame) = body.frame().await {
         let piece = frame.expect("a piece").into_data().expect("bytes");
@@ -101,7 +101,10 @@ async fn a_long_list_is_sent_while_it_is_made() {
 
     for revisions in [0, 1, 999, 1_000, 1_001, 17_000] {
         let list = list(revisions);
-        let body = list_body(list.clone(), Packing::Xpress).collect().await.expect("a body");
+        let body = list_body(list.clone(), Packing::Xpress, SoapVersion::V11)
+            .collect()
+            .await
+            .expect("a body");
         let unpacked = xpress::decompress(&body.to_bytes(), 8 << 20).expect("unpacks");
         assert!(unpacked == encode(&list).into_bytes(), "{revisions} revisions");
     }
@@ -114,7 +117,7 @@ async fn a_long_list_has_no_length_before_it_is_sent() {
     for (revisions, is_long) in [(16_000, false), (16_001, true)] {
         let list = list(revisions);
         let sent = list.clone();
-        let answer = async || Response::new(list_body(sent, Packing::Xpress));
+        let answer = async || Response::new(list_body(sent, Packing::Xpress, SoapVersion::V11));
         let (url, _tasks) = serve(Router::new().fallback(answer)).await;
         let request = Request::post("/").body(Bytes::new()).expect("a request");
         let (answer, packed) = send(&url, request).await;

@@ -1,11 +1,11 @@
 //! A simulated computer against the real server, and what the native one sent against it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use testkit::facts::{Computer, Facts};
+use testkit::facts::Computer;
 use testkit::sample::sample;
-use update_metadata::{Applicability, evaluate};
+use testkit::windows::{Agent, Documents, Scan, Setup};
 use wsus_protocol::client::*;
 use wsus_protocol::reporting::*;
 use wsus_protocol::{
@@ -15,11 +15,14 @@ use wsus_protocol::{
 
 use super::*;
 
-const CLIENT: Uuid = Uuid::from_u128(0xc0);
+pub(super) const CLIENT: Uuid = Uuid::from_u128(0xc0);
 /// Steps of a scan of the sample catalog: companies, their family, its products, the updates.
 const STEPS: usize = 4;
 
-async fn ask<Q: Message, A: Message>(url: &str, request: &Q) -> Result<A, (ErrorCode, String)> {
+pub(super) async fn ask<Q: Message, A: Message>(
+    url: &str,
+    request: &Q,
+) -> Result<A, (ErrorCode, String)> {
     let (status, body) = call(url, Q::OPERATION.path(), request).await;
     match decode(body.as_slice()) {
         Ok(answer) => Ok(answer),
@@ -31,116 +34,39 @@ async fn ask<Q: Message, A: Message>(url: &str, request: &Q) -> Result<A, (Error
     }
 }
 
-struct Known {
-    update: UpdateIdentity,
-    is_leaf: bool,
-    is_installed: bool,
-    action: DeploymentAction,
+/// A simulated Windows computer that has called nobody yet.
+pub(super) fn agent(client: Uuid, url: &str, documents: &Documents) -> Agent {
+    Agent::new(Setup {
+        url: url.to_owned(),
+        client,
+        dns_name: "pc1.example.com".to_owned(),
+        computer: Computer::new(0),
+        ambient: Ambient::new(Arc::new(ManualClock::at(NOW_MS)), Arc::new(SystemEntropy)),
+        documents: documents.clone(),
+    })
 }
 
-/// What the native client does, on facts: its rules are those of MS-WUSP 3.2.
-struct Agent<'a> {
-    url: &'a str,
-    cookie: Cookie,
-    facts: Facts,
-    documents: &'a [Document],
-    known: BTreeMap<i32, Known>,
+/// One that has scanned.
+async fn scanned(url: &str) -> (Agent, Scan) {
+    let mut agent = agent(CLIENT, url, &Documents::default());
+    let scan = agent.scan().await.expect("scans");
+    (agent, scan)
 }
 
-impl<'a> Agent<'a> {
-    async fn new(url: &'a str, documents: &'a [Document]) -> Agent<'a> {
-        Agent::with_id(CLIENT, url, documents).await
-    }
+async fn step(
+    url: &str,
+    cookie: &Cookie,
+    parameters: SyncParameters,
+) -> Result<SyncInfo, (ErrorCode, String)> {
+    ask(url, &SyncUpdates { cookie: Some(cookie.clone()), parameters }).await
+}
 
-    async fn with_id(client: Uuid, url: &'a str, documents: &'a [Document]) -> Agent<'a> {
-        let request = GetConfig { protocol_version: Some("2.90".to_owned()) };
-        let config: wsus_protocol::client::Config =
-            ask(url, &request).await.expect("a configuration");
-        assert!(config.is_registration_required);
-        let cookie = session(url, client, config.last_change, None).await;
-        let agent = Agent {
-            url,
-            cookie,
-            facts: Computer::new(0).facts().clone(),
-            documents,
-            known: BTreeMap::new(),
-        };
-        let unregistered = agent.step(agent.held()).await.expect_err("is unknown");
-        assert_eq!(unregistered.0, ErrorCode::RegistrationRequired);
-        agent.register().await;
-        agent
-    }
-
-    async fn register(&self) {
-        let computer = ComputerInfo {
-            dns_name: "pc1.example.com".to_owned(),
-            os_major: 10,
-            os_build: 26_200,
-            ..computer()
-        };
-        let request = RegisterComputer { cookie: Some(self.cookie.clone()), computer };
-        let RegisterComputerResponse {} = ask(self.url, &request).await.expect("registers");
-    }
-
-    fn held(&self) -> SyncParameters {
-        let (installed, others): (Vec<_>, Vec<_>) =
-            self.known.iter().partition(|(_, known)| known.is_installed && !known.is_leaf);
-        SyncParameters {
-            installed_non_leaf: installed.into_iter().map(|(id, _)| *id).collect(),
-            other_cached: others.into_iter().map(|(id, _)| *id).collect(),
-            ..SyncParameters::default()
-        }
-    }
-
-    async fn step(&self, parameters: SyncParameters) -> Result<SyncInfo, (ErrorCode, String)> {
-        ask(self.url, &SyncUpdates { cookie: Some(self.cookie.clone()), parameters }).await
-    }
-
-    /// Takes one step; says whether there is another one to take.
-    async fn take_step(&mut self) -> (SyncInfo, bool) {
-        let info = self.step(self.held()).await.expect("an answer");
-        self.cookie = info.new_cookie.clone().expect("a new cookie");
-        for id in info.out_of_scope.iter().chain(&info.deployed_out_of_scope) {
-            self.known.remove(id);
-        }
-        for changed in &info.changed {
-            self.known.get_mut(&changed.id).expect("is known").is_leaf = changed.is_leaf;
-        }
-        for new in &info.new {
-            let update = identity(&new.xml.as_ref().expect("a core fragment").to_text());
-            let is_same = |d: &&Document| {
-                (d.update.id.0, d.update.revision) == (update.update_id, update.revision)
-            };
-            let document = self.documents.iter().find(is_same).expect("is in the catalog");
-            let is_installed = evaluate(document, &self.facts) == Applicability::Installed;
-            let action = new.deployment.as_ref().expect("every update has one").action;
-            let known = Known { update, is_leaf: new.is_leaf, is_installed, action };
-            assert!(self.known.insert(new.id, known).is_none(), "was told before");
-        }
-        let is_more = info.is_truncated || info.new.iter().any(|new| !new.is_leaf);
-        (info, is_more)
-    }
-
-    /// Steps until nothing is needed.
-    async fn scan(&mut self) -> usize {
-        for steps in 1.. {
-            let (_, is_more) = self.take_step().await;
-            if !is_more {
-                return steps;
-            }
-            assert!(steps < 200, "the native client gives up");
-        }
-        0
-    }
-
-    fn ids(&self, action: DeploymentAction) -> Vec<i32> {
-        let with = self.known.iter().filter(|(_, known)| known.action == action);
-        with.map(|(id, _)| *id).collect()
-    }
+pub(super) fn cookie(agent: &Agent) -> Cookie {
+    agent.cookie().cloned().expect("it has scanned")
 }
 
 /// Authorizes and gets a cookie.
-async fn session(
+pub(super) async fn session(
     url: &str,
     client: Uuid,
     last_change: WireTime,
@@ -163,45 +89,6 @@ async fn session(
     cookie.expect("a cookie")
 }
 
-fn computer() -> ComputerInfo {
-    let text = String::new;
-    ComputerInfo {
-        dns_name: text(),
-        os_major: 0,
-        os_minor: 0,
-        os_build: 0,
-        os_service_pack_major: 0,
-        os_service_pack_minor: 0,
-        os_locale: text(),
-        manufacturer: text(),
-        model: text(),
-        bios_version: text(),
-        bios_name: text(),
-        bios_release_date: None,
-        processor_architecture: text(),
-        suite_mask: 0,
-        old_product_type: 0,
-        new_product_type: 0,
-        system_metrics: 0,
-        client_major: 0,
-        client_minor: 0,
-        client_build: 0,
-        client_qfe: 0,
-        os_description: text(),
-        oem: text(),
-        device_type: text(),
-        firmware_version: text(),
-        mobile_operator: text(),
-    }
-}
-
-fn identity(core: &str) -> UpdateIdentity {
-    let value = |name: &str| core.split_once(name).and_then(|(_, rest)| rest.split('"').next());
-    let update_id = value("UpdateID=\"").and_then(|id| id.parse().ok()).expect("an id");
-    let revision = value("RevisionNumber=\"").and_then(|n| n.parse().ok()).expect("a number");
-    UpdateIdentity { update_id, revision }
-}
-
 fn captured(test: &str) -> Option<PathBuf> {
     reference(test, "captures")
 }
@@ -210,7 +97,7 @@ fn text(folder: &std::path::Path, name: &str) -> String {
     std::fs::read_to_string(folder.join(name)).expect("is readable")
 }
 
-async fn complete(bench: &Bench, documents: &[Document], version: u64) {
+pub(super) async fn complete(bench: &Bench, documents: &[Document], version: u64) {
     for batch in documents.chunks(1_000) {
         bench.import(batch).await;
     }
@@ -229,9 +116,13 @@ async fn a_computer_scans_until_nothing_is_needed() {
     }
     complete(&bench, &documents, 1).await;
     let (url, _tasks) = bench.serve().await;
-    let mut agent = Agent::new(&url, &documents).await;
-    assert_eq!(agent.scan().await, STEPS);
-    let told: BTreeSet<_> = agent.known.values().map(|known| known.update.update_id).collect();
+    let early = session(&url, CLIENT, WireTime::from_millis(NOW_MS * 2), None).await;
+    let unregistered = step(&url, &early, SyncParameters::default()).await.expect_err("is unknown");
+    assert_eq!(unregistered.0, ErrorCode::RegistrationRequired);
+    let (mut agent, scan) = scanned(&url).await;
+    // Configuration, two cookies and the registration come first.
+    assert_eq!((scan.steps, scan.requests), (STEPS, STEPS + 4));
+    let told: BTreeSet<_> = agent.known().values().map(|known| known.update.update_id).collect();
     let is_for_windows = |d: &&Document| !d.uses_linux_rules() && !d.properties.is_expired;
     let is_offered = |d: &&Document| d.is_item() && d.properties.is_explicitly_deployable;
     let expected: Vec<_> = documents.iter().filter(is_for_windows).filter(is_offered).collect();
@@ -241,13 +132,14 @@ async fn a_computer_scans_until_nothing_is_needed() {
     let for_linux = documents.iter().filter(|document| document.uses_linux_rules());
     assert_eq!(for_linux.filter(|d| told.contains(&d.update.id.0)).count(), 0);
     // Whatever it knows and whatever it found, a rescan costs one request.
-    let (rescan, is_more) = agent.take_step().await;
-    let nothing = SyncInfo { new_cookie: rescan.new_cookie.clone(), ..driverless() };
-    assert_eq!((is_more, &rescan), (false, &nothing));
-    let bytes = encode(&rescan).len();
-    assert!(bytes < 1_024, "{bytes}");
+    let rescan = agent.scan().await.expect("scans");
+    let nothing = Scan { requests: 1, steps: 1, received: rescan.received, ..Scan::default() };
+    assert_eq!(rescan, nothing);
+    assert!(rescan.received < 1_024, "{rescan:?}");
+    let info = agent.step().await.expect("an answer");
+    assert_eq!(info, SyncInfo { new_cookie: info.new_cookie.clone(), ..driverless() });
     let drivers = SyncParameters { skip_software: true, cached_drivers: vec![7], ..agent.held() };
-    let drivers = agent.step(drivers).await.expect("an answer");
+    let drivers = step(&url, &cookie(&agent), drivers).await.expect("an answer");
     assert_eq!((drivers.new.len(), drivers.out_of_scope), (0, vec![7]));
     assert_eq!(drivers.driver_sync_not_needed, Some(true));
 }
@@ -262,12 +154,11 @@ async fn details_come_in_the_wanted_language_with_places_of_files() {
     let documents = sample(bench.directory.path()).documents;
     complete(&bench, &documents, 1).await;
     let (url, _tasks) = bench.serve().await;
-    let mut agent = Agent::new(&url, &documents).await;
-    agent.scan().await;
+    let (agent, _) = scanned(&url).await;
     let revisions: Vec<i32> =
         agent.ids(DeploymentAction::PreDeploymentCheck).into_iter().take(3).collect();
     let request = GetExtendedUpdateInfo {
-        cookie: Some(agent.cookie.clone()),
+        cookie: Some(cookie(&agent)),
         revisions: [revisions.as_slice(), &[99_999]].concat(),
         fragments: vec![FragmentType::Extended, FragmentType::LocalizedProperties],
         locales: vec!["de-AT".to_owned(), "en".to_owned()],
@@ -284,9 +175,9 @@ async fn details_come_in_the_wanted_language_with_places_of_files() {
     let (file, location) = (&info.file_locations[0].sha1, &info.file_locations[0].url);
     let path = location.strip_prefix(url.as_str()).expect("the address that was called");
     assert_eq!(wsus_protocol::parse_content_path(path).as_ref(), Some(file));
-    let updates = revisions.iter().map(|id| agent.known[id].update).collect();
+    let updates = revisions.iter().map(|id| agent.known()[id].update).collect();
     let request = GetExtendedUpdateInfo2 {
-        cookie: Some(agent.cookie.clone()),
+        cookie: Some(cookie(&agent)),
         updates,
         fragments: vec![FragmentType::FileUrl],
         locales: Vec::new(),
@@ -296,7 +187,7 @@ async fn details_come_in_the_wanted_language_with_places_of_files() {
     let again: ExtendedUpdateInfo2 = ask(&url, &request).await.expect("details");
     assert_eq!((again.updates.len(), &again.file_locations), (0, &info.file_locations));
     let sha1 = vec![[9; 20], *file];
-    let request = GetFileLocations { cookie: Some(agent.cookie.clone()), sha1 };
+    let request = GetFileLocations { cookie: Some(cookie(&agent)), sha1 };
     let found: FileLocations = ask(&url, &request).await.expect("locations");
     assert_eq!(found.locations, info.file_locations[..1]);
 }
@@ -309,38 +200,34 @@ async fn what_changes_is_told_once() {
     documents.iter_mut().for_each(|d| d.rules.is_installed = Some(update_metadata::Rule::True));
     complete(&bench, &documents, 1).await;
     let (url, _tasks) = bench.serve().await;
-    let before = documents.clone();
-    let mut agent = Agent::new(&url, &before).await;
-    agent.scan().await;
+    let (mut agent, _) = scanned(&url).await;
     let mut next = update(4, "Anvil");
     let any_of = vec![leaf.update.id];
     next.relations.prerequisites.push(Prerequisite { any_of, is_category: false });
     next.rules.is_installed = Some(update_metadata::Rule::True);
-    documents.push(next.clone());
-    let known = std::mem::take(&mut agent.known);
-    let mut agent = Agent { documents: &documents, known, ..agent };
     bench.point.catalog.remove(vec![reference_to(3, 1).id]).await.expect("removes");
     complete(&bench, std::slice::from_ref(&next), 2).await;
     // Its cookie runs out in between; what it knows does not.
     let last_change = WireTime::from_millis(1_795_219_200_000);
-    agent.cookie = session(&url, CLIENT, last_change, Some(agent.cookie.clone())).await;
-    let (info, _) = agent.take_step().await;
-    let number = |id: i32| agent.known[&id].update.update_id.as_u128();
+    let renewed = session(&url, CLIENT, last_change, Some(cookie(&agent))).await;
+    agent.replace_cookie(renewed);
+    let info = agent.step().await.expect("an answer");
+    let number = |id: i32| agent.known()[&id].update.update_id.as_u128();
     let changed: Vec<_> = info.changed.iter().map(|c| (number(c.id), c.is_leaf)).collect();
     assert_eq!((changed, info.new.len(), info.out_of_scope.len()), (vec![(1, false)], 0, 1));
     assert_eq!(info.changed[0].xml, None);
-    let (info, _) = agent.take_step().await;
+    let info = agent.step().await.expect("an answer");
     assert_eq!((info.changed.len(), info.new.len(), info.out_of_scope.len()), (0, 1, 0));
-    let rescan = agent.take_step().await.0;
+    let rescan = agent.step().await.expect("an answer");
     assert_eq!((rescan.changed.len(), rescan.new.len()), (0, 0));
     // After the server has changed, computers ask for the numbers of what they know.
     let updates = vec![wire(1), wire(3), wire(4)];
-    let request = RefreshCache { cookie: Some(agent.cookie.clone()), updates };
+    let request = RefreshCache { cookie: Some(cookie(&agent)), updates };
     let RefreshedUpdates(refreshed) = ask(&url, &request).await.expect("numbers");
     let numbers: Vec<_> =
         refreshed.iter().map(|r| (r.update.update_id.as_u128(), r.is_leaf)).collect();
     assert_eq!(numbers, [(1, false), (4, true)]);
-    assert!(refreshed.iter().all(|r| agent.known[&r.id].update == r.update));
+    assert!(refreshed.iter().all(|r| agent.known()[&r.id].update == r.update));
 }
 
 #[tokio::test]
@@ -352,34 +239,36 @@ async fn a_large_catalog_comes_in_few_steps() {
     documents.extend((1..=1_700).map(|number| update(number, "Anvil")));
     complete(&bench, &documents, 1).await;
     let (url, _tasks) = bench.serve().await;
-    let mut agent = Agent::new(&url, &documents).await;
+    let mut agent = agent(CLIENT, &url, &Documents::default());
     let largest = {
         let mut largest = 0;
         for expected in [2, 2, 800, 800, 100] {
-            let (info, _) = agent.take_step().await;
+            let info = agent.step().await.expect("an answer");
             assert_eq!(info.new.len(), expected);
             assert_eq!(info.is_truncated, expected == 800);
             largest = largest.max(encode(&info).len());
         }
         largest
     };
-    assert_eq!(agent.known.len(), categories + 1_700);
+    assert_eq!(agent.known().len(), categories + 1_700);
     assert!(largest < 1_200_000, "{largest}");
 }
 
 /// None of the texts has been derived before, so all of them do that work at the same time.
 #[tokio::test]
-async fn many_computers_scan_at_once() {
+async fn two_thousand_computers_scan_at_once() {
     let bench = Bench::new().await;
     let documents = sample(bench.directory.path()).documents;
     complete(&bench, &documents, 1).await;
     let (url, _tasks) = bench.serve().await;
+    let documents = Documents::default();
     let scan = async |number: u128| {
-        let mut agent = Agent::with_id(Uuid::from_u128(number), &url, &documents).await;
-        assert_eq!(agent.scan().await, STEPS);
-        agent.known.into_keys().collect::<Vec<_>>()
+        let mut agent = agent(Uuid::from_u128(number), &url, &documents);
+        let scan = agent.scan().await.expect("scans");
+        assert_eq!(scan.steps, STEPS);
+        agent.known().keys().copied().collect::<Vec<_>>()
     };
-    let all = futures_util::future::join_all((1..=40).map(scan)).await;
+    let all = futures_util::future::join_all((1..=2_000).map(scan)).await;
     assert!(all[0].len() > 30 && all.iter().all(|known| *known == all[0]));
 }
 
@@ -388,9 +277,8 @@ async fn cookies_and_parameters_are_checked() {
     let bench = Bench::new().await;
     complete(&bench, &sample_categories(), 1).await;
     let (url, _tasks) = bench.serve().await;
-    let documents = sample_categories();
-    let mut agent = Agent::new(&url, &documents).await;
-    let good = agent.cookie.clone();
+    let (agent, _) = scanned(&url).await;
+    let good = cookie(&agent);
     let point = &bench.point;
     let content =
         point.cookie_key.open_client(ClientCookieKind::Session, &good.data).expect("is our own");
@@ -414,18 +302,17 @@ async fn cookies_and_parameters_are_checked() {
         ),
     ];
     for (cookie, code) in refused {
-        agent.cookie = cookie;
-        let error = agent.step(SyncParameters::default()).await.expect_err("is refused");
+        let parameters = SyncParameters::default();
+        let error = step(&url, &cookie, parameters).await.expect_err("is refused");
         assert_eq!(error, (code, String::new()));
     }
-    agent.cookie = good.clone();
     let installed_non_leaf = vec![1; 401];
     let too_many = SyncParameters { installed_non_leaf, ..SyncParameters::default() };
     let misplaced = SyncParameters { devices: Some(Vec::new()), ..SyncParameters::default() };
     for (parameters, name) in
         [(too_many, "parameters.InstalledNonLeafUpdateIDs"), (misplaced, "parameters.SystemSpec")]
     {
-        let error = agent.step(parameters).await.expect_err("is refused");
+        let error = step(&url, &good, parameters).await.expect_err("is refused");
         assert_eq!(error, (ErrorCode::InvalidParameters, name.to_owned()));
     }
     let request = SyncPrinterCatalog {

@@ -30,10 +30,25 @@ fn every_bad_value_is_noted() {
     let mut file = File { data: "here".into(), https: "all".into(), ..File::default() };
     file.sup.plain_http = "yes".to_owned();
     file.sup.installed_max = 0;
+    file.proxy.url = "proxy:3128".to_owned();
+    file.upstream.url = "http://wsus:8530".to_owned();
+    file.upstream.every = "daily".to_owned();
+    file.upstream.mode = "slave".to_owned();
+    file.upstream.pin = "12:34".to_owned();
     let mut problems = Problems::default();
     assert!(Program::validate(&file, &mut problems).is_none());
     let noted = problems.to_string();
-    for key in ["data", "https", "sup.plain_http", "sup.installed_max"] {
+    for key in [
+        "data",
+        "https",
+        "sup.plain_http",
+        "sup.installed_max",
+        "proxy",
+        "upstream.url",
+        "upstream.every",
+        "upstream.mode",
+        "upstream",
+    ] {
         assert!(noted.contains(&format!("  {key}: ")), "{noted}");
     }
 }

@@ -62,7 +62,7 @@ async fn hostile_answers_end_a_synchronization_with_a_clear_error() {
         URL/ServerSyncWebService/ServerSyncWebService.asmx answered with HTTP status 500
         the answer of URL/ServerSyncWebService/ServerSyncWebService.asmx is larger than 33554432 bytes
         http://127.0.0.1:1/ServerSyncWebService/ServerSyncWebService.asmx did not answer: Connection refused (os error 111)
-        https://example.com: https works only within the hierarchy; name an http address of the server
+        cannot read the roots in ; name a PEM file as sup.roots: No such file or directory (os error 2)
         "ftp://example.com" is not an address of the form http://host:port
         "nonsense" is not an address of the form http://host:port"#]].assert_eq(&seen.join("\n"));
 }
@@ -102,7 +102,7 @@ async fn hostile_documents_are_rejected_one_by_one() {
         update 00000000-0000-0000-0000-000000000003 revision 1: the XML is refused: line 1, column 352: elements are nested more than 64 deep
         update 00000000-0000-0000-0000-000000000004 revision 1: the XML is refused: line 1, column 875: not well-formed: syntax error: tag not closed: `>` not found before end of input
         update 00000000-0000-0000-0000-000000000005 revision 1: its document is another's
-        update 00000000-0000-0000-0000-000000000006 revision 1: the compressed document cannot be unpacked: it is too large, or too large for its compressed size"#]].assert_eq(&rejected.join("\n"));
+        update 00000000-0000-0000-0000-000000000006 revision 1: the cabinet of the compressed document cannot be read: a file lies outside of its folder"#]].assert_eq(&rejected.join("\n"));
 }
 
 #[tokio::test]

@@ -14,10 +14,10 @@ use zip::write::SimpleFileOptions;
 use super::*;
 use crate::import::ImportReport;
 
-const PACKAGES: &str =
+pub(super) const PACKAGES: &str =
     "http://schemas.microsoft.com/wsus/2005/04/CorporatePublishing/SoftwareDistributionPackage.xsd";
 
-fn sdp(number: u128, title: &str, files: &str) -> String {
+pub(super) fn sdp(number: u128, title: &str, files: &str) -> String {
     let id = Uuid::from_u128(number);
     format!(
         "<SoftwareDistributionPackage xmlns='{PACKAGES}'><Properties PackageID='{id}'>\
@@ -78,7 +78,9 @@ async fn what_is_broken_is_left_out_and_named() {
         ("readme.txt", "not read"),
         ("document.xml", &update(3, "Anvil").to_xml()),
     ]);
-    let report = import(&bench, "catalog.zip", &archive).await;
+    let mut report = import(&bench, "catalog.zip", &archive).await;
+    assert_eq!(report.documents.len(), 3, "the plain one and two that are neither");
+    report.documents.clear();
     expect![[r#"
         ImportReport {
             imported: 3,
@@ -92,6 +94,8 @@ async fn what_is_broken_is_left_out_and_named() {
                 "nameless.sdp: line 1, column 1, package 00000000-0000-0000-0000-000000000001: it has no title",
             ],
             refused: None,
+            documents: [],
+            foreign: None,
         }"#]].assert_eq(&format!("{report:#?}"));
     let catalog = format!("<SystemsManagementCatalog>\n{two}\n  </oops>");
     let refused = [
@@ -111,11 +115,41 @@ async fn what_is_broken_is_left_out_and_named() {
         bomb.zip is not taken: unpacked it is too large, or too large for its packed size
         cut.zip is not taken: invalid Zip archive: Could not find EOCD
         cut.cab is not taken: failed to fill whole buffer
-        none is not taken: the XML is refused: line 1, column 1: not well-formed: there is no element"#]].assert_eq(&refused.join("\n"));
+        none is not taken: the XML is refused: line 1, column 1: not well-formed: there is no element"#]]
+    .assert_eq(&refused.join("\n"));
     let stored = bench.documents().await;
     assert_eq!(stored.iter().filter(|d| d.update.id.0 == Uuid::from_u128(2)).count(), 0);
     let work = bench.directory.path().join("import");
     assert_eq!(fs::read_dir(work).expect("a folder").count(), 0, "nothing is left behind");
+}
+
+#[tokio::test]
+async fn documents_of_a_basket_are_reported_one_by_one() {
+    let bench = Bench::new().await;
+    let known = update(1, "Anvil").to_xml();
+    let batch = Batch { documents: vec![known.clone()], ..Batch::default() };
+    bench.point.catalog.import(batch).await.expect("imports");
+    let (other, new) = (known.replace("Update 1", "Else"), update(2, "Anvil").to_xml());
+    let basket = zipped(&[
+        ("1/known.xml", known.as_str()),
+        ("2/other.xml", &other),
+        ("3/new.xml", &new),
+        ("4/page.xml", "<html/>"),
+        ("5/cut.xml", &new[..new.len() - 9]),
+    ]);
+    let report = import(&bench, "5 documents", &basket).await;
+    assert_eq!((report.imported, report.unchanged, report.refused), (1, 1, None));
+    let line = |given: &crate::import::Given| {
+        let update = given.update.map(|update| update.id.to_string()).unwrap_or_default();
+        format!("{} {update} {} {}\n", given.name, given.fate.as_str(), given.reason)
+    };
+    expect![[r#"
+        4/page.xml  refused 4/page.xml is not taken: <html> is not a catalog: give a SystemsManagementCatalog or a SoftwareDistributionPackage
+        5/cut.xml  refused 5/cut.xml is not taken: the XML is refused: line 1, column 875: not well-formed: syntax error: tag not closed: `>` not found before end of input
+        1/known.xml 00000000-0000-0000-0000-000000000001 unchanged 
+        2/other.xml 00000000-0000-0000-0000-000000000001 refused this revision is here with other content
+        3/new.xml 00000000-0000-0000-0000-000000000002 imported 
+    "#]].assert_eq(&report.documents.iter().map(line).collect::<String>());
 }
 
 #[tokio::test]

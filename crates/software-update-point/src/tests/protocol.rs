@@ -73,9 +73,14 @@ async fn faults_are_those_of_the_protocol() {
     assert_eq!(list(Some(major), &other).await, incompatible);
     let malformed = cookie(&url, "new").await.map(|_| 0);
     assert_eq!(malformed, refused(ErrorCode::InvalidParameters, "protocolVersion"));
-    let request = GetConfigData { cookie: Some(good), anchor: Some("1".to_owned()) };
-    let config: ConfigData = call_for(&url, &request).await.expect("configuration");
-    assert_eq!((config.updates_max, config.languages.len()), (100, 0));
+    let config = async |anchor: Option<String>| {
+        let request = GetConfigData { cookie: Some(good.clone()), anchor };
+        let config: ConfigData = call_for(&url, &request).await.expect("configuration");
+        (config.updates_max, config.languages.len(), config.anchor)
+    };
+    let (updates_max, languages, anchor) = config(None).await;
+    assert_eq!((updates_max, languages), (100, 39));
+    assert_eq!(config(Some(anchor.clone())).await, (100, 0, anchor), "nothing changed since");
 }
 
 /// Whatever is wrong with a cookie, the answer is the same but for the name of the fault.

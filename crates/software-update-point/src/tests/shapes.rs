@@ -16,7 +16,7 @@ const SERVER: &str = "/ServerSyncWebService/ServerSyncWebService.asmx";
 
 /// Every element with the way to it, as its start tag is written, in the order of first
 /// occurrence.
-fn shape(xml: &str) -> Vec<String> {
+pub(super) fn shape(xml: &str) -> Vec<String> {
     let (mut open, mut seen) = (Vec::new(), Vec::new());
     for part in xml.split('<').skip(1) {
         let tag = part.split('>').next().expect("it ends");
@@ -36,7 +36,7 @@ fn shape(xml: &str) -> Vec<String> {
     seen
 }
 
-fn text(folder: &Path, name: &str) -> String {
+pub(super) fn text(folder: &Path, name: &str) -> String {
     std::fs::read_to_string(folder.join(name)).expect("readable")
 }
 

@@ -13,8 +13,9 @@ use rpc::pb::update_point::update_point_service_server::{
     UpdatePointService, UpdatePointServiceServer,
 };
 use rpc::pb::update_point::{
-    Cancel, Changes, CompleteVersion, FetchFiles, FilesReport, GetChanges, Import, SessionRequest,
-    SessionResponse, Source as OrderedSource, Synchronize, Synchronized, WantedFile,
+    Cancel, Changes, CompleteVersion, Export, FetchFiles, FilesReport, GetChanges, Import,
+    SessionRequest, SessionResponse, Source as OrderedSource, Synchronize, Synchronized,
+    WantedFile,
 };
 use rpc::status::refuse;
 use testkit::distribution::FakeContents;
@@ -178,7 +179,7 @@ async fn a_site_s_orders_are_carried_out() {
     world.content.until(|script| script.statuses == [60_100]).await;
 
     // As at a child site: the source is an update point of the parent.
-    let source = OrderedSource { url, own: true, site: "CAS".to_owned() };
+    let source = OrderedSource { url, own: true, site: "CAS".to_owned(), ..Default::default() };
     let digest = upstream.point.update_set().await.expect("a set").digest.0.to_vec();
     let synchronize = |digest: Option<Vec<u8>>| {
         let (source, set_digest) = (Some(source.clone()), digest);
@@ -216,7 +217,7 @@ async fn a_site_s_orders_are_carried_out() {
         sha256: None,
     };
     let files = vec![wanted(&named.sha1), wanted(&Sha1([3; 20]))];
-    world.order(Order::FetchFiles(FetchFiles { order: 4, files })).await;
+    world.order(Order::FetchFiles(FetchFiles { order: 4, files, ..Default::default() })).await;
     let Answer::FilesReport(report) = world.answer().await else { panic!("a report") };
     let FilesReport { failures, .. } = report;
     assert_eq!(world.content.script().uploads, [b"0123456789"]);
@@ -230,7 +231,9 @@ async fn imports_arrive_in_parts_and_orders_can_be_cancelled() {
     let xml = update(9, "Anvil").to_xml().into_bytes();
     for (part, last) in [(&xml[..50], false), (&xml[50..], true)] {
         let (name, data) = ("document.xml".to_owned(), part.to_vec());
-        world.order(Order::Import(Import { order: 1, name, data, last })).await;
+        world
+            .order(Order::Import(Import { order: 1, name, data, last, ..Default::default() }))
+            .await;
     }
     let Answer::ImportReport(report) = world.answer().await else { panic!("a report") };
     assert_eq!((report.imported, report.refused.as_str()), (1, ""));
@@ -248,4 +251,155 @@ async fn imports_arrive_in_parts_and_orders_can_be_cancelled() {
     assert_eq!(world.failure().await, ("the order was cancelled".to_owned(), false));
     world.order(Order::GetChanges(GetChanges { order: 4, ..GetChanges::default() })).await;
     assert!(matches!(world.answer().await, Answer::Changes(changes) if changes.items.len() == 1));
+}
+
+/// What the site would make of an export, and what another one hands to its update point, which
+/// has no source.
+#[tokio::test]
+async fn a_bundle_goes_out_and_comes_in_over_the_session() {
+    let (mut ours, mut theirs) = (world().await, world().await);
+    ours.answer().await;
+    theirs.answer().await;
+    let documents: Vec<Document> = (1..40).map(|number| update(number, "Anvil")).collect();
+    ours.bench.import(&documents).await;
+    let set_digest = ours.bench.point.update_set().await.expect("reads").digest.0.to_vec();
+    let complete = CompleteVersion { order: 1, version: 5, set_digest };
+    ours.order(Order::CompleteVersion(complete.clone())).await;
+    ours.synchronized().await;
+    ours.order(Order::Export(Export { order: 2, ..Export::default() })).await;
+    let mut file = Vec::new();
+    let manifest = loop {
+        match ours.answer().await {
+            Answer::ExportPart(part) => file.extend(part.data),
+            Answer::Exported(exported) => break exported.manifest,
+            other => panic!("a part was expected: {other:?}"),
+        }
+    };
+    let seal = catalog_bundle::Seal { statement: vec![1], root: vec![2], signature: vec![3] };
+    let parts = (file.len() - 8) as u64;
+    file.extend(catalog_bundle::close(&manifest, &seal, parts));
+    let believed = <sha2::Sha256 as sha2::Digest>::digest(&manifest).to_vec();
+    for (order, manifest) in [(1, Vec::new()), (2, believed)] {
+        let count = file.chunks(999).count();
+        for (number, data) in file.chunks(999).enumerate() {
+            let (name, data, last) = ("may".to_owned(), data.to_vec(), number + 1 == count);
+            let manifest = manifest.clone();
+            let part = Import { order, name, data, last, manifest, ..Import::default() };
+            theirs.order(Order::Import(part)).await;
+        }
+        let Answer::ImportReport(report) = theirs.answer().await else { panic!("a report") };
+        assert_eq!(report.refused.is_empty(), order == 2, "{}", report.refused);
+        assert_eq!(report.imported, if order == 2 { 39 } else { 0 });
+        let catalog = report.catalog.unwrap_or_default();
+        assert_eq!(
+            (catalog.version, catalog.same_set),
+            if order == 2 { (5, true) } else { (0, false) }
+        );
+    }
+    let nothing = Synchronize { order: 3, ..Synchronize::default() };
+    theirs.order(Order::Synchronize(nothing)).await;
+    assert_eq!(theirs.synchronized().await.set_digest, complete.set_digest);
+}
+
+fn ruling(number: u128, declined: bool, dropped: Option<u32>) -> rpc::pb::update_point::Ruling {
+    let update = Uuid::from_u128(number).as_bytes().to_vec();
+    rpc::pb::update_point::Ruling { update, declined, dropped }
+}
+
+#[tokio::test]
+async fn what_the_site_rules_reaches_agents_and_replicas_and_a_synchronization() {
+    use rpc::pb::update_point::{Ruling, SetRulings};
+    use wsus_protocol::server::{Deployments, GetDeployments};
+
+    let upstream = Bench::new().await;
+    upstream.import(&sample_categories()).await;
+    upstream.import(&[update(1, "Anvil"), update(2, "Rocket"), update(3, "Magnet")]).await;
+    let (url, _tasks) = upstream.serve().await;
+    let mut world = world().await;
+    world.answer().await;
+    let synchronize = |order: u64, full: bool| {
+        let source = OrderedSource {
+            url: url.clone(),
+            own: true,
+            site: "CAS".to_owned(),
+            ..Default::default()
+        };
+        let source = Some(source);
+        Order::Synchronize(Synchronize { order, source, full, ..Default::default() })
+    };
+    let rule = |order: u64, from: Vec<u8>, rulings: Vec<Ruling>| {
+        Order::SetRulings(SetRulings { order, from, to: Vec::new(), rulings })
+    };
+    world.order(synchronize(1, false)).await;
+    let set_digest = world.synchronized().await.set_digest;
+    world.order(Order::CompleteVersion(CompleteVersion { order: 2, version: 1, set_digest })).await;
+    world.synchronized().await;
+
+    world.order(rule(3, Vec::new(), vec![ruling(1, true, None), ruling(3, false, Some(1))])).await;
+    let ruled = world.synchronized().await;
+    assert_eq!((ruled.order, ruled.updates), (3, 2), "one is gone, one is kept");
+    let mut client = MetadataServiceClient::new(world.agent.channel());
+    let all = client.follow_documents(FollowDocumentsRequest::default()).await.expect("answers");
+    let mut pages = all.into_inner();
+    let (mut declined, mut documents) = (Vec::new(), 0);
+    while let Some(page) = pages.message().await.expect("a page") {
+        documents += page.documents.len();
+        declined.extend(page.declined);
+    }
+    assert_eq!(declined, [Uuid::from_u128(1).as_bytes().to_vec()]);
+    assert_eq!(documents, sample_categories().len() + 2);
+
+    // A replica hides what is declined here.
+    let (own_url, _own_tasks) = world.bench.serve().await;
+    let cookie = protocol::cookie(&own_url, "1.20").await.expect("a cookie");
+    let anchor = format!("1,{}", world.bench.point.server_id);
+    let request =
+        GetDeployments { cookie: Some(cookie), deployment_anchor: None, sync_anchor: Some(anchor) };
+    let answer = protocol::call_for::<_, Deployments>(&own_url, &request).await;
+    assert_eq!(answer.expect("deployments").hidden_updates, [Uuid::from_u128(1)]);
+
+    // What was dropped is not fetched again, even with everything, until it is wanted.
+    world.order(synchronize(4, true)).await;
+    assert_eq!(world.synchronized().await.updates, 2);
+    world.order(rule(5, Uuid::from_u128(2).as_bytes().to_vec(), Vec::new())).await;
+    world.synchronized().await;
+    world.order(synchronize(6, false)).await;
+    assert_eq!(world.synchronized().await.updates, 3);
+    assert_eq!(world.bench.point.catalog.declined().await.expect("reads").len(), 1);
+
+    let outside = rule(7, Uuid::from_u128(2).as_bytes().to_vec(), vec![ruling(1, true, None)]);
+    world.order(outside).await;
+    let (reason, transient) = world.failure().await;
+    assert!(!transient && reason.contains("outside of their range"), "{reason}");
+}
+
+/// Symptom looked for: a scan or a synchronization waits while obsolete documents go. They go in
+/// small steps after a version is complete.
+#[tokio::test]
+async fn obsolete_documents_go_after_the_second_version_with_their_successor() {
+    let mut world = world().await;
+    world.answer().await;
+    let complete = async |world: &mut World, order: u64| {
+        let set_digest = world.bench.point.update_set().await.expect("a set").digest.0.to_vec();
+        let version = order;
+        world.order(Order::CompleteVersion(CompleteVersion { order, version, set_digest })).await;
+        world.synchronized().await;
+    };
+    let revised = |revision: u32| {
+        let mut document = update(1, "Anvil");
+        document.update.revision = revision;
+        document
+    };
+    world.bench.import(&[revised(1)]).await;
+    complete(&mut world, 1).await;
+    world.bench.import(&[revised(2)]).await;
+    complete(&mut world, 2).await;
+    let catalog = world.bench.point.catalog.clone();
+    let old = vec![model::UpdateRef { id: revised(1).update.id, revision: 1 }];
+    assert_eq!(catalog.documents(old.clone()).await.expect("reads").len(), 1);
+    complete(&mut world, 3).await;
+    while !catalog.documents(old.clone()).await.expect("reads").is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(catalog.obsolete().await.expect("reads"), 0);
 }

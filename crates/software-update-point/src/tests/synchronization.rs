@@ -1,7 +1,11 @@
 //! Whole synchronizations.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::Notify;
 use update_catalog::FileName;
-use wsus_protocol::{ErrorCode, Fault, Operation};
+use update_metadata::Extracted;
+use wsus_protocol::{ErrorCode, Fault, Filter, Operation, WireTime};
 
 use super::*;
 
@@ -36,10 +40,13 @@ async fn only_what_was_chosen_comes() {
     upstream.import(&sample_categories()).await;
     upstream.import(&[update(1, "Anvil"), update(2, "Rocket")]).await;
     let (url, _tasks) = upstream.serve().await;
-    let chosen = |product: &[&str]| Plan {
-        products: product.iter().map(|p| categories::product("Acme", p).update.id).collect(),
-        classifications: vec![categories::classification("Updates").update.id],
-        ..everything(&url)
+    let chosen = |product: &[&str]| {
+        let choice = Choice {
+            products: product.iter().map(|p| categories::product("Acme", p).update.id).collect(),
+            classifications: vec![categories::classification("Updates").update.id],
+            ..Choice::default()
+        };
+        Plan { choice, ..everything(&url) }
     };
     let new = async |plan: Plan| {
         downstream.synchronize(&plan).await.map(|synced| synced.revisions_new).expect("done")
@@ -48,7 +55,8 @@ async fn only_what_was_chosen_comes() {
     assert_eq!(new(chosen(&["Anvil", "Rocket"])).await, 1, "an older update of the new choice");
     upstream.import(&[update(3, "Rocket")]).await;
     assert_eq!(new(chosen(&["Anvil", "Rocket"])).await, 1);
-    let half = Plan { classifications: Vec::new(), ..chosen(&["Anvil"]) };
+    let mut half = chosen(&["Anvil"]);
+    half.choice.classifications.clear();
     let error = downstream.synchronize(&half).await.expect_err("half a filter matches nothing");
     assert!(error_chain(&error).contains("products and classifications, or neither"), "{error:?}");
 }
@@ -196,4 +204,122 @@ async fn captured_faults_end_what_they_concern() {
         let again = downstream.synchronize(&everything(&fake.url)).await.expect("synchronizes");
         assert_eq!(again.revisions_new, 1);
     }
+}
+
+#[tokio::test]
+async fn cookies_are_renewed_while_a_long_synchronization_lasts() {
+    let fake = FakeUpstream::start().await;
+    (1..=40).for_each(|number| fake.script().offer(&update(number, "Anvil").to_xml()));
+    let minutes = |minutes: i64| minutes * 60_000;
+    fake.script().expires = Some(WireTime::from_millis(NOW_MS + minutes(10)));
+    let downstream = Bench::new().await;
+    let on_progress = |_, _, _| {
+        downstream.clock.advance_ms(minutes(3));
+        let now = downstream.point.ambient.now_ms();
+        fake.script().expires = Some(WireTime::from_millis(now + minutes(10)));
+    };
+    let plan = everything(&fake.url);
+    let synced = downstream.point.synchronize(&plan, &on_progress).await.expect("synchronizes");
+    assert_eq!((synced.revisions_new, synced.rejected), (40, Vec::new()));
+    let given = fake.script().cookies_given;
+    assert!((3..12).contains(&given), "{given} cookies");
+}
+
+#[tokio::test]
+async fn a_server_that_forgets_its_authorizations_and_is_busy_is_met() {
+    let fake = FakeUpstream::start().await;
+    (1..=20).for_each(|number| fake.script().offer(&update(number, "Anvil").to_xml()));
+    let fault = |code, operation: Operation| {
+        Fault::new(code, "", Uuid::nil(), operation).encode("http://fake").into_bytes()
+    };
+    let forgotten = fault(ErrorCode::InvalidAuthorizationCookie, Operation::GetCookie);
+    fake.script().reply_once(Operation::GetCookie, 500, forgotten);
+    let list = Operation::GetRevisionIdList;
+    fake.script().reply_once(list, 500, fault(ErrorCode::ServerBusy, list));
+    fake.script().reply_once(list, 503, Vec::new());
+    let data = Operation::GetUpdateData;
+    for _ in 0..3 {
+        fake.script().reply_once(data, 500, fault(ErrorCode::ServerBusy, data));
+    }
+    fake.script().reply_once(data, 500, fault(ErrorCode::InvalidCookie, data));
+    let downstream = Bench::new().await;
+    let synced = downstream.synchronize(&everything(&fake.url)).await.expect("synchronizes");
+    assert_eq!((synced.revisions_new, synced.rejected), (20, Vec::new()));
+}
+
+#[tokio::test]
+async fn what_is_chosen_anew_is_asked_for_as_a_whole_and_the_rest_as_a_delta() {
+    let fake = FakeUpstream::start().await;
+    let (downstream, mut plan) = (Bench::new().await, everything(&fake.url));
+    let product = |name: &str| categories::product("Acme", name).update.id;
+    plan.choice.classifications = vec![categories::classification("Updates").update.id];
+    plan.choice.products = vec![product("Anvil")];
+    downstream.synchronize(&plan).await.expect("synchronizes");
+    plan.choice.products.push(product("Rocket"));
+    downstream.synchronize(&plan).await.expect("synchronizes");
+    let filters = std::mem::take(&mut fake.script().filters);
+    let updates: Vec<Filter> = filters.into_iter().filter(|f| !f.get_config).collect();
+    let deltas = |filter: &Filter| {
+        let list = filter.categories.clone().expect("listed");
+        list.into_iter().map(|selected| selected.delta).collect::<Vec<_>>()
+    };
+    assert_eq!((updates[0].anchor.is_some(), deltas(&updates[0])), (false, vec![false]));
+    assert_eq!((updates[1].anchor.is_some(), deltas(&updates[1])), (true, vec![true, false]));
+}
+
+#[tokio::test]
+async fn expired_and_revised_updates_take_the_place_of_what_was_there() {
+    let (upstream, downstream) = (Bench::new().await, Bench::new().await);
+    upstream.import(&[update(1, "Anvil"), update(2, "Anvil")]).await;
+    let (url, _tasks) = upstream.serve().await;
+    downstream.synchronize(&everything(&url)).await.expect("synchronizes");
+    let mut expired = update(1, "Anvil");
+    (expired.update.revision, expired.properties.is_expired) = (2, true);
+    let mut revised = update(2, "Anvil");
+    revised.update.revision = 7;
+    upstream.import(&[expired, revised]).await;
+    let synced = downstream.synchronize(&everything(&url)).await.expect("synchronizes");
+    assert_eq!(synced.revisions_new, 2);
+    let sets = [&upstream, &downstream].map(|bench| bench.point.update_set());
+    let [theirs, ours] = sets;
+    assert_eq!(theirs.await.expect("a set").digest, ours.await.expect("a set").digest);
+    let page = downstream.point.catalog.changed_items(0).await.expect("reads");
+    let items = page.changes.into_iter().filter_map(|change| match change.content {
+        Some(Extracted::Item(item)) => Some((item.update.revision, item.expired)),
+        _ => None,
+    });
+    assert_eq!(items.collect::<Vec<_>>(), [(2, true), (7, false)]);
+}
+
+/// Whatever was committed when the process died is neither asked for again nor missing.
+#[tokio::test]
+async fn a_synchronization_that_dies_at_any_batch_goes_on_in_the_next_process() {
+    let fake = FakeUpstream::start().await;
+    (1..=40).for_each(|number| fake.script().offer(&update(number, "Anvil").to_xml()));
+    let (mut bench, plan) = (Bench::new().await, everything(&fake.url));
+    for batches in 1..=3 {
+        let committed = Notify::new();
+        let count = AtomicUsize::new(0);
+        let on_progress = |_, done, _| {
+            let is_batch = done > 0;
+            if is_batch && count.fetch_add(1, Ordering::Relaxed) + 1 == batches {
+                committed.notify_one();
+            }
+        };
+        tokio::select! {
+            biased;
+            () = committed.notified() => {}
+            synced = bench.point.synchronize(&plan, &on_progress) => drop(synced.expect("sound")),
+        }
+        bench.point.catalog.close().await;
+        let Bench { directory, .. } = bench;
+        bench = Bench::open(directory, None, |_| {}).await;
+        assert_eq!(bench.point.catalog.upstream_anchor("updates").await.expect("reads"), None);
+    }
+    let stored = bench.documents().await.len();
+    assert!((4..40).contains(&stored), "{stored} of 40");
+    fake.script().asked.clear();
+    let synced = bench.synchronize(&plan).await.expect("synchronizes");
+    let asked = fake.script().asked.iter().map(Vec::len).sum::<usize>();
+    assert_eq!((synced.revisions_new as usize, asked), (40 - stored, 40 - stored));
 }

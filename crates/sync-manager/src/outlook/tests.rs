@@ -1,4 +1,4 @@
-use site_db::SyncStep;
+use site_db::{SyncRhythm, SyncStep};
 
 use super::*;
 
@@ -69,7 +69,8 @@ fn after_a_failure_everything_waits_but_a_request() {
 
 #[test]
 fn the_top_follows_its_schedule() {
-    let schedule = SyncSchedule::new(Timestamp(0), 3_600_000, Timestamp(0)).expect("an hour");
+    let rhythm = SyncRhythm::Every { start: Timestamp(0), every_ms: 3_600_000 };
+    let schedule = SyncSchedule::new(rhythm, Timestamp(0)).expect("an hour");
     let top = Outlook { place: Place::Top, schedule: Some(schedule), ..child() };
     assert_eq!(reason(&top), "false schedule");
     let mut last = failed();

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use model::{CatalogVersion, Category, CategoryKind, Group, RoleRecord, UpdateId};
-use site_db::{Reader, SyncRun, SyncStep};
+use model::{CatalogVersion, Category, CategoryTree, Group, RoleRecord};
+use site_db::{Reader, SyncRequest, SyncRun, SyncSource, SyncStep};
 use transport::Backoff;
 
 use super::Synchronizer;
@@ -37,7 +37,7 @@ impl Synchronizer {
             Err(error) => return Err(error),
         };
         Ok(match self.source(false).await {
-            Ok(target) => (first, target.url),
+            Ok(target) => (first, target.source.url),
             Err(Error::NoSource { .. }) => (first, String::new()),
             Err(error) => return Err(error),
         })
@@ -53,22 +53,22 @@ impl Synchronizer {
     async fn source(&self, is_full: bool) -> Result<Target, Error> {
         let parent = self.db.identity().parent;
         let read = move |r: &Reader<'_>| {
-            let url = match parent {
-                None => r.sync_source()?,
+            let (source, languages) = match parent {
+                None => (r.sync_source()?, r.summary_languages()?),
                 Some(site) => {
                     let first = r.update_points(site)?.into_iter().next();
-                    first.ok_or(Error::NoSource { site })?.url
+                    let url = first.ok_or(Error::NoSource { site })?.url;
+                    let languages = r.catalog_version()?.map(|catalog| catalog.languages);
+                    (SyncSource { url, ..SyncSource::default() }, languages.unwrap_or_default())
                 }
             };
-            let subscribed = r.list::<Category>()?.into_iter().map(|(_, c)| c);
-            let subscribed: Vec<_> = subscribed.filter(|c| c.subscribed).collect();
-            let chosen = |kinds: &[CategoryKind]| -> Vec<UpdateId> {
-                let of_kind = subscribed.iter().filter(|c| kinds.contains(&c.kind));
-                of_kind.map(|category| category.update.id).collect()
+            // A child site has what its parent has: what was chosen once, and imports too.
+            let (products, classifications) = match parent {
+                None => categories(r)?.selection(),
+                Some(_) => Default::default(),
             };
-            let products = chosen(&[CategoryKind::Product, CategoryKind::ProductFamily]);
-            let classifications = chosen(&[CategoryKind::Classification]);
-            Ok(Target { url, site: parent, is_full, products, classifications, wanted: None })
+            let (site, wanted) = (parent, None);
+            Ok(Target { source, site, is_full, products, classifications, languages, wanted })
         };
         self.db.read(read).await
     }
@@ -81,8 +81,13 @@ impl Synchronizer {
 
     async fn synchronize_first(&mut self, run: &mut SyncRun) -> Result<Event, Error> {
         let first = self.first().await?;
+        self.sessions.ready(&first).await?;
+        if self.sessions.is_replica(first.id) {
+            return Err(Error::Replica { name: first.name });
+        }
         let mut target = self.source(run.is_full).await?;
         if self.place == Place::Top {
+            self.turn.products = target.products.clone();
             let done = self.synchronize(run, &first, target).await?;
             self.turn.set = Some((done.set_digest, done.updates));
             return Ok(Event::Synchronized);
@@ -91,6 +96,7 @@ impl Synchronizer {
         for attempt in 1.. {
             let wanted = self.replicated_catalog().await?;
             target.wanted = Some((wanted.version, wanted.set_digest));
+            target.languages = wanted.languages;
             match self.synchronize(run, &first, target.clone()).await {
                 Ok(done) => {
                     check_set(&done, &wanted)?;
@@ -131,6 +137,10 @@ impl Synchronizer {
         point: &RoleRecord,
         target: Target,
     ) -> Result<Synchronized, Error> {
+        // What the version to be reached knows of rulings decides about its set.
+        let reached = self.db.read(|r| r.catalog_version()).await?.map_or(0, |last| last.version);
+        let version = target.wanted.map_or(reached + 1, |(version, _)| version);
+        self.rulings.tell(point, version).await?;
         let mut answers = self.ask(point, Order::Synchronize(target)).await?;
         loop {
             match answers.next().await? {
@@ -168,9 +178,16 @@ impl Synchronizer {
                 break;
             }
         }
+        let asked = self.turn.products.clone();
         let finish = move |w: &site_db::Writer<'_>| {
             let swept = if anchor == 0 { sweep(w, &named)? } else { 0 };
             w.save_sync_point(id, &point)?;
+            // A family that was chosen brings along what came of it with this run.
+            let (products, _) = categories(w)?.selection();
+            if !asked.is_empty() && products.iter().any(|product| !asked.contains(product)) {
+                let reason = "new products of what is subscribed".to_owned();
+                w.request_sync(&SyncRequest { is_full: false, reason })?;
+            }
             Ok::<_, Error>(swept)
         };
         run.updates_changed += self.db.write(finish).await?;
@@ -238,6 +255,11 @@ impl Synchronizer {
     }
 }
 
+/// Companies, products and classifications as a tree.
+fn categories(r: &Reader<'_>) -> Result<CategoryTree, Error> {
+    Ok(r.list::<Category>()?.into_iter().map(|(_, category)| category).collect())
+}
+
 /// The updates that came with the versions since the last one completed here.
 fn arrived(r: &Reader<'_>, version: u64) -> Result<u64, Error> {
     let complete = r.complete_version()?;
@@ -247,7 +269,7 @@ fn arrived(r: &Reader<'_>, version: u64) -> Result<u64, Error> {
 }
 
 pub(super) fn check_set(found: &Synchronized, wanted: &CatalogVersion) -> Result<(), Error> {
-    let CatalogVersion { version, items, set_digest } = *wanted;
+    let CatalogVersion { version, items, set_digest, languages: _ } = *wanted;
     if found.set_digest == set_digest {
         return Ok(());
     }

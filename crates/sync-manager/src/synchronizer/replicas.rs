@@ -1,8 +1,8 @@
 //! After completion: update points are told which version they hold, child sites that there is one,
 //! and the other update points of the site follow one at a time (SYNC-10 … SYNC-12).
 
-use model::{CatalogVersion, RoleRecord};
-use site_db::{Reader, SyncRun};
+use model::{CatalogVersion, Languages, RoleRecord};
+use site_db::{Reader, SyncRun, SyncSource};
 
 use super::Synchronizer;
 use super::effects::check_set;
@@ -25,9 +25,10 @@ impl Synchronizer {
         };
         let name = replica.name.clone();
         let target = Target {
-            url: first.url,
+            source: SyncSource { url: first.url, ..SyncSource::default() },
             site: Some(first.site),
             is_full: run.is_full,
+            languages: reached.map_or(Languages::ALL, |catalog| catalog.languages),
             wanted: reached.map(|catalog| (catalog.version, catalog.set_digest)),
             ..Target::default()
         };

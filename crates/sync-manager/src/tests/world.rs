@@ -1,14 +1,15 @@
 //! A site with a real database and the real service; its update points are fakes that speak the
 //! session.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use ambient::{Ambient, ManualClock, SeededEntropy};
 use expect_test::Expect;
 use model::{
-    CatalogVersion, HierarchyId, Item, ItemFile, Owner, PeerIdentity, PeerKind, RoleId, RoleKind,
-    RoleRecord, Sha1, Sha256, SiteCode, SiteKind, Timestamp,
+    CatalogVersion, Category, HierarchyId, Item, ItemFile, KeyStatement, Owner, PeerIdentity,
+    PeerKind, RoleId, RoleKind, RoleRecord, Sha1, Sha256, SiteCode, SiteKind, Timestamp, UpdateId,
 };
 use rpc::object::ObjectBody as _;
 use rpc::pb::update_point as pb;
@@ -49,8 +50,20 @@ pub(super) struct Catalog {
     pub(super) refusals: Vec<String>,
     /// Files that it can get.
     pub(super) files: Vec<Sha1>,
+    /// Files that are for languages alone that the site does not want.
+    pub(super) foreign: Vec<Sha1>,
     pub(super) orders: Vec<String>,
+    /// The last synchronization it was told to make.
+    pub(super) told: pb::Synchronize,
+    pub(super) is_replica: bool,
     pub(super) imported: Vec<u8>,
+    /// The manifest that came with the last import, and whether it need not be signed.
+    pub(super) warrant: (Vec<u8>, bool),
+    /// Documents of a bundle, as many parts as there are.
+    pub(super) exported: Vec<String>,
+    pub(super) categories: Vec<Category>,
+    /// What it was told is ruled, by update.
+    pub(super) rulings: BTreeMap<UpdateId, pb::Ruling>,
 }
 
 impl Catalog {
@@ -65,7 +78,9 @@ impl Catalog {
             return None;
         }
         Some(match told {
-            Told::Synchronize(pb::Synchronize { order, set_digest, .. }) => {
+            Told::Synchronize(told) => {
+                self.told = told.clone();
+                let pb::Synchronize { order, set_digest, .. } = told;
                 if let Some(reason) = self.refusals.pop() {
                     return Some(vec![failure(order, reason)]);
                 }
@@ -79,8 +94,10 @@ impl Catalog {
             Told::GetChanges(pb::GetChanges { order, .. }) => {
                 let page = |items: &[Item], done| {
                     let items = items.iter().map(|item| item.encode()).collect();
+                    let categories = self.categories.iter().map(|c| c.encode()).collect();
                     let (anchor, extractor, rest) = (9, 1, Default::default());
-                    Said::Changes(pb::Changes { order, items, anchor, extractor, done, ..rest })
+                    let page = pb::Changes { order, categories, items, anchor, extractor, ..rest };
+                    Said::Changes(pb::Changes { done, ..page })
                 };
                 let (first, rest) = self.items.split_at(self.items.len() / 2);
                 vec![page(first, false), page(rest, true)]
@@ -90,17 +107,63 @@ impl Catalog {
                 let done = pb::Synchronized { order, set_digest, ..Default::default() };
                 vec![Said::Synchronized(done)]
             }
-            Told::Import(pb::Import { order, data, last, .. }) => {
+            Told::Import(pb::Import { order, data, last, manifest, unsigned, .. }) => {
                 self.imported.extend(data);
+                self.warrant = (manifest, unsigned);
                 let report = pb::ImportReport { order, imported: 2, ..Default::default() };
                 if last { vec![Said::ImportReport(report)] } else { Vec::new() }
             }
-            Told::FetchFiles(pb::FetchFiles { order, files }) => {
+            Told::Export(pb::Export { order, since, .. }) => self.export(order, since),
+            Told::FetchFiles(pb::FetchFiles { order, files, .. }) => {
                 let failures = files.iter().filter_map(|wanted| self.fetch(db, wanted)).collect();
                 vec![Said::FilesReport(pb::FilesReport { order, failures })]
             }
+            Told::SetRulings(told) => self.rule(told),
             Told::Cancel(pb::Cancel { order }) => vec![failure(order, "cancelled".to_owned())],
+            // What this fake does not do.
+            _ => Vec::new(),
         })
+    }
+
+    /// Knows what the last word on each update of a range is, and drops what is dropped.
+    fn rule(&mut self, told: pb::SetRulings) -> Vec<Said> {
+        let pb::SetRulings { order, from, to, rulings } = told;
+        let is_inside = |id: &UpdateId| {
+            id.as_bytes()[..] >= from[..] && (to.is_empty() || id.as_bytes()[..] < to[..])
+        };
+        self.rulings.retain(|id, _| !is_inside(id));
+        for ruling in rulings {
+            let id = UpdateId::from_slice(&ruling.update).expect("an id");
+            let dropped = |item: &Item| ruling.dropped >= Some(item.update.revision);
+            self.items.retain(|item| item.update.id != id || !dropped(item));
+            self.rulings.insert(id, ruling);
+        }
+        let set_digest = self.set();
+        vec![Said::Synchronized(pb::Synchronized { order, set_digest, ..Default::default() })]
+    }
+
+    fn export(&self, order: u64, since: u64) -> Vec<Said> {
+        let part = |text: &String| {
+            let bytes = catalog_bundle::encode_documents([text.as_str()]).expect("packs");
+            let content = catalog_bundle::Content::Documents { count: 1 };
+            (catalog_bundle::Part::of(content, &bytes), bytes)
+        };
+        let (parts, bytes): (Vec<_>, Vec<_>) = self.exported.iter().map(part).unzip();
+        let manifest = catalog_bundle::Manifest {
+            server_id: Uuid::from_u128(5),
+            server_name: "CAS-SUP1".to_owned(),
+            made_at: Timestamp(1_795_168_800_000),
+            since,
+            anchor: 9,
+            version: self.version,
+            items: self.items.len() as u64,
+            set_digest: model::set_digest(self.items.iter().map(|item| item.update)),
+            parts,
+        };
+        let data = [vec![catalog_bundle::MAGIC.to_vec()], bytes].concat();
+        let data = data.into_iter().map(|data| Said::ExportPart(pb::ExportPart { order, data }));
+        let (manifest, missing) = (manifest.to_bytes(), Vec::new());
+        data.chain([Said::Exported(pb::Exported { order, manifest, missing })]).collect()
     }
 
     /// As if it were uploaded; meanwhile somebody looks for what nobody has looked for yet.
@@ -115,10 +178,12 @@ impl Catalog {
         };
         match db.write_blocking(note).expect("written") {
             Some(()) => None,
-            None => Some(pb::FileFailure {
-                sha1: wanted.sha1.clone(),
-                reason: format!("{} is gone", wanted.name),
-            }),
+            None => {
+                let is_foreign = self.foreign.iter().any(|sha1| sha1.0 == wanted.sha1[..]);
+                let reason =
+                    if is_foreign { String::new() } else { format!("{} is gone", wanted.name) };
+                Some(pb::FileFailure { sha1: wanted.sha1.clone(), reason })
+            }
         }
     }
 }
@@ -147,7 +212,8 @@ impl FakePoint {
         let say = async |frame| {
             let _ = sender.send(pb::SessionRequest { frame: Some(frame) }).await;
         };
-        say(Said::Ready(pb::Ready { server_id, version })).await;
+        let replica = self.catalog().is_replica;
+        say(Said::Ready(pb::Ready { server_id, version, replica })).await;
         let mut client = UpdatePointServiceClient::new(connection.channel());
         let Ok(answer) = client.session(ReceiverStream::new(receiver)).await else { return };
         let mut orders = answer.into_inner();
@@ -179,9 +245,12 @@ impl World {
         let (kind, hierarchy) = (SiteKind::Primary, pki.anchor().hierarchy());
         let owner = Owner { code: site(code), uuid: Uuid::from_u128(5) };
         let identity = Identity { hierarchy, owner, kind, parent: parent.map(site) };
-        let keys = (pki.site(site(code)).signer, pki.anchor().clone());
+        let own = pki.site(site(code));
+        let keys = (own.signer, pki.anchor().clone());
         let db = SiteDb::open(Path::new(":memory:"), Executor::Inline, identity, keys, ambient);
         let db = db.expect("a new database");
+        let statement = KeyStatement::decode(&own.statement).expect("as it was encoded");
+        db.write(move |w| w.put_own(&statement)).await.expect("written");
         let mut world = World {
             clock,
             db,

@@ -6,12 +6,13 @@ use sqlite_engine::{ReadTx, Row, RowResult, SqliteError, parse_column};
 use super::{Audience, Clause, ClauseKind, Node, Offer, ScanEntry, ScanGraph};
 use crate::Error;
 use crate::catalog::{update_id, update_ref};
+use crate::rulings::{last_change, standing};
 
 const REVISIONS: &str = "SELECT update_id, revision, id, audience, changed FROM revision
     WHERE is_latest AND document IS NOT NULL ORDER BY id";
 
-const OLDER: &str = "SELECT update_id, revision, id FROM revision
-    WHERE NOT is_latest AND document IS NOT NULL";
+/// Also those whose documents are gone.
+const OLDER: &str = "SELECT update_id, revision, id FROM revision WHERE NOT is_latest";
 
 /// All members of a clause stand together, and all clauses of a revision.
 const RELATIONS: &str = "SELECT relation.revision, kind, clause, target
@@ -29,12 +30,12 @@ struct Revision {
 impl ScanGraph {
     pub(super) fn load(&mut self, tx: &ReadTx) -> Result<(), Error> {
         let revisions = tx.query_all(REVISIONS, [], revision)?;
-        for Revision { local_id, update, .. } in &revisions {
+        for Revision { local_id, update, audience, .. } in &revisions {
             let at = position(self.nodes.len());
-            let (local_id, update) = (*local_id, *update);
+            let (local_id, update, audience) = (*local_id, *update, *audience);
             let offer = Offer::Evaluated;
             let entry = ScanEntry { local_id, update, offer, non_leaf_since: None };
-            self.nodes.push(Node { entry, clauses: 0..0, is_in_scope: false });
+            self.nodes.push(Node { entry, clauses: 0..0, audience, is_in_scope: false });
             self.by_update.insert(update.id, at);
             self.by_local_id.insert(local_id, at);
         }
@@ -46,8 +47,14 @@ impl ScanGraph {
         }
         self.load_clauses(tx)?;
         self.note_leaves(&revisions);
-        self.settle(&revisions);
-        Ok(())
+        self.settle(tx)
+    }
+
+    /// The same graph with what is declined now.
+    pub(super) fn ruled_anew(&self, tx: &ReadTx) -> Result<ScanGraph, Error> {
+        let mut graph = self.clone();
+        graph.settle(tx)?;
+        Ok(graph)
     }
 
     fn load_clauses(&mut self, tx: &ReadTx) -> Result<(), Error> {
@@ -95,9 +102,16 @@ impl ScanGraph {
     }
 
     /// Decides what is in scope and what each update is offered as.
-    fn settle(&mut self, revisions: &[Revision]) {
+    fn settle(&mut self, tx: &ReadTx) -> Result<(), Error> {
+        let standing = standing(tx)?;
+        self.ruled = last_change(tx)?;
+        let audience = |node: &Node| match (node.audience, standing.get(&node.entry.update.id)) {
+            (Audience::Own, Some((true, _))) => Audience::Part,
+            (audience, _) => audience,
+        };
+        let audiences: Vec<Audience> = self.nodes.iter().map(audience).collect();
         let mut is_fit: Vec<bool> =
-            revisions.iter().map(|revision| revision.audience != Audience::Kept).collect();
+            audiences.iter().map(|audience| *audience != Audience::Kept).collect();
         // Bundles of bundles are rare, so this soon comes to its end.
         let mut is_settled = false;
         while !is_settled {
@@ -109,22 +123,28 @@ impl ScanGraph {
             }
         }
         let is_root = |at: &usize| {
-            let audience = revisions[*at].audience;
-            is_fit[*at] && matches!(audience, Audience::Own | Audience::Evaluated)
+            is_fit[*at] && matches!(audiences[*at], Audience::Own | Audience::Evaluated)
         };
-        let reached = self.reach((0..revisions.len()).filter(is_root));
-        let mut is_member = vec![false; revisions.len()];
+        let reached = self.reach((0..audiences.len()).filter(is_root));
+        let mut is_member = vec![false; audiences.len()];
         for clause in self.clauses.iter().filter(|clause| clause.kind == ClauseKind::Bundled) {
             self.targets(clause).iter().for_each(|at| is_member[*at as usize] = true);
         }
         for (at, node) in self.nodes.iter_mut().enumerate() {
             node.is_in_scope = is_fit[at] && reached[at];
-            node.entry.offer = match revisions[at].audience {
+            node.entry.offer = match audiences[at] {
                 Audience::Own => Offer::Update,
                 Audience::Part if is_member[at] => Offer::Member,
                 Audience::Part | Audience::Evaluated | Audience::Kept => Offer::Evaluated,
             };
+            // Computers that hold what others depend on hear how it is offered from now on.
+            if let (Some(since), Some((_, ruled))) =
+                (&mut node.entry.non_leaf_since, standing.get(&node.entry.update.id))
+            {
+                *since = (*since).max(*ruled);
+            }
         }
+        Ok(())
     }
 
     /// Whether it is a bundle with a place that nothing can fill.

@@ -61,37 +61,51 @@ impl Problem {
 impl Document {
     /// Reads a document in UTF-8 or UTF-16.
     pub fn parse(xml: &[u8]) -> Result<Document, Error> {
-        let limits = Limits { total_bytes: DOCUMENT_BYTES_MAX, ..Limits::default() };
-        let mut guard = XmlGuard::new(xml, limits);
-        let mut draft = Draft::default();
-        let mut root = Position { offset: 0, line: 1, column: 1 };
-        let mut is_inside = false;
-        loop {
-            match guard.next_event()? {
-                Event::Start(tag) if is_inside => draft.section(&mut guard, tag)?,
-                Event::Start(tag) => {
-                    root = guard.position();
-                    if !tag.is(UPDATE, "Update") {
-                        let reason = format!("the root is {} instead of upd:Update", tag.local);
-                        return Err(Problem::new(reason).at(root));
-                    }
-                    is_inside = true;
+        read(xml, Draft::default())
+    }
+
+    /// The same without titles and descriptions, for whoever only keeps the bytes and what they
+    /// lead to: they make up most of a document. Their form is checked all the same.
+    pub fn parse_without_texts(xml: &[u8]) -> Result<Document, Error> {
+        read(xml, Draft { is_without_texts: true, ..Draft::default() })
+    }
+}
+
+fn read(xml: &[u8], mut draft: Draft) -> Result<Document, Error> {
+    let limits = Limits { total_bytes: DOCUMENT_BYTES_MAX, ..Limits::default() };
+    let mut guard = XmlGuard::new(xml, limits);
+    let mut root = Position { offset: 0, line: 1, column: 1 };
+    let mut is_inside = false;
+    loop {
+        match guard.next_event()? {
+            Event::Start(tag) if is_inside => draft.section(&mut guard, tag)?,
+            Event::Start(tag) => {
+                root = guard.position();
+                if !tag.is(UPDATE, "Update") {
+                    let reason = format!("the root is {} instead of upd:Update", tag.local);
+                    return Err(Problem::new(reason).at(root));
                 }
-                Event::Text(_) | Event::End => {}
-                Event::Eof => return draft.finish().map_err(|problem| problem.at(root)),
+                is_inside = true;
             }
+            Event::Text(_) | Event::End => {}
+            Event::Eof => return draft.finish().map_err(|problem| problem.at(root)),
         }
     }
 }
 
+/// The kind of file that holds differences only.
+pub(super) const EXPRESS: &str = "Express";
+
 #[derive(Default)]
 struct Draft {
+    is_without_texts: bool,
     update: Option<UpdateRef>,
     properties: Option<Properties>,
     texts: Vec<LocalizedText>,
     relations: Relations,
     rules: Rules,
     files: Vec<ItemFile>,
+    express: Vec<Sha1>,
     handler: Option<Element>,
 }
 
@@ -102,7 +116,8 @@ impl Draft {
         if name == "ApplicabilityRules" {
             return self.rules(guard);
         }
-        if !SECTIONS.contains(&name.as_str()) {
+        let is_passed_over = self.is_without_texts && name == "LocalizedPropertiesCollection";
+        if is_passed_over || !SECTIONS.contains(&name.as_str()) {
             return Ok(guard.skip_element()?);
         }
         let element = guard.read_element(tag)?;
@@ -115,8 +130,12 @@ impl Draft {
                 Ok(())
             }
             "Relationships" => decode_relations(&element).map(|r| self.relations = r),
-            "Files" => collect(element.children_named("File"), "File", decode_file)
-                .map(|files| self.files = files),
+            "Files" => collect(element.children_named("File"), "File", decode_file).map(|files| {
+                let kinds = element.children_named("File").map(is_express);
+                let express = files.iter().zip(kinds).filter(|(_, is_express)| *is_express);
+                self.express = express.map(|(file, _)| file.sha1).collect();
+                self.files = files;
+            }),
             _ => {
                 self.handler = Some(element);
                 Ok(())
@@ -164,6 +183,7 @@ impl Draft {
             relations: self.relations,
             rules: self.rules,
             files: self.files,
+            express: self.express,
             category,
             installer,
         })
@@ -194,6 +214,7 @@ fn decode_properties(element: &Element) -> Decoded<Properties> {
         cves: texts("CveID"),
         more_info_url: texts("MoreInfoUrl").into_iter().next(),
         support_url: texts("SupportUrl").into_iter().next(),
+        languages: texts("Language").iter().map(|tag| tag.to_ascii_lowercase()).collect(),
         installation: element.child("InstallationBehavior").cloned(),
     })
 }
@@ -235,6 +256,31 @@ fn decode_id(element: &Element) -> Decoded<UpdateId> {
 
 fn decode_ref(element: &Element) -> Decoded<UpdateRef> {
     Ok(UpdateRef { id: decode_id(element)?, revision: required(element, "RevisionNumber")? })
+}
+
+/// License texts that a document names beside its files. What cannot be read as one is left out: a
+/// license is shown, never installed.
+pub fn license_files(xml: &[u8]) -> Result<Vec<ItemFile>, Error> {
+    let limits = Limits { total_bytes: DOCUMENT_BYTES_MAX, ..Limits::default() };
+    let (mut guard, mut found) = (XmlGuard::new(xml, limits), Vec::new());
+    let mut is_inside = false;
+    loop {
+        match guard.next_event()? {
+            Event::Start(_) if !is_inside => is_inside = true,
+            Event::Start(tag) if tag.local == "LocalizedPropertiesCollection" => {
+                let element = guard.read_element(tag)?;
+                let files = element.children_named("EulaFile").map(decode_file);
+                found.extend(files.filter_map(Result::ok));
+            }
+            Event::Start(_) => guard.skip_element()?,
+            Event::Text(_) | Event::End => {}
+            Event::Eof => return Ok(found),
+        }
+    }
+}
+
+fn is_express(file: &Element) -> bool {
+    file.tag.attribute("PatchingType") == Some(EXPRESS)
 }
 
 fn decode_file(element: &Element) -> Decoded<ItemFile> {

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use model::{ItemFile, LocalizedText, UpdateId, UpdateRef};
 use xml_guard::{Attribute, Element};
 
+use super::decode::EXPRESS;
 use super::{
     CATEGORY_TYPES, CommandLine, Document, Installer, KINDS, Outcome, RESULTS, Relations,
     SEVERITIES, word,
@@ -37,7 +38,7 @@ impl Document {
             section("LocalizedPropertiesCollection", self.texts.iter().map(encode_text)),
             section("Relationships", encode_relations(&self.relations)),
             section("ApplicabilityRules", rules.into_iter().flatten()),
-            section("Files", self.files.iter().map(encode_file)),
+            section("Files", self.files.iter().map(|file| self.encode_file(file))),
             self.encode_handler(),
         ];
         sections.into_iter().flatten().collect()
@@ -66,11 +67,28 @@ impl Document {
             leaves("MoreInfoUrl", properties.more_info_url.as_slice()),
             leaves("SupportUrl", properties.support_url.as_slice()),
             properties.installation.iter().cloned().collect(),
+            leaves("Language", &properties.languages),
             leaves("SecurityBulletinID", &properties.bulletins),
             leaves("CveID", &properties.cves),
             leaves("KBArticleID", &properties.kb_articles),
         ];
         node("Properties", &attributes, children.into_iter().flatten())
+    }
+
+    fn encode_file(&self, file: &ItemFile) -> Element {
+        let is_express = self.express.contains(&file.sha1);
+        let attributes = [
+            ("Digest", Some(&*STANDARD.encode(file.sha1.0))),
+            ("DigestAlgorithm", Some("SHA1")),
+            ("FileName", Some(&*file.name)),
+            ("Size", Some(&*file.size.to_string())),
+            ("PatchingType", is_express.then_some(EXPRESS)),
+        ];
+        let sha256 = file.sha256.map(|digest| Element {
+            text: STANDARD.encode(digest.0),
+            ..element(UPDATE, "AdditionalDigest", &[("Algorithm", "SHA256")])
+        });
+        node("File", &attributes, sha256)
     }
 
     fn encode_handler(&self) -> Option<Element> {
@@ -139,20 +157,6 @@ fn encode_ref(update: &UpdateRef) -> Element {
     let names =
         [("UpdateID", &*update.id.to_string()), ("RevisionNumber", &update.revision.to_string())];
     element(UPDATE, "UpdateIdentity", &names)
-}
-
-fn encode_file(file: &ItemFile) -> Element {
-    let attributes = [
-        ("Digest", Some(&*STANDARD.encode(file.sha1.0))),
-        ("DigestAlgorithm", Some("SHA1")),
-        ("FileName", Some(&*file.name)),
-        ("Size", Some(&*file.size.to_string())),
-    ];
-    let sha256 = file.sha256.map(|digest| Element {
-        text: STANDARD.encode(digest.0),
-        ..element(UPDATE, "AdditionalDigest", &[("Algorithm", "SHA256")])
-    });
-    node("File", &attributes, sha256)
 }
 
 pub(crate) fn encode_command(command: &CommandLine) -> Element {

@@ -42,6 +42,26 @@ fn an_item_knows_what_it_belongs_to() {
 }
 
 #[test]
+fn files_of_differences_are_no_files_of_an_item() {
+    let update = UpdateRef { id: UpdateId(Uuid::from_u128(1)), revision: 1 };
+    let mut document = Document::new(update, UpdateKind::Software, "Editor 2");
+    let file = |number: u8| ItemFile {
+        name: format!("{number}.cab"),
+        size: 1,
+        sha1: model::Sha1([number; 20]),
+        sha256: None,
+    };
+    document.files = vec![file(1), file(2)];
+    document.express = vec![file(1).sha1];
+    let read = Document::parse(document.to_xml().as_bytes()).expect("sound");
+    assert_eq!(read, document);
+    let Extracted::Item(item) = extract(&read, Sha256([3; 32]), &|_| None) else {
+        panic!("is an item")
+    };
+    assert_eq!(item.files, [file(2)]);
+}
+
+#[test]
 fn categories_are_linked_and_well_known_ones_keep_their_ids() {
     let product = categories::product("Acme", "Editor");
     let Extracted::Category(category) = extract(&product, Sha256([0; 32]), &|_| None) else {

@@ -1,13 +1,16 @@
 //! SyncUpdates and SyncPrinterCatalog (MS-WUSP 2.2.2.2.4, 2.2.2.2.9): one step of a scan.
 
-use uuid::Uuid;
+use std::io::BufRead;
 
-use crate::limits::{DEVICES_MAX, SCAN_CATEGORIES_MAX};
-use crate::record::{records, words};
-use crate::{Cookie, Escaped, WireTime};
+use uuid::Uuid;
+use xml_guard::{Element, Event, Tag, XmlGuard, XmlWriter};
+
+use crate::limits::{CLIENT_REQUEST_BYTES_MAX, DEVICES_MAX, LIST_ITEMS_MAX, SCAN_CATEGORIES_MAX};
+use crate::record::{Item as _, Record, Value as _, records, words};
+use crate::{Cookie, Endpoint, Error, Escaped, Message, Service, WireTime};
 
 records! {
-    SyncUpdates: request of Client SyncUpdates {
+    SyncUpdates {
         cookie: Option<Cookie> = "cookie",
         parameters: SyncParameters = "parameters",
     }
@@ -121,6 +124,89 @@ records! {
         supersedence_behavior: Option<i32> = "SupersedenceBehavior",
         flag_bitmask: Option<i32> = "FlagBitmask",
     }
+}
+
+impl Message for SyncUpdates {
+    const OPERATION: Endpoint = Endpoint { service: Service::Client, name: "SyncUpdates" };
+    const ELEMENTS: &'static [&'static str] = &["SyncUpdates"];
+    const BYTES_MAX: u64 = CLIENT_REQUEST_BYTES_MAX;
+
+    fn write(&self, xml: &mut XmlWriter) {
+        self.write_elements(xml);
+    }
+
+    /// As records are read, but for the lists of numbers, which are long and never become a tree.
+    fn read<R: BufRead>(guard: &mut XmlGuard<R>, tag: Tag) -> Result<SyncUpdates, Error> {
+        let mut request = Element { tag, children: Vec::new(), text: String::new() };
+        let mut lists = Lists::default();
+        each_child(guard, |guard, tag| {
+            let child = match tag.local == "parameters" {
+                true => lists.divide(guard, tag)?,
+                false => guard.read_element(tag)?,
+            };
+            request.children.push(child);
+            Ok(())
+        })?;
+        let mut read = <SyncUpdates as Record>::read(&request)?;
+        let Lists([installed, others, drivers]) = lists;
+        read.parameters.installed_non_leaf = installed.unwrap_or_default();
+        read.parameters.other_cached = others.unwrap_or_default();
+        read.parameters.cached_drivers = drivers.unwrap_or_default();
+        Ok(read)
+    }
+}
+
+/// The lists of numbers among the parameters; of lists of one name the first counts.
+#[derive(Default)]
+struct Lists([Option<Vec<i32>>; 3]);
+
+impl Lists {
+    const NAMES: [&'static str; 3] =
+        ["InstalledNonLeafUpdateIDs", "OtherCachedUpdateIDs", "CachedDriverIDs"];
+
+    /// The parameters without their lists.
+    fn divide<R: BufRead>(&mut self, guard: &mut XmlGuard<R>, tag: Tag) -> Result<Element, Error> {
+        let mut rest = Element { tag, children: Vec::new(), text: String::new() };
+        each_child(guard, |guard, tag| {
+            match Lists::NAMES.iter().position(|name| tag.local == *name) {
+                Some(at) => {
+                    let numbers = read_numbers(guard, tag)?;
+                    self.0[at].get_or_insert(numbers);
+                }
+                None => rest.children.push(guard.read_element(tag)?),
+            }
+            Ok(())
+        })?;
+        Ok(rest)
+    }
+}
+
+fn each_child<R: BufRead>(
+    guard: &mut XmlGuard<R>,
+    mut take: impl FnMut(&mut XmlGuard<R>, Tag) -> Result<(), Error>,
+) -> Result<(), Error> {
+    loop {
+        match guard.next_event()? {
+            Event::Start(tag) => take(guard, tag)?,
+            Event::Text(_) => {}
+            Event::End | Event::Eof => return Ok(()),
+        }
+    }
+}
+
+fn read_numbers<R: BufRead>(guard: &mut XmlGuard<R>, tag: Tag) -> Result<Vec<i32>, Error> {
+    let too_long = || Error::ReadList { element: tag.local.clone(), max: LIST_ITEMS_MAX };
+    let mut numbers = Vec::new();
+    guard.take_numbers(i32::NAME, &mut numbers)?;
+    each_child(guard, |guard, item| {
+        let item = guard.read_element(item)?;
+        if item.tag.local == i32::NAME && !crate::fields::is_nil(&item) {
+            numbers.push(i32::of(&item)?);
+        }
+        guard.take_numbers(i32::NAME, &mut numbers)?;
+        if numbers.len() > LIST_ITEMS_MAX { Err(too_long()) } else { Ok(()) }
+    })?;
+    if numbers.len() > LIST_ITEMS_MAX { Err(too_long()) } else { Ok(numbers) }
 }
 
 words! {

@@ -217,6 +217,9 @@ fn cookies_of_computers_are_damaged_foreign_old_or_good() {
         expires: WireTime::from_millis(2_000),
         config_changed: WireTime::from_millis(500),
         deployments_seen: u64::MAX,
+        scanned: 12,
+        audience: 3,
+        told_through: 1 << 40,
         protocol_version: ProtocolVersion { major: 2, minor: 90 },
     };
     let admit = |data: &[u8], server: u128, now: i64, changed: i64| {
@@ -225,7 +228,7 @@ fn cookies_of_computers_are_damaged_foreign_old_or_good() {
         key.admit_client(Some(&cookie), Uuid::from_u128(server), now, changed)
     };
     let sealed = key.seal_client(ClientCookieKind::Session, &content, [3; 12]);
-    assert_eq!(sealed.len(), 90);
+    assert_eq!(sealed.len(), 114);
     assert_eq!(admit(&sealed, 2, 1_000, 500), Ok(content));
     assert_eq!(admit(&sealed, 3, 9_000, 900), Err(ErrorCode::ServerChanged));
     assert_eq!(admit(&sealed, 2, 2_000, 900), Err(ErrorCode::CookieExpired));

@@ -73,7 +73,7 @@ impl Ours {
 }
 
 /// On the disk that holds the build, with nothing left for it to do.
-fn fresh_directory() -> Result<TempDir> {
+pub(crate) fn fresh_directory() -> Result<TempDir> {
     let program = std::env::current_exe()?;
     let target = program.parent().context("the program lies in a folder")?;
     Command::new("sync").status().context("cannot start sync")?;
@@ -195,21 +195,10 @@ async fn check(corpus: &Corpus, catalog: &Catalog, site: &SiteDb) -> Result<()> 
 fn raw(corpus: &Corpus) -> Result<Raw> {
     let directory = fresh_directory()?;
     let path = directory.path().join("raw.db");
-    let mut connection = Connection::open(&path)?;
-    for (name, value) in [("page_size", "8192"), ("journal_mode", "WAL"), ("synchronous", "FULL")] {
-        connection.pragma_update(None, name, value)?;
-    }
-    // As on our side, copying the log back is not part of a commit.
-    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-    connection.execute_batch(
-        "CREATE TABLE document (
-           id INTEGER PRIMARY KEY, update_id BLOB NOT NULL, revision INTEGER NOT NULL,
-           xml BLOB NOT NULL, UNIQUE (update_id, revision)) STRICT",
-    )?;
+    let mut connection = raw_connection(&path)?;
     let meter = Meter::start()?;
     let transaction = connection.transaction()?;
-    let sql = "INSERT INTO document (update_id, revision, xml) VALUES (?1, ?2, ?3)";
-    let mut insert = transaction.prepare(sql)?;
+    let mut insert = transaction.prepare(RAW_INSERT)?;
     for (update, xml) in &corpus.documents {
         insert.execute(params![update.id.as_bytes(), update.revision, xml.as_bytes()])?;
     }
@@ -220,6 +209,24 @@ fn raw(corpus: &Corpus) -> Result<Raw> {
     let meter = Meter::start()?;
     connection.close().map_err(|(_, error)| error)?;
     Ok(Raw { insert, close: meter.stop()?, bytes: path.metadata()?.len() })
+}
+
+pub(crate) const RAW_INSERT: &str =
+    "INSERT INTO document (update_id, revision, xml) VALUES (?1, ?2, ?3)";
+
+pub(crate) fn raw_connection(path: &Path) -> Result<Connection> {
+    let connection = Connection::open(path)?;
+    for (name, value) in [("page_size", "8192"), ("journal_mode", "WAL"), ("synchronous", "FULL")] {
+        connection.pragma_update(None, name, value)?;
+    }
+    // As on our side, copying the log back is not part of a commit.
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    connection.execute_batch(
+        "CREATE TABLE document (
+           id INTEGER PRIMARY KEY, update_id BLOB NOT NULL, revision INTEGER NOT NULL,
+           xml BLOB NOT NULL, UNIQUE (update_id, revision)) STRICT",
+    )?;
+    Ok(connection)
 }
 
 fn check_raw(corpus: &Corpus, connection: &Connection) -> Result<()> {

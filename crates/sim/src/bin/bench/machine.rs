@@ -34,13 +34,13 @@ pub(crate) struct Meter(Instant, f64);
 
 impl Meter {
     pub(crate) fn start() -> Result<Meter> {
-        let cpu = cpu_seconds()?;
+        let cpu = cpu_seconds("self")?;
         Ok(Meter(Instant::now(), cpu))
     }
 
     pub(crate) fn stop(self) -> Result<Cost> {
         let wall = self.0.elapsed().as_secs_f64();
-        Ok(Cost { wall, cpu: cpu_seconds()? - self.1 })
+        Ok(Cost { wall, cpu: cpu_seconds("self")? - self.1 })
     }
 }
 
@@ -73,6 +73,11 @@ pub(crate) fn memory(process: u32) -> Result<(f64, f64)> {
     Ok((resident / 1_024.0, share / 1_024.0))
 }
 
+/// The most that was ever resident of a process, in MiB.
+pub(crate) fn peak_memory(process: &str) -> Result<f64> {
+    Ok(kibibytes(&format!("/proc/{process}/status"), "VmHWM:")? / 1_024.0)
+}
+
 pub(crate) fn class() -> Result<String> {
     let cores = std::thread::available_parallelism()?;
     let memory = kibibytes("/proc/meminfo", "MemTotal:")? / 1_024.0 / 1_024.0;
@@ -89,12 +94,13 @@ pub(crate) fn load() -> Result<String> {
     Ok(format!("load {average}, waiting for a core {} %", waiting.unwrap_or("–")))
 }
 
-fn cpu_seconds() -> Result<f64> {
-    let stat = read("/proc/self/stat")?;
+/// Processor time of all threads of a process so far.
+pub(crate) fn cpu_seconds(process: &str) -> Result<f64> {
+    let stat = read(&format!("/proc/{process}/stat"))?;
     // The name before the last parenthesis may hold anything; the times are 12th and 13th after it.
     let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
     let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<f64>);
-    Ok(ticks.sum::<Result<f64, _>>().context("/proc/self/stat")? / TICKS_PER_SECOND)
+    Ok(ticks.sum::<Result<f64, _>>().context("/proc/PID/stat")? / TICKS_PER_SECOND)
 }
 
 fn kibibytes(path: &str, name: &str) -> Result<f64> {

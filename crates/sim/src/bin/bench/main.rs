@@ -1,34 +1,47 @@
-//! `cargo xtask bench [import|supersedence|processes]`: what docs/benchmarks.md tells, measured
-//! again.
+//! `cargo xtask bench [PART]...`: what docs/benchmarks.md tells, measured again.
 //!
 //! Owns the choice of what is measured. Refuses to judge: it prints numbers and the load they were
 //! measured under, and fails only where the work itself went wrong.
 #![expect(clippy::print_stdout, reason = "a tool for people")]
 
+mod catalog;
+mod child;
 mod documents;
 mod import;
+mod lists;
+mod load;
 mod machine;
+mod peer;
 mod processes;
+mod scans;
 mod supersedence;
 
-use anyhow::ensure;
+use anyhow::bail;
+
+const PARTS: [&str; 6] = ["import", "catalog", "scans", "lists", "supersedence", "processes"];
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let chosen = std::env::args().nth(1);
-    let chosen = chosen.as_deref().unwrap_or("all");
-    let parts = ["all", "import", "supersedence", "processes"];
-    ensure!(parts.contains(&chosen), "usage: bench [import|supersedence|processes]");
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let chosen = match arguments.as_slice() {
+        [catalog::OURS, path] => return catalog::ours(path).await,
+        [catalog::FLOOR, path] => return catalog::floor(path),
+        [scans::SERVE, data] => return scans::serve(data).await,
+        [] => &PARTS[..],
+        chosen if chosen.iter().all(|part| PARTS.contains(part)) => chosen,
+        _ => bail!("usage: bench [{}]...", PARTS.join("|")),
+    };
     println!("machine: {}; {}", machine::class()?, machine::load()?);
-    let is_chosen = |part| [part, "all"].contains(&chosen);
-    if is_chosen("import") {
-        import::run().await?;
-    }
-    if is_chosen("supersedence") {
-        supersedence::run()?;
-    }
-    if is_chosen("processes") {
-        processes::run().await?;
+    for part in chosen {
+        match *part {
+            "import" => import::run().await?,
+            "catalog" => catalog::run()?,
+            "scans" => scans::run().await?,
+            "lists" => lists::run().await?,
+            "supersedence" => supersedence::run()?,
+            _ => processes::run().await?,
+        }
     }
     println!("\n{}", machine::load()?);
     Ok(())

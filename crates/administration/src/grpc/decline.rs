@@ -1,0 +1,161 @@
+//! Updates that nobody shall be offered, and taking that back: at the top-level site, for all.
+
+use std::collections::BTreeSet;
+
+use model::{Group, Invalid, Item, Ruled, Ruling, UpdateGroup, UpdateId, Verdict};
+use rpc::pb::admin as pb;
+use site_db::{Own, own_ruling};
+
+use super::Answer;
+use super::noun::UPDATE;
+use super::update::Catalog;
+use crate::Error;
+use crate::admin::Change;
+use crate::audit::Deed;
+
+/// Updates ruled on in one transaction: others wait for it no longer than a second.
+const RULED_MAX: usize = 1_000;
+
+/// Ids that an audit message names.
+const NAMED_MAX: usize = 10;
+
+pub(super) fn decline(
+    c: &Change<'_>,
+    asked: pb::DeclineUpdatesRequest,
+) -> Answer<pb::DeclineUpdatesResponse> {
+    c.require_top("updates are declined")?;
+    let (wanted, mut answer) = (wanted(c, &asked)?, pb::DeclineUpdatesResponse::default());
+    let (mut changes, mut declined) = (Vec::new(), BTreeSet::new());
+    for id in wanted {
+        let held: Option<Ruling> = c.get(id.as_bytes())?;
+        let new = Ruling::new(id, Verdict::Declined, c.account, c.now());
+        match Ruling::decline(held.as_ref(), new) {
+            Ruled::Unchanged => answer.unchanged += 1,
+            _ if declined.len() == RULED_MAX => answer.left += 1,
+            ruled => {
+                changes.extend(own_ruling(id, ruled));
+                declined.insert(id);
+            }
+        }
+    }
+    if !declined.is_empty() {
+        c.audit(Deed::Changed, format!("decline of {}", named(&declined)))?;
+        c.write_own(Group::Catalog, changes)?;
+    }
+    let groups = c.list::<UpdateGroup>()?.into_iter();
+    let groups = groups.filter(|(_, group)| group.updates.iter().any(|id| declined.contains(id)));
+    answer.groups = groups.map(|(_, group)| group.code.to_string()).collect();
+    answer.declined = declined.len() as u64;
+    Ok(answer)
+}
+
+/// Those that are named, and those of a kind that are not ruled on yet.
+fn wanted(c: &Change<'_>, asked: &pb::DeclineUpdatesRequest) -> Answer<BTreeSet<UpdateId>> {
+    let pb::DeclineUpdatesRequest { ids, superseded, expired } = asked;
+    if ids.is_empty() && !superseded && !expired {
+        return Err(Invalid::new("ids", "name updates, or all superseded or expired ones").into());
+    }
+    let mut wanted = BTreeSet::new();
+    for id in ids {
+        let id: UpdateId = id.parse()?;
+        let item = c.item_by_id(id)?.ok_or_else(|| UPDATE.unknown(id))?;
+        if item.hidden {
+            let reason = format!("{id} comes only with its bundle; decline that");
+            return Err(Invalid::new("ids", reason).into());
+        }
+        wanted.insert(id);
+    }
+    if *superseded || *expired {
+        let catalog = Catalog::read(c)?;
+        let is_meant = |item: &&Item| {
+            let is_superseded = catalog.superseded.contains_key(&item.update.id);
+            let is_kind = (*superseded && is_superseded) || (*expired && item.expired);
+            is_kind && !item.hidden && !catalog.is_declined(item.update.id)
+        };
+        wanted.extend(catalog.items.values().filter(is_meant).map(|item| item.update.id));
+    }
+    Ok(wanted)
+}
+
+pub(super) fn reinstate(
+    c: &Change<'_>,
+    asked: pb::ReinstateUpdatesRequest,
+) -> Answer<pb::ReinstateUpdatesResponse> {
+    c.require_top("updates are reinstated")?;
+    if asked.ids.len() > RULED_MAX {
+        let reason = format!("are {}; name at most {RULED_MAX} at once", asked.ids.len());
+        return Err(Invalid::new("ids", reason).into());
+    }
+    let ids = asked.ids.iter().map(|id| id.parse()).collect::<Result<BTreeSet<UpdateId>, _>>()?;
+    let mut answer = pb::ReinstateUpdatesResponse::default();
+    let (mut changes, mut reinstated) = (Vec::new(), BTreeSet::new());
+    for id in ids {
+        let held: Option<Ruling> = c.get(id.as_bytes())?;
+        let item: Option<Item> = c.get(id.as_bytes())?;
+        if held.is_none() && item.is_none() {
+            return Err(UPDATE.unknown(id));
+        }
+        let ruled = held.as_ref().map(|ruling| ruling.reinstate(c.account, c.now()));
+        let (Some(held), Some(ruled)) = (held, ruled.filter(|ruled| *ruled != Ruled::Unchanged))
+        else {
+            answer.unchanged += 1;
+            continue;
+        };
+        changes.extend(own_ruling(id, ruled));
+        // What the rule expired is not expired any more.
+        if let Some(item) = item.filter(|_| held.verdict == Verdict::Superseded) {
+            changes.push(Own::put(&Item { expired: false, expired_at: None, ..item }));
+        }
+        answer.awaited += u64::from(held.cleaned.is_some());
+        reinstated.insert(id);
+    }
+    if !reinstated.is_empty() {
+        c.audit(Deed::Changed, format!("reinstatement of {}", named(&reinstated)))?;
+        c.write_own(Group::Catalog, changes)?;
+    }
+    answer.reinstated = reinstated.len() as u64;
+    Ok(answer)
+}
+
+fn named(ids: &BTreeSet<UpdateId>) -> String {
+    let first: Vec<String> = ids.iter().take(NAMED_MAX).map(UpdateId::to_string).collect();
+    let more = if ids.len() > NAMED_MAX { ", ..." } else { "" };
+    format!("{} updates: {}{more}", ids.len(), first.join(", "))
+}
+
+/// Refuses what cannot be deployed any more, by name and with the reason.
+pub(super) fn check_deployable(
+    r: &site_db::Reader<'_>,
+    updates: &[UpdateId],
+    remedy: String,
+) -> Result<(), Error> {
+    let mut out = Vec::new();
+    for id in updates {
+        match r.item_by_id(*id)? {
+            Some(item) if item.expired => out.push(format!("{id} (expired)")),
+            Some(item) if item.declined => out.push(format!("{id} (declined)")),
+            _ => {}
+        }
+    }
+    if out.is_empty() {
+        return Ok(());
+    }
+    let more = out.len().saturating_sub(NAMED_MAX);
+    out.truncate(NAMED_MAX);
+    out.extend((more > 0).then(|| format!("and {more} more")));
+    Err(Error::NotDeployable { updates: out.join(", "), remedy })
+}
+
+/// How many of them are expired, and how many declined.
+pub(super) fn count_out(
+    r: &site_db::Reader<'_>,
+    updates: &[UpdateId],
+) -> Result<(u64, u64), Error> {
+    let (mut expired, mut declined) = (0, 0);
+    for item in updates.iter().map(|id| r.item_by_id(*id)) {
+        let Some(item) = item? else { continue };
+        expired += u64::from(item.expired);
+        declined += u64::from(item.declined);
+    }
+    Ok((expired, declined))
+}

@@ -1,0 +1,135 @@
+//! What the top-level site decides of single updates, beyond what their publishers say (SUPX-05 …
+//! SUPX-07).
+//!
+//! An update that is ruled out is offered to nobody and cannot be deployed; it stays in every
+//! catalog, so that taking the ruling back restores it. One that was cleaned up is gone at one
+//! revision: it comes back with a later one, or once somebody wants it back.
+
+use crate::{Timestamp, UpdateId};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// By an administrator.
+    Declined,
+    /// Expired by the supersedence rule, and declined with that.
+    Superseded,
+    /// Cleaned up after its publisher had expired it.
+    Expired,
+    /// Kept by an administrator in spite of the supersedence rule and of cleanup.
+    Kept,
+}
+
+impl Verdict {
+    pub const ALL: [Verdict; 4] =
+        [Verdict::Declined, Verdict::Superseded, Verdict::Expired, Verdict::Kept];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Verdict::Declined => "declined",
+            Verdict::Superseded => "superseded",
+            Verdict::Expired => "expired",
+            Verdict::Kept => "kept",
+        }
+    }
+
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Verdict> {
+        Verdict::ALL.into_iter().find(|verdict| verdict.as_str() == name)
+    }
+}
+
+/// What is left of an item that was cleaned up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cleaned {
+    pub revision: u32,
+    /// The update's for ever; it gets it back.
+    pub number: u32,
+    /// The first catalog version without it.
+    pub version: u64,
+}
+
+/// A decision about an update; its object id is the UpdateID.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ruling {
+    pub update: UpdateId,
+    pub verdict: Verdict,
+    /// The administrator's account; empty: a rule.
+    pub by: String,
+    pub at: Timestamp,
+    pub cleaned: Option<Cleaned>,
+}
+
+/// What becomes of the ruling about an update.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ruled {
+    Unchanged,
+    Put(Ruling),
+    /// Nothing is ruled of it any more.
+    Removed,
+}
+
+impl Ruling {
+    /// A ruling about an update that is here.
+    #[must_use]
+    pub fn new(update: UpdateId, verdict: Verdict, by: &str, at: Timestamp) -> Ruling {
+        Ruling { update, verdict, by: by.to_owned(), at, cleaned: None }
+    }
+
+    /// Whether the update is offered to nobody.
+    #[must_use]
+    pub fn is_declined(&self) -> bool {
+        matches!(self.verdict, Verdict::Declined | Verdict::Superseded)
+    }
+
+    /// The cleanup by which catalogs hold it no more, unless an administrator wants it back.
+    #[must_use]
+    pub fn dropped(&self) -> Option<Cleaned> {
+        self.cleaned.filter(|_| self.verdict != Verdict::Kept)
+    }
+
+    /// An administrator or the supersedence rule rules the update out. Against an administrator who
+    /// keeps it the rule has no say.
+    #[must_use]
+    pub fn decline(held: Option<&Ruling>, new: Ruling) -> Ruled {
+        let is_ruled = |held: &Ruling| match held.verdict {
+            Verdict::Declined | Verdict::Superseded => true,
+            Verdict::Expired => held.cleaned.is_some(),
+            Verdict::Kept => new.verdict != Verdict::Declined,
+        };
+        match held {
+            Some(held) if is_ruled(held) => Ruled::Unchanged,
+            Some(held) => Ruled::Put(Ruling { cleaned: held.cleaned, ..new }),
+            None => Ruled::Put(new),
+        }
+    }
+
+    /// An administrator takes it back. What the rule ruled out stays in spite of it from now on.
+    #[must_use]
+    pub fn reinstate(&self, by: &str, at: Timestamp) -> Ruled {
+        match (self.verdict, self.cleaned) {
+            (Verdict::Kept, _) => Ruled::Unchanged,
+            (Verdict::Declined, None) => Ruled::Removed,
+            (Verdict::Declined | Verdict::Superseded | Verdict::Expired, cleaned) => {
+                let kept = Ruling::new(self.update, Verdict::Kept, by, at);
+                Ruled::Put(Ruling { cleaned, ..kept })
+            }
+        }
+    }
+
+    /// What stays of it when the update comes back, or gets a new revision: the decisions of
+    /// administrators.
+    #[must_use]
+    pub fn renewed(&self) -> Ruled {
+        match (self.verdict, self.cleaned) {
+            (Verdict::Superseded | Verdict::Expired, _) => Ruled::Removed,
+            (Verdict::Declined | Verdict::Kept, None) => Ruled::Unchanged,
+            (Verdict::Declined | Verdict::Kept, Some(_)) => {
+                Ruled::Put(Ruling { cleaned: None, ..self.clone() })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
