@@ -8,6 +8,9 @@ pub(crate) const UPDATES_PER_REQUEST: u32 = 100;
 /// Requests for documents under way at once: enough to hide the latency of a far server.
 pub(crate) const REQUESTS_PARALLEL: usize = 4;
 
+/// Batches on their way into the catalog at once: one is read and packed while another is written.
+pub(crate) const IMPORTS_PARALLEL: usize = 2;
+
 /// A request to an update service, as the protocol's reader has it for computers, which name all
 /// updates they have; servers ask for less.
 pub(crate) const REQUEST_BYTES_MAX: usize = 4 << 20;

@@ -11,9 +11,10 @@ use std::fmt;
 use ambient::failpoint;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use model::{SiteCode, UpdateId, UpdateRef};
+use tokio::select;
 use transport::Belief;
-use update_catalog::Batch;
 use update_catalog::limits::IDS_MAX;
+use update_catalog::{Batch, Imported};
 use wsus_protocol::{ErrorCode, Filter, UpdateIdentity};
 
 use crate::choice::{Choice, Followed};
@@ -128,46 +129,60 @@ impl Point {
         }
         let wire = |u: &UpdateRef| UpdateIdentity { update_id: u.id.0, revision: u.revision };
         let missing: Vec<UpdateIdentity> = missing.iter().map(wire).collect();
-        let (total, mut done) = (missing.len() as u64, 0);
-        (step.on_progress)(step.phase, 0, total);
-        let mut batches = missing.chunks(step.updates_max);
-        let mut asked = FuturesUnordered::new();
-        loop {
-            while asked.len() < limits::REQUESTS_PARALLEL
-                && let Some(batch) = batches.next()
-            {
-                asked.push(step.upstream.documents(batch.to_vec()));
-            }
-            let Some(fetched) = asked.next().await else { break };
-            done += self.keep(step, fetched?, synced).await?;
-            failpoint("sup.batch_imported");
-            (step.on_progress)(step.phase, done, total);
-        }
+        self.take_documents(step, &missing, synced).await?;
         let followed = Followed { source, choice: step.choice(), anchor: list.anchor };
         let anchor = Some((name, followed.to_string()));
         self.catalog.import(Batch { anchor, ..Batch::default() }).await?;
         Ok(())
     }
 
-    /// Commits what a batch brought and says how many revisions that settles.
-    async fn keep(
+    /// Batches are asked for while others are on their way into the catalog. Whatever fails, what
+    /// is on its way comes there, so that nothing goes on when this has returned.
+    async fn take_documents(
         &self,
         step: &Step<'_>,
-        fetched: Fetched,
+        missing: &[UpdateIdentity],
         synced: &mut Synced,
-    ) -> Result<u64, Error> {
+    ) -> Result<(), Error> {
+        let (total, mut done) = (missing.len() as u64, 0);
+        (step.on_progress)(step.phase, 0, total);
+        let mut batches = missing.chunks(step.updates_max);
+        let (mut asked, mut stored) = (FuturesUnordered::new(), FuturesUnordered::new());
+        let outcome = loop {
+            while asked.len() < limits::REQUESTS_PARALLEL
+                && let Some(batch) = batches.next()
+            {
+                asked.push(step.upstream.documents(batch.to_vec()));
+            }
+            select! {
+                biased;
+                Some(kept) = stored.next() => {
+                    match synced.note(kept, &step.plan.source) {
+                        Ok(settled) => done += settled,
+                        Err(error) => break Err(error),
+                    }
+                    failpoint("sup.batch_imported");
+                    (step.on_progress)(step.phase, done, total);
+                }
+                Some(fetched) = asked.next(), if stored.len() < limits::IMPORTS_PARALLEL => {
+                    match fetched {
+                        Ok(fetched) => stored.push(self.keep(fetched)),
+                        Err(error) => break Err(error),
+                    }
+                }
+                else => break Ok(()),
+            }
+        };
+        while stored.next().await.is_some() {}
+        outcome
+    }
+
+    /// Commits what a batch brought.
+    async fn keep(&self, fetched: Fetched) -> Result<Kept, Error> {
         let Fetched { documents, sources, rejected } = fetched;
         let settled = documents.len() + rejected.len();
         let imported = self.catalog.import(Batch { documents, sources, anchor: None }).await?;
-        synced.revisions_new += imported.imported.len() as u64;
-        let contradicting = imported.rejected.into_iter();
-        synced.rejected.extend(rejected);
-        synced.rejected.extend(contradicting.map(|r| format!("{}: {}", r.place, r.reason)));
-        if synced.rejected.len() > limits::REJECTED_MAX {
-            let (url, max) = (step.plan.source.url().to_owned(), limits::REJECTED_MAX);
-            return Err(Error::ManyRejected { url, max });
-        }
-        Ok(settled as u64)
+        Ok(Kept { settled, imported, rejected })
     }
 
     pub(crate) fn web(&self, source: &Source, purpose: Purpose) -> Result<Web, Error> {
@@ -191,6 +206,30 @@ impl Point {
             }
             source => source,
         })
+    }
+}
+
+/// What became of a batch.
+struct Kept {
+    settled: usize,
+    imported: Imported,
+    /// Before it came to the catalog.
+    rejected: Vec<String>,
+}
+
+impl Synced {
+    /// How many revisions that settles.
+    fn note(&mut self, kept: Result<Kept, Error>, source: &Source) -> Result<u64, Error> {
+        let Kept { settled, imported, rejected } = kept?;
+        self.revisions_new += imported.imported.len() as u64;
+        let contradicting = imported.rejected.into_iter();
+        self.rejected.extend(rejected);
+        self.rejected.extend(contradicting.map(|r| format!("{}: {}", r.place, r.reason)));
+        if self.rejected.len() > limits::REJECTED_MAX {
+            let (url, max) = (source.url().to_owned(), limits::REJECTED_MAX);
+            return Err(Error::ManyRejected { url, max });
+        }
+        Ok(settled as u64)
     }
 }
 

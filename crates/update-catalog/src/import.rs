@@ -43,7 +43,7 @@ struct Changes(u64);
 
 impl Catalog {
     /// Documents are read and packed on threads of their own, beside the transaction, and already
-    /// while it waits: callers in a hurry have two batches under way.
+    /// while it waits for another: whoever has two batches under way keeps both busy.
     pub async fn import(&self, mut batch: Batch) -> Result<Imported, Error> {
         let documents = batch.documents.len();
         if documents > limits::BATCH_DOCUMENTS_MAX {

@@ -72,6 +72,8 @@ pub struct Held {
 pub struct Needed {
     /// What others depend on comes first.
     pub new: Vec<ScanEntry>,
+    /// Whether there is more of it than was asked for.
+    pub is_more_new: bool,
     /// What it has and others have come to depend on since; the first change comes first.
     pub changed: Vec<ScanEntry>,
     /// What it has and should not.
@@ -90,6 +92,8 @@ pub struct ScanGraph {
     /// The last change of what is declined that it takes into account.
     ruled: u64,
     nodes: Vec<Node>,
+    /// The order in which computers are told of them: what others depend on, then the leaves.
+    order: Vec<u32>,
     /// Clauses of all nodes, and the nodes that they name.
     clauses: Vec<Clause>,
     targets: Vec<u32>,
@@ -229,8 +233,9 @@ impl ScanGraph {
         self.by_update.contains_key(&update)
     }
 
+    /// `new_max`: as many as fit into one answer; it does not look for those that do not.
     #[must_use]
-    pub fn needed(&self, held: &Held) -> Needed {
+    pub fn needed(&self, held: &Held, new_max: usize) -> Needed {
         let mut needed = Needed::default();
         let reached = held.categories.as_ref().map(|categories| self.reach_of(categories));
         let is_reached =
@@ -259,12 +264,11 @@ impl ScanGraph {
             }
         }
         let is_new = |at: &usize| !is_held[*at] && is_reached(*at);
-        let new = (0..self.nodes.len()).filter(is_new).map(|at| &self.nodes[at]);
-        let new = new.filter(|node| self.holds(node, &installed)).map(|node| node.entry);
-        // Nodes stand in the order of their local ids.
-        let (leaves, others): (Vec<_>, Vec<_>) = new.partition(ScanEntry::is_leaf);
-        needed.new = others;
-        needed.new.extend(leaves);
+        let new = self.order.iter().map(|at| *at as usize).filter(is_new);
+        let new = new.map(|at| &self.nodes[at]).filter(|node| self.holds(node, &installed));
+        let mut new = new.map(|node| node.entry);
+        needed.new = new.by_ref().take(new_max).collect();
+        needed.is_more_new = new.next().is_some();
         needed.changed.sort_by_key(|entry| (entry.non_leaf_since, entry.local_id));
         needed
     }

@@ -71,13 +71,13 @@ impl Point {
         let graph = self.catalog.scan_graph().await?;
         let audience = self.audience(known.client, &graph).await?;
         let (version, terms) = (known.protocol_version, Terms::of(&known, &audience));
-        let Needed { new, changed, withdrawn, unreached } =
-            graph.needed(&held(&parameters, known.deployments_seen));
+        let held = held(&parameters, known.deployments_seen);
+        let Needed { new, is_more_new, changed, withdrawn, unreached } =
+            graph.needed(&held, limits::STEP_UPDATES_MAX);
         let (changed, seen) = affordable(changed, &graph);
         let is_all_seen = seen == graph.changes();
-        let told = new.len();
         let (new, is_all_told) = self.step(&graph, new, terms).await?;
-        tracing::debug!(client = %known.client, needed = told, told = new.len(), "a scan step");
+        tracing::debug!(client = %known.client, told = new.len(), "a scan step");
         let wire = |ids: Vec<i64>| ids.into_iter().filter_map(wire_id);
         let has_two_groups = parameters.need_two_groups && knows_two_groups(version);
         let (also_out, deployed) = match has_two_groups {
@@ -102,7 +102,7 @@ impl Point {
             new,
             out_of_scope: wire(withdrawn).chain(wire(also_out)).collect(),
             changed: changed.chain(others).collect(),
-            is_truncated: !(is_all_told && is_all_seen && told_through == ALL),
+            is_truncated: !(is_all_told && !is_more_new && is_all_seen && told_through == ALL),
             new_cookie: Some(self.session_cookie(&known)),
             deployed_out_of_scope: wire(deployed).collect(),
             driver_sync_not_needed: knows_two_groups(version).then_some(true),
@@ -149,7 +149,7 @@ impl Point {
         new: Vec<ScanEntry>,
         terms: Terms<'_>,
     ) -> Result<(Vec<UpdateInfo>, bool), Refused> {
-        let ids = new.iter().take(limits::STEP_UPDATES_MAX).map(|entry| entry.local_id);
+        let ids = new.iter().map(|entry| entry.local_id);
         let (ids, bytes_max) = (ids.collect::<Vec<_>>(), limits::STEP_BYTES_MAX);
         let cores = self.catalog.cores(graph, &ids, bytes_max, derive).await?;
         let is_all = cores.len() == new.len();

@@ -295,7 +295,7 @@ async fn expired_and_revised_updates_take_the_place_of_what_was_there() {
 #[tokio::test]
 async fn a_synchronization_that_dies_at_any_batch_goes_on_in_the_next_process() {
     let fake = FakeUpstream::start().await;
-    (1..=40).for_each(|number| fake.script().offer(&update(number, "Anvil").to_xml()));
+    (1..=80).for_each(|number| fake.script().offer(&update(number, "Anvil").to_xml()));
     let (mut bench, plan) = (Bench::new().await, everything(&fake.url));
     for batches in 1..=3 {
         let committed = Notify::new();
@@ -317,9 +317,9 @@ async fn a_synchronization_that_dies_at_any_batch_goes_on_in_the_next_process() 
         assert_eq!(bench.point.catalog.upstream_anchor("updates").await.expect("reads"), None);
     }
     let stored = bench.documents().await.len();
-    assert!((4..40).contains(&stored), "{stored} of 40");
+    assert!((4..80).contains(&stored), "{stored} of 80");
     fake.script().asked.clear();
     let synced = bench.synchronize(&plan).await.expect("synchronizes");
     let asked = fake.script().asked.iter().map(Vec::len).sum::<usize>();
-    assert_eq!((synced.revisions_new as usize, asked), (40 - stored, 40 - stored));
+    assert_eq!((synced.revisions_new as usize, asked), (80 - stored, 80 - stored));
 }

@@ -49,7 +49,7 @@ async fn a_document_goes_once_the_next_revision_was_in_two_versions() {
     assert_eq!(catalog.import(batch).await.expect("imports").unchanged, 1);
     version(&catalog, &[1], 4).await;
     let graph = catalog.scan_graph().await.expect("loads");
-    let needed = graph.needed(&Held { installed: vec![old], ..Held::default() });
+    let needed = graph.needed(&Held { installed: vec![old], ..Held::default() }, usize::MAX);
     assert_eq!(needed.withdrawn, [old]);
     assert_eq!(needed.new.len(), 2);
     assert_eq!(catalog.check().await.expect("reads"), [] as [String; 0]);

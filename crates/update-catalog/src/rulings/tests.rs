@@ -47,7 +47,7 @@ async fn rule(catalog: &Catalog, rulings: &[Ruling]) -> Changed {
 /// What a computer that holds nothing is told of, with how it is offered.
 async fn scan(catalog: &Catalog) -> Vec<(u128, Offer)> {
     let graph = catalog.scan_graph().await.expect("loads");
-    let needed = graph.needed(&Held::default());
+    let needed = graph.needed(&Held::default(), usize::MAX);
     needed.new.iter().map(|entry| (entry.update.id.0.as_u128(), entry.offer)).collect()
 }
 
@@ -78,7 +78,8 @@ async fn a_declined_update_leaves_scans_and_comes_back_without_a_synchronization
     assert_eq!(followed(&catalog, anchor).await, [(1, Some(true)), (2, Some(true))]);
     assert_eq!(catalog.declined().await.expect("reads"), [id(1), id(2)]);
     let graph = catalog.scan_graph().await.expect("loads");
-    let needed = graph.needed(&Held { others: held.clone(), seen: anchor, ..Held::default() });
+    let needed =
+        graph.needed(&Held { others: held.clone(), seen: anchor, ..Held::default() }, usize::MAX);
     assert_eq!(needed.withdrawn, [held[0]], "the computer forgets it");
     let told: Vec<_> = needed.changed.iter().map(|e| (e.local_id, e.offer)).collect();
     assert_eq!(told, [(held[1], Offer::Evaluated)], "and hears that this is offered no more");

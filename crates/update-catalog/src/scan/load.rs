@@ -47,6 +47,9 @@ impl ScanGraph {
         }
         self.load_clauses(tx)?;
         self.note_leaves(&revisions);
+        self.order = (0..position(self.nodes.len())).collect();
+        // Nodes stand in the order of their local ids, and keep it among equals.
+        self.order.sort_by_key(|at| self.nodes[*at as usize].entry.is_leaf());
         self.settle(tx)
     }
 

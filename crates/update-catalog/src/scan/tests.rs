@@ -75,7 +75,7 @@ async fn a_scan_goes_down_stage_by_stage() {
     let new = |installed: &[u128], others: &[u128]| {
         let installed = installed.iter().map(|n| local(*n)).collect();
         let others = others.iter().map(|n| local(*n)).collect();
-        numbers(&graph.needed(&Held { installed, others, ..Held::default() }).new)
+        numbers(&graph.needed(&Held { installed, others, ..Held::default() }, usize::MAX).new)
     };
     assert_eq!(new(&[], &[]), [1]);
     assert_eq!(new(&[], &[1]), [] as [u128; 0], "it is not installed");
@@ -86,7 +86,7 @@ async fn a_scan_goes_down_stage_by_stage() {
     let leaves = [1, 2, 3, 4, 5].map(|n| graph.entry(local(n)).expect("is known").is_leaf());
     assert_eq!(leaves, [false, false, false, true, true]);
     let held = Held { others: vec![local(4), 12_345], ..Held::default() };
-    let Needed { withdrawn, unreached, .. } = graph.needed(&held);
+    let Needed { withdrawn, unreached, .. } = graph.needed(&held, usize::MAX);
     assert_eq!((withdrawn, unreached), (vec![12_345], vec![local(4)]));
 }
 
@@ -118,7 +118,7 @@ async fn what_is_not_for_windows_computers_is_kept_from_them() {
         bundle(11, &[2, 77]),
     ];
     let graph = catalog(&documents).await.scan_graph().await.expect("loads");
-    let needed = graph.needed(&Held::default());
+    let needed = graph.needed(&Held::default(), usize::MAX);
     let expected = [(5, Offer::Evaluated), (2, Offer::Member), (8, Offer::Update)];
     assert_eq!(told(&needed.new), expected);
 }
@@ -132,7 +132,7 @@ async fn only_complete_versions_and_latest_revisions_are_told() {
     let documents = vec![xml(&base), xml(&software(2, &[]))];
     catalog.import(Batch { documents, ..Batch::default() }).await.expect("imports");
     let graph = catalog.scan_graph().await.expect("loads");
-    assert_eq!(graph.needed(&Held::default()), Needed::default());
+    assert_eq!(graph.needed(&Held::default(), usize::MAX), Needed::default());
     catalog.complete_version(1).await.expect("completes");
     let graph = catalog.scan_graph().await.expect("loads");
     let (old, leaf, seen) = (local_id(&graph, 1, 1), local_id(&graph, 2, 1), graph.changes());
@@ -142,11 +142,11 @@ async fn only_complete_versions_and_latest_revisions_are_told() {
     let graph = catalog.scan_graph().await.expect("loads");
     let latest = local_id(&graph, 1, 2);
     let held = Held { installed: vec![old], others: vec![leaf], seen, ..Held::default() };
-    let needed = graph.needed(&held);
+    let needed = graph.needed(&held, usize::MAX);
     assert_eq!(numbers(&needed.new), [1, 3], "an older revision counts until the next scan step");
     assert_eq!((needed.withdrawn, numbers(&needed.changed)), (vec![old], vec![2]));
     let held = Held { seen: graph.changes(), others: vec![latest, leaf], ..held };
-    assert_eq!(graph.needed(&held).changed, []);
+    assert_eq!(graph.needed(&held, usize::MAX).changed, []);
     assert_eq!((graph.entry(old), graph.knows(id(4)), graph.knows(id(5))), (None, true, false));
 }
 
@@ -173,14 +173,14 @@ async fn a_category_scan_reaches_its_updates_and_what_they_need() {
     let of = |document: &Document| graph.find(document.update).expect("is there").local_id;
     let categories = Some(vec![editor.update.id, id(999)]);
     let held = Held { categories: categories.clone(), ..Held::default() };
-    let first = graph.needed(&held).new;
+    let first = graph.needed(&held, usize::MAX).new;
     assert_eq!(
         first.iter().map(|entry| entry.local_id).collect::<Vec<_>>(),
         [of(&company), local_id(&graph, 1, 1)]
     );
     let installed = vec![of(&company), of(&editor), local_id(&graph, 1, 1)];
     let others = vec![local_id(&graph, 2, 1)];
-    let needed = graph.needed(&Held { installed, others, categories, seen: u64::MAX });
+    let needed = graph.needed(&Held { installed, others, categories, seen: u64::MAX }, usize::MAX);
     assert_eq!(numbers(&needed.new), [3]);
     assert_eq!((needed.withdrawn.len(), needed.unreached), (0, vec![local_id(&graph, 2, 1)]));
 }
@@ -203,7 +203,8 @@ fn derive(document: &StoredDocument) -> Vec<Fragment> {
 async fn fragments_are_derived_once_and_bounded_by_bytes() {
     let catalog = catalog(&[software(1, &[]), software(2, &[]), software(3, &[])]).await;
     let graph = catalog.scan_graph().await.expect("loads");
-    let ids: Vec<i64> = graph.needed(&Held::default()).new.iter().map(|e| e.local_id).collect();
+    let ids: Vec<i64> =
+        graph.needed(&Held::default(), usize::MAX).new.iter().map(|e| e.local_id).collect();
     let first = catalog.fragments(ids.clone(), Scope::Scan, 30, derive).await.expect("reads");
     assert_eq!(first.len(), 2, "the second one fills the room");
     assert!(first.iter().all(|found| found.fragments.len() == 1));
@@ -234,7 +235,7 @@ proptest! {
     /// However the steps fall, a computer ends with all updates whose prerequisites it has, and
     /// with nothing else; and it may stop when it was told of leaves alone.
     #[test]
-    fn steps_lead_to_everything_within_reach(graph in graphs()) {
+    fn steps_lead_to_everything_within_reach(graph in graphs(), step in 1..6_usize) {
         let number = |at: usize| u128::try_from(at).expect("is small") + 1;
         let document = |(at, (clauses, _)): (usize, &(Vec<Vec<usize>>, bool))| {
             let mut document = software(number(at), &[]);
@@ -264,7 +265,9 @@ proptest! {
             let graph = catalog(&documents).await.scan_graph().await.expect("loads");
             let (mut held, mut found) = (Held::default(), Vec::new());
             loop {
-                let Needed { new, changed, withdrawn, unreached } = graph.needed(&held);
+                let Needed { new, is_more_new, changed, withdrawn, unreached } =
+                    graph.needed(&held, step);
+                assert!(new.len() == step || !is_more_new);
                 assert!(withdrawn.is_empty() && unreached.is_empty());
                 assert!(changed.is_empty() || held.seen == 0);
                 found.extend(numbers(&new));
@@ -273,8 +276,8 @@ proptest! {
                     let list = if is_prerequisite { &mut held.installed } else { &mut held.others };
                     list.push(entry.local_id);
                 }
-                if new.iter().all(ScanEntry::is_leaf) {
-                    assert_eq!(graph.needed(&held).new, []);
+                if !is_more_new && new.iter().all(ScanEntry::is_leaf) {
+                    assert_eq!(graph.needed(&held, usize::MAX).new, []);
                     break;
                 }
             }
