@@ -19,6 +19,8 @@ const TOOLS: &[Tool] = &[
         probe: &["-c", "import ensurepip, venv"],
         packages: "python3 python3-venv",
     },
+    // Signs and verifies as Windows does, independently of us.
+    Tool { program: "osslsigncode", probe: &["--version"], packages: "osslsigncode" },
 ];
 
 /// What judges our XML and our messages independently of us, in an environment of its own below

@@ -75,3 +75,15 @@ pub fn without_sums(mut cabinet: Vec<u8>) -> Vec<u8> {
     }
     cabinet
 }
+
+/// Reads a message if its element occurs in it; what was read can be written and read again.
+pub fn check<M: wsus_protocol::Message>(data: &[u8]) {
+    let name = M::ELEMENTS[0].as_bytes();
+    if !data.windows(name.len()).any(|part| part == name) {
+        return;
+    }
+    if let Ok(message) = wsus_protocol::decode::<M>(data) {
+        let written = wsus_protocol::encode(&message);
+        wsus_protocol::decode::<M>(written.as_bytes()).expect("what was written can be read");
+    }
+}

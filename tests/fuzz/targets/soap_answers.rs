@@ -1,23 +1,12 @@
 //! What clients read: the answers to every operation, and faults.
 #![no_main]
 
+use fuzz::check;
 use wsus_protocol::client::{self, *};
 use wsus_protocol::reporting::*;
 use wsus_protocol::rollup::*;
 use wsus_protocol::server::*;
 use wsus_protocol::{self as wsus, Endpoint, Error, Message};
-
-/// Reads a message if its element occurs in it; what was read can be written and read again.
-fn check<M: Message>(data: &[u8]) {
-    let name = M::ELEMENTS[0].as_bytes();
-    if !data.windows(name.len()).any(|part| part == name) {
-        return;
-    }
-    if let Ok(message) = wsus::decode::<M>(data) {
-        let written = wsus::encode(&message);
-        wsus::decode::<M>(written.as_bytes()).expect("what was written can be read");
-    }
-}
 
 macro_rules! answers {
     ($($answer:ty),* $(,)?) => {

@@ -1,7 +1,5 @@
 //! What is wanted of the catalog and what is not any more, as administrators say and see it.
 
-use std::path::Path;
-
 use expect_test::expect;
 use model::{
     Category, CategoryKind, CategoryTree, Cleaned, Group, Item, LocalizedText, Ruling, SiteRecord,
@@ -9,6 +7,7 @@ use model::{
 };
 use site_db::Own;
 use testkit::objects;
+use testkit::reference::reference;
 use uuid::Uuid;
 
 use super::*;
@@ -341,16 +340,9 @@ fn cleanup_is_seen_asked_for_and_set() {
 /// The list of products of a real server, of which only the titles are known.
 #[test]
 fn a_real_list_of_products_is_chosen_from() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let data = std::env::var_os("TIERLINE_REFERENCE_DATA").map(Into::into);
-    let data = data.unwrap_or_else(|| root.join("../shared/data")).join("products.json");
-    let Ok(text) = std::fs::read_to_string(&data) else {
-        let skipped = root.join("target/skipped");
-        std::fs::create_dir_all(&skipped).expect("a directory");
-        let file = skipped.join("a_real_list_of_products_is_chosen_from");
-        std::fs::write(file, "products.json is not there").expect("written");
-        return;
-    };
+    let name = "a_real_list_of_products_is_chosen_from";
+    let Some(data) = reference(name, "products.json") else { return };
+    let text = std::fs::read_to_string(data).expect("text");
     let read: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     let of = |field: &str, kind, parent: Option<UpdateId>| {
         let all = read[field].as_object().expect("an object").clone().into_iter();

@@ -1,9 +1,10 @@
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use expect_test::expect;
 use model::{Sha1, Sha256};
+use testkit::reference::{reference, skip};
 use update_metadata::sdp::{Entry, PackageReader};
 use uuid::Uuid;
 
@@ -116,15 +117,11 @@ fn a_package_says_what_was_planned() {
 #[test]
 fn packages_validate_against_the_schemas() {
     let name = "packages_validate_against_the_schemas";
-    let data = std::env::var("TIERLINE_REFERENCE_DATA");
-    let data = data.map_or_else(|_| Path::new(ROOT).join("../shared/data"), PathBuf::from);
-    let schemas = data.join("schemas");
+    let Some(schemas) = reference(name, "schemas") else { return };
     let python = Path::new(ROOT).join("target/python/bin/python");
     let lxml = Command::new(&python).args(["-c", "import lxml"]).status();
-    if !schemas.is_dir() || !lxml.is_ok_and(|status| status.success()) {
-        let skipped = Path::new(ROOT).join("target/skipped");
-        fs::create_dir_all(&skipped).expect("target is writable");
-        return fs::write(skipped.join(name), "no schemas, or no lxml").expect("is writable");
+    if !lxml.is_ok_and(|status| status.success()) {
+        return skip(name, "lxml is not installed");
     }
     let folder = tempfile::tempdir().expect("is made");
     for (number, draft) in every_windows_draft().iter().enumerate() {
