@@ -30,6 +30,7 @@ mod information;
 pub(crate) mod intake;
 mod ledger;
 pub(crate) mod limits;
+mod pages;
 mod places;
 pub(crate) mod policies;
 mod register;
@@ -38,6 +39,7 @@ mod scan;
 mod shelf;
 mod states;
 
+pub(crate) use pages::Pages;
 pub(crate) use places::{Asker, Places};
 pub(crate) use register::Register;
 
@@ -89,7 +91,7 @@ pub(crate) async fn answer(
         "GetCookie" => Answer::of(&point.client_cookie(&read(body)?, asker).await?),
         "RegisterComputer" => Answer::of(&point.register_computer(read(body)?, asker).await?),
         "StartCategoryScan" => Answer::of(&point.start_category_scan(&read(body)?).await?),
-        "SyncUpdates" => Answer::of(&point.sync_updates(read(body)?).await?),
+        "SyncUpdates" => point.sync_updates(read(body)?).await?,
         "SyncPrinterCatalog" => Answer::of(&point.sync_printers(&read(body)?)?),
         "RefreshCache" => Answer::of(&point.refresh_cache(&read(body)?).await?),
         "GetExtendedUpdateInfo" => Answer::of(&point.update_info(&read(body)?, asker).await?),

@@ -33,7 +33,7 @@ use crate::cleanup::{self, Cleanup};
 use crate::computers::intake::{self, Intake};
 use crate::computers::policies::{self, Policies};
 use crate::computers::registrar::{self, Registrar};
-use crate::computers::{self, Places, Register};
+use crate::computers::{self, Pages, Places, Register};
 use crate::downloads::{self, Downloads};
 use crate::following::{self, Following};
 use crate::grpc::Metadata;
@@ -109,6 +109,7 @@ pub(crate) struct Point {
     pub(crate) intake: Intake,
     pub(crate) registrar: Registrar,
     pub(crate) policies: Policies,
+    pub(crate) pages: Pages,
     pub(crate) places: Places,
     pub(crate) roots: Roots,
     pub(crate) cleanup: Cleanup,
@@ -185,6 +186,7 @@ impl SoftwareUpdatePoint {
             intake: Intake::new(events),
             registrar: Registrar::default(),
             policies: Policies::new(management),
+            pages: Pages::default(),
             places: Places::default(),
             roots: Roots::default(),
             cleanup: Cleanup::default(),

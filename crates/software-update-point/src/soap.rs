@@ -8,6 +8,7 @@
 use std::convert::Infallible;
 
 use axum::body::{Body, to_bytes};
+use bytes::Bytes;
 use futures_util::stream;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
@@ -68,6 +69,8 @@ impl Refused {
 #[derive(Debug)]
 pub(crate) enum Answer {
     Whole(String),
+    /// A step of a scan: what stands around its new updates, and these.
+    Page(String, Bytes, String),
     /// The one answer that may be too large to be held as text.
     List(RevisionIdList),
 }
@@ -177,14 +180,26 @@ pub(crate) fn not_served() -> Refused {
 }
 
 fn answered(answer: Answer, packing: Packing, version: SoapVersion) -> Response<Body> {
-    let body = match answer {
+    let mut response = soap(StatusCode::OK, Body::empty(), version);
+    let headers = response.headers_mut();
+    if packing == Packing::Xpress {
+        headers.insert(header::CONTENT_ENCODING, XPRESS);
+    }
+    *response.body_mut() = match answer {
         Answer::Whole(body) => Body::from(packing.pack(version.frame(body).into_bytes())),
+        Answer::Page(before, page, after) => {
+            let pieces = [version.frame(before).into(), page, after.into()];
+            if packing == Packing::Plain {
+                // Of a body in pieces the length would not be known.
+                let length = pieces.iter().map(Bytes::len).sum::<usize>();
+                headers.insert(header::CONTENT_LENGTH, length.into());
+                Body::from_stream(stream::iter(pieces.map(Ok::<_, Infallible>)))
+            } else {
+                Body::from(packing.pack(pieces.concat()))
+            }
+        }
         Answer::List(list) => list_body(list, packing, version),
     };
-    let mut response = soap(StatusCode::OK, body, version);
-    if packing == Packing::Xpress {
-        response.headers_mut().insert(header::CONTENT_ENCODING, XPRESS);
-    }
     response
 }
 

@@ -21,9 +21,9 @@ pub(crate) const STATEMENTS_CACHED: usize = 256;
 /// 8 KiB pages: documents and vectors are a few kilobytes, and narrow rows lose nothing.
 pub(crate) const PAGE_BYTES: usize = 8 << 10;
 
-/// Pages the writer may keep in memory (16 MiB, taken as they are needed): what one large
+/// Pages the writer may keep in memory (32 MiB, taken as they are needed): what one large
 /// transaction changes is not written to the log twice.
-pub(crate) const WRITER_CACHE_PAGES: usize = (16 << 20) / PAGE_BYTES;
+pub(crate) const WRITER_CACHE_PAGES: usize = (32 << 20) / PAGE_BYTES;
 
 /// Write-ahead log that is copied back when the writer is idle (4 MiB).
 pub(crate) const CHECKPOINT_IDLE_PAGES: usize = (4 << 20) / PAGE_BYTES;

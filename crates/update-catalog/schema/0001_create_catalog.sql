@@ -7,6 +7,7 @@ CREATE TABLE catalog (
     changes INTEGER NOT NULL
 ) STRICT;
 
+-- (A list to be in would be made anew, as a table, for every row that is written.)
 -- One revision of an update, category or detectoid. AUTOINCREMENT: a local id is never reused.
 CREATE TABLE revision (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -16,7 +17,10 @@ CREATE TABLE revision (
     is_item INTEGER NOT NULL,
     -- What it is to computers that scan: an update of its own, fit only as a part of a bundle,
     -- only evaluated, or kept from them.
-    audience TEXT NOT NULL CHECK (audience IN ('own', 'part', 'evaluated', 'kept')),
+    audience TEXT NOT NULL CHECK (audience = 'own'
+        OR audience = 'part'
+        OR audience = 'evaluated'
+        OR audience = 'kept'),
     category_kind TEXT,
     category_parent BLOB,
     -- It is for these, a bit for each; 0: for whichever a computer speaks.
@@ -48,7 +52,10 @@ CREATE INDEX ruling_by_change ON ruling (changed);
 -- The graph. Targets need not be here: they are ids, never foreign keys.
 CREATE TABLE relation (
     revision INTEGER NOT NULL REFERENCES revision (id) ON DELETE CASCADE,
-    kind TEXT NOT NULL CHECK (kind IN ('category', 'prerequisite', 'bundled', 'superseded')),
+    kind TEXT NOT NULL CHECK (kind = 'category'
+        OR kind = 'prerequisite'
+        OR kind = 'bundled'
+        OR kind = 'superseded'),
     clause INTEGER NOT NULL,
     target BLOB NOT NULL CHECK (length(target) = 16),
     target_revision INTEGER,
@@ -73,7 +80,10 @@ CREATE INDEX file_by_sha256 ON file (sha256) WHERE sha256 IS NOT NULL;
 -- What computers are told of a revision, zstd; derived from its document when first asked for.
 CREATE TABLE fragment (
     revision INTEGER NOT NULL REFERENCES revision (id) ON DELETE CASCADE,
-    part TEXT NOT NULL CHECK (part IN ('core', 'extended', 'localized', 'eula')),
+    part TEXT NOT NULL CHECK (part = 'core'
+        OR part = 'extended'
+        OR part = 'localized'
+        OR part = 'eula'),
     position INTEGER NOT NULL,
     language TEXT NOT NULL,
     size INTEGER NOT NULL,

@@ -37,7 +37,10 @@ CREATE TABLE file_source (
 
 CREATE TABLE fragment (
     revision INTEGER NOT NULL REFERENCES revision (id) ON DELETE CASCADE,
-    part TEXT NOT NULL CHECK (part IN ('core', 'extended', 'localized', 'eula')),
+    part TEXT NOT NULL CHECK (part = 'core'
+        OR part = 'extended'
+        OR part = 'localized'
+        OR part = 'eula'),
     position INTEGER NOT NULL,
     language TEXT NOT NULL,
     size INTEGER NOT NULL,
@@ -47,7 +50,10 @@ CREATE TABLE fragment (
 
 CREATE TABLE relation (
     revision INTEGER NOT NULL REFERENCES revision (id) ON DELETE CASCADE,
-    kind TEXT NOT NULL CHECK (kind IN ('category', 'prerequisite', 'bundled', 'superseded')),
+    kind TEXT NOT NULL CHECK (kind = 'category'
+        OR kind = 'prerequisite'
+        OR kind = 'bundled'
+        OR kind = 'superseded'),
     clause INTEGER NOT NULL,
     target BLOB NOT NULL CHECK (length(target) = 16),
     target_revision INTEGER,
@@ -64,7 +70,10 @@ CREATE TABLE revision (
     is_item INTEGER NOT NULL,
     -- What it is to computers that scan: an update of its own, fit only as a part of a bundle,
     -- only evaluated, or kept from them.
-    audience TEXT NOT NULL CHECK (audience IN ('own', 'part', 'evaluated', 'kept')),
+    audience TEXT NOT NULL CHECK (audience = 'own'
+        OR audience = 'part'
+        OR audience = 'evaluated'
+        OR audience = 'kept'),
     category_kind TEXT,
     category_parent BLOB,
     -- It is for these, a bit for each; 0: for whichever a computer speaks.

@@ -1,6 +1,7 @@
 //! The handle of an open catalog: what it is, and its versions.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use model::{CatalogVersion, Languages, Sha256, UpdateId, UpdateRef};
@@ -8,7 +9,8 @@ use sqlite_engine::params;
 use sqlite_engine::{Database, Options, ReadTx, Row, RowResult, Schema, WriteTx, parse_column};
 use uuid::Uuid;
 
-use crate::{Error, ScanGraph};
+use crate::Error;
+use crate::scan::Last;
 
 const SCHEMA: Schema = Schema {
     name: "update catalog",
@@ -21,7 +23,9 @@ const SCHEMA: Schema = Schema {
 pub struct Catalog {
     pub(crate) database: Database,
     /// Of the last version, once somebody asked.
-    pub(crate) scan_graph: Arc<Mutex<Option<Arc<ScanGraph>>>>,
+    pub(crate) scan_graph: Arc<Mutex<Last>>,
+    /// Transactions since it was opened: as long as there is no other, the graph is the last one.
+    pub(crate) writes: Arc<AtomicU64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +52,23 @@ impl Catalog {
                    ON CONFLICT DO NOTHING";
         let insert = move |tx: &WriteTx| tx.execute(sql, [server_id.as_bytes()]);
         database.write_blocking(insert)?;
-        Ok(Catalog { database, scan_graph: Arc::default() })
+        Ok(Catalog { database, scan_graph: Arc::default(), writes: Arc::default() })
+    }
+
+    pub(crate) async fn write<T, E, F>(&self, closure: F) -> Result<T, E>
+    where
+        F: FnOnce(&WriteTx) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<sqlite_engine::Error> + Send + 'static,
+    {
+        let writes = self.writes.clone();
+        let counted = move |tx: &WriteTx| {
+            tx.on_commit(move || {
+                writes.fetch_add(1, Ordering::Release);
+            });
+            closure(tx)
+        };
+        self.database.write(counted).await
     }
 
     pub async fn state(&self) -> Result<CatalogState, Error> {
@@ -58,17 +78,13 @@ impl Catalog {
     /// After a restore: ids that peers remember now mean nothing, and the new name tells them.
     pub async fn rename_server(&self, server_id: Uuid) -> Result<(), Error> {
         let sql = "UPDATE catalog SET server_id = ?1";
-        Ok(self
-            .database
-            .write(move |tx| tx.execute(sql, [server_id.as_bytes()]))
-            .await
-            .map(drop)?)
+        Ok(self.write(move |tx| tx.execute(sql, [server_id.as_bytes()])).await.map(drop)?)
     }
 
     /// Records that the catalog as it stands is `version`. Versions only grow; completing the
     /// last one again takes in what changed since.
     pub async fn complete_version(&self, version: u64) -> Result<CatalogVersion, Error> {
-        self.database.write(move |tx| complete_version(tx, version)).await
+        self.write(move |tx| complete_version(tx, version)).await
     }
 
     /// What upstream called the end of the last synchronization of this name.
@@ -85,13 +101,13 @@ impl Catalog {
 
     pub async fn keep_setting(&self, name: &'static str, value: String) -> Result<(), Error> {
         let sql = "INSERT OR REPLACE INTO setting (name, value) VALUES (?1, ?2)";
-        Ok(self.database.write(move |tx| tx.execute(sql, params![name, value]).map(drop)).await?)
+        Ok(self.write(move |tx| tx.execute(sql, params![name, value]).map(drop)).await?)
     }
 
     /// The next synchronization will ask upstream for everything.
     pub async fn forget_upstream_anchors(&self) -> Result<(), Error> {
         let sql = "DELETE FROM upstream_anchor";
-        Ok(self.database.write(|tx| tx.execute(sql, [])).await.map(drop)?)
+        Ok(self.write(|tx| tx.execute(sql, [])).await.map(drop)?)
     }
 
     /// Problems of the database itself; documents are checked whenever they are read.

@@ -72,7 +72,7 @@ impl Catalog {
         let LastBundle { anchor, manifest } = last;
         let note =
             move |tx: &WriteTx| tx.execute(sql, params![server_id.as_bytes(), anchor, manifest.0]);
-        Ok(self.database.write(note).await.map(drop)?)
+        Ok(self.write(note).await.map(drop)?)
     }
 }
 

@@ -79,7 +79,7 @@ impl Catalog {
         let read = move |tx: &ReadTx| read(tx, &local_ids, (scope, bytes_max), derive);
         let (found, derived) = self.database.read(read).await?;
         if !derived.is_empty() {
-            self.database.write(move |tx| keep(tx, &derived)).await?;
+            self.write(move |tx| keep(tx, &derived)).await?;
         }
         Ok(found)
     }

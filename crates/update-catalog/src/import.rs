@@ -55,15 +55,13 @@ impl Catalog {
             record(tx, &batch.sources, batch.anchor)?;
             Ok(imported)
         };
-        self.database.write(import).await
+        self.write(import).await
     }
 
     /// Removes every revision of these updates and says how many updates were here. Followers
     /// hear of it; the documents are gone.
     pub async fn remove(&self, ids: Vec<UpdateId>) -> Result<usize, Error> {
-        self.database
-            .write(move |tx| ids.into_iter().try_fold(0, |sum, id| Ok(sum + remove(tx, id)?)))
-            .await
+        self.write(move |tx| ids.into_iter().try_fold(0, |sum, id| Ok(sum + remove(tx, id)?))).await
     }
 }
 

@@ -28,7 +28,7 @@ impl Catalog {
     /// Drops up to `max` obsolete documents and says how many. What is left goes with the next
     /// call.
     pub async fn drop_obsolete(&self, max: usize) -> Result<usize, Error> {
-        self.database.write(move |tx| drop_some(tx, max)).await
+        self.write(move |tx| drop_some(tx, max)).await
     }
 }
 

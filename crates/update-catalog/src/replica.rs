@@ -59,7 +59,7 @@ impl Catalog {
             tx.execute(sql, params![name, anchor])?;
             Ok::<_, Error>(())
         };
-        self.database.write(write).await
+        self.write(write).await
     }
 
     /// What was decided after `since`, a number of a change; groups and licenses as they stand.

@@ -50,7 +50,7 @@ impl Catalog {
         if count > limits::RULINGS_MAX {
             return Err(Error::AskForIds { ids: count, max: limits::RULINGS_MAX });
         }
-        self.database.write(move |tx| set(tx, held(tx, range)?, rulings)).await
+        self.write(move |tx| set(tx, held(tx, range)?, rulings)).await
     }
 
     /// Of these updates exactly those are declined of which it is said; others stay as they are.
@@ -67,7 +67,7 @@ impl Catalog {
             }
             Ok(sum)
         };
-        self.database.write(write).await
+        self.write(write).await
     }
 
     /// The declined updates that are here.

@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use model::{UpdateId, UpdateRef};
@@ -83,6 +84,9 @@ pub struct Needed {
     pub unreached: Vec<i64>,
 }
 
+/// The last graph, and after how many transactions it was the last.
+pub(crate) type Last = Option<(Arc<ScanGraph>, u64)>;
+
 /// The latest revisions and how they depend on each other.
 #[derive(Clone, Debug, Default)]
 pub struct ScanGraph {
@@ -97,6 +101,8 @@ pub struct ScanGraph {
     /// Clauses of all nodes, and the nodes that they name.
     clauses: Vec<Clause>,
     targets: Vec<u32>,
+    /// Of all nodes that need the same one stands here: most updates need what others do.
+    needs: Vec<u32>,
     by_update: BTreeMap<UpdateId, u32>,
     /// Older revisions lead to the latest.
     by_local_id: Numbered,
@@ -108,6 +114,8 @@ pub struct ScanGraph {
 struct Node {
     entry: ScanEntry,
     clauses: Range<u32>,
+    /// What it needs, by its place in `needs`.
+    need: u32,
     audience: Audience,
     is_in_scope: bool,
 }
@@ -159,6 +167,14 @@ impl ScanEntry {
 impl Catalog {
     /// The graph of the last complete version; an empty one before there is any.
     pub async fn scan_graph(&self) -> Result<Arc<ScanGraph>, Error> {
+        // Read before the catalog is: what is written in between is looked for again.
+        let writes = self.writes.load(Ordering::Acquire);
+        // Whoever makes one holds it for long, on a thread for that.
+        if let Ok(kept) = self.scan_graph.try_lock()
+            && let Some((graph, _)) = kept.as_ref().filter(|(_, at)| *at == writes)
+        {
+            return Ok(graph.clone());
+        }
         let kept = self.scan_graph.clone();
         let current = move |tx: &ReadTx| -> Result<Arc<ScanGraph>, Error> {
             let state = state(tx)?;
@@ -166,21 +182,21 @@ impl Catalog {
             // Whoever comes second waits here and finds what the first one made.
             let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
             let ruled = last_change(tx)?;
-            let graph = match kept.as_ref().filter(|graph| graph.version == version) {
-                Some(graph) if graph.ruled == ruled => return Ok(graph.clone()),
+            let last = kept.take().filter(|(graph, _)| graph.version == version);
+            let graph = match last {
+                Some((graph, _)) if graph.ruled == ruled => graph,
                 // What came since the version stays out of it.
-                Some(graph) => graph.ruled_anew(tx)?,
+                Some((graph, _)) => Arc::new(graph.ruled_anew(tx)?),
                 None => {
                     let changes = state.changes;
                     let mut graph = ScanGraph { version, changes, ..ScanGraph::default() };
                     if version.is_some() {
                         graph.load(tx)?;
                     }
-                    graph
+                    Arc::new(graph)
                 }
             };
-            let graph = Arc::new(graph);
-            *kept = Some(graph.clone());
+            *kept = Some((graph.clone(), writes));
             Ok(graph)
         };
         self.database.read(current).await
@@ -245,6 +261,7 @@ impl ScanGraph {
         for at in held.installed.iter().filter_map(|id| self.by_local_id.get(id)) {
             installed[*at as usize] = true;
         }
+        let mut met = Met { graph: self, installed, known: vec![None; self.needs.len()] };
         let mut is_held = vec![false; self.nodes.len()];
         for &id in held.installed.iter().chain(&held.others) {
             let known = self.by_local_id.get(&id).map(|at| *at as usize);
@@ -257,7 +274,7 @@ impl ScanGraph {
                 continue;
             }
             let entry = self.nodes[at].entry;
-            if !is_reached(at) || !self.holds(&self.nodes[at], &installed) {
+            if !is_reached(at) || !met.holds(&self.nodes[at]) {
                 needed.unreached.push(id);
             } else if entry.non_leaf_since.is_some_and(|since| since > held.seen) {
                 needed.changed.push(entry);
@@ -265,7 +282,7 @@ impl ScanGraph {
         }
         let is_new = |at: &usize| !is_held[*at] && is_reached(*at);
         let new = self.order.iter().map(|at| *at as usize).filter(is_new);
-        let new = new.map(|at| &self.nodes[at]).filter(|node| self.holds(node, &installed));
+        let new = new.map(|at| &self.nodes[at]).filter(|node| met.holds(node));
         let mut new = new.map(|node| node.entry);
         needed.new = new.by_ref().take(new_max).collect();
         needed.is_more_new = new.next().is_some();
@@ -285,11 +302,11 @@ impl ScanGraph {
         &self.targets[clause.targets.start as usize..clause.targets.end as usize]
     }
 
-    /// Whether every prerequisite is installed.
-    fn holds(&self, node: &Node, installed: &[bool]) -> bool {
+    /// What a node must have installed: clauses, of each of which one.
+    fn prerequisites(&self, node: &Node) -> impl Iterator<Item = &[u32]> {
         let clauses = self.clauses(node).iter();
-        let mut prerequisites = clauses.filter(|clause| clause.kind != ClauseKind::Bundled);
-        prerequisites.all(|clause| self.targets(clause).iter().any(|at| installed[*at as usize]))
+        let prerequisites = clauses.filter(|clause| clause.kind != ClauseKind::Bundled);
+        prerequisites.map(|clause| self.targets(clause))
     }
 
     /// These categories, the updates that belong to them, and what all of them need.
@@ -326,6 +343,25 @@ impl ScanGraph {
             }
         }
         reached
+    }
+}
+
+/// Whether nodes have what they need, each need looked at once.
+struct Met<'a> {
+    graph: &'a ScanGraph,
+    installed: Vec<bool>,
+    known: Vec<Option<bool>>,
+}
+
+impl Met<'_> {
+    fn holds(&mut self, node: &Node) -> bool {
+        let Met { graph, installed, known } = self;
+        let look = || {
+            let one = graph.node(graph.needs[node.need as usize]);
+            let mut clauses = graph.prerequisites(one);
+            clauses.all(|targets| targets.iter().any(|at| installed[*at as usize]))
+        };
+        *known[node.need as usize].get_or_insert_with(look)
     }
 }
 

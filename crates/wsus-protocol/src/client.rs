@@ -16,7 +16,7 @@ pub use information::{
 pub use scan::{
     CategoryId, ComputerSpec, Deployment, DeploymentAction, Device, ExtensionDriver,
     InstalledDriver, ProductsParameters, SyncInfo, SyncParameters, SyncPrinterCatalog,
-    SyncPrinterCatalogResponse, SyncUpdates, UpdateInfo,
+    SyncPrinterCatalogResponse, SyncUpdates, UpdateInfo, write_new_updates,
 };
 
 use uuid::Uuid;

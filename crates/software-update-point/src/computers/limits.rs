@@ -20,6 +20,11 @@ pub(crate) const INSTALLED_MAX_HIGHEST: usize = 200_000;
 pub(crate) const STEP_UPDATES_MAX: usize = 800;
 pub(crate) const STEP_BYTES_MAX: usize = 768 << 10;
 
+/// Written steps of scans kept in memory: all that new computers are told of a hundred thousand
+/// small updates; and how many that are not kept are remembered.
+pub(crate) const PAGES_BYTES_MAX: usize = 128 << 20;
+pub(crate) const PAGES_ASKED: usize = 1_024;
+
 /// Changed deployments in one step, of 300 bytes each.
 pub(crate) const CHANGES_MAX: usize = 2_000;
 

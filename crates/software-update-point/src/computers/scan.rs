@@ -6,22 +6,24 @@
 //! tell of.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use model::UpdateId;
 use update_catalog::{Held, Needed, Offer, ScanEntry, ScanGraph};
 use wsus_protocol::client::{
     RefreshCache, RefreshedUpdate, RefreshedUpdates, StartCategoryScan, StartCategoryScanResponse,
     SyncInfo, SyncParameters, SyncPrinterCatalog, SyncPrinterCatalogResponse, SyncUpdates,
-    UpdateInfo,
+    UpdateInfo, write_new_updates,
 };
 use wsus_protocol::{ClientCredential, Escaped, ProtocolVersion, UpdateIdentity};
 
 use super::audience::Audience;
 use super::information::derive;
-use super::{ALL, Terms, deployment, limits, named, wire_id};
+use super::pages::{Key, Page};
+use super::{ALL, FULL_DEPLOYMENTS, OPTIONAL, Terms, deployment, limits, named, wire_id};
 use crate::Error;
 use crate::point::Point;
-use crate::soap::Refused;
+use crate::soap::{Answer, Refused};
 
 /// The first protocol of clients that know two groups of updates out of scope, and whether a pass
 /// for drivers is worth while.
@@ -38,7 +40,7 @@ impl Point {
         Ok(StartCategoryScanResponse { preferred, in_error })
     }
 
-    pub(super) async fn sync_updates(&self, request: SyncUpdates) -> Result<SyncInfo, Refused> {
+    pub(super) async fn sync_updates(&self, request: SyncUpdates) -> Result<Answer, Refused> {
         let known = self.admit_registered(request.cookie.as_ref()).await?;
         let parameters = request.parameters;
         if parameters.installed_non_leaf.len() > self.config.installed_max {
@@ -48,7 +50,7 @@ impl Point {
             return Err(Refused::parameter("parameters.SystemSpec"));
         }
         match parameters.skip_software {
-            true => Ok(self.sync_drivers(&parameters, &known)),
+            true => Ok(Answer::of(&self.sync_drivers(&parameters, &known))),
             false => self.sync_software(parameters, known).await,
         }
     }
@@ -67,7 +69,7 @@ impl Point {
         &self,
         parameters: SyncParameters,
         known: ClientCredential,
-    ) -> Result<SyncInfo, Refused> {
+    ) -> Result<Answer, Refused> {
         let graph = self.catalog.scan_graph().await?;
         let audience = self.audience(known.client, &graph).await?;
         let (version, terms) = (known.protocol_version, Terms::of(&known, &audience));
@@ -76,8 +78,9 @@ impl Point {
             graph.needed(&held, limits::STEP_UPDATES_MAX);
         let (changed, seen) = affordable(changed, &graph);
         let is_all_seen = seen == graph.changes();
-        let (new, is_all_told) = self.step(&graph, new, terms).await?;
-        tracing::debug!(client = %known.client, told = new.len(), "a scan step");
+        let page = self.page(&graph, &new, terms).await?;
+        let is_all_told = page.told == new.len();
+        tracing::debug!(client = %known.client, told = page.told, "a scan step");
         let wire = |ids: Vec<i64>| ids.into_iter().filter_map(wire_id);
         let has_two_groups = parameters.need_two_groups && knows_two_groups(version);
         let (also_out, deployed) = match has_two_groups {
@@ -98,15 +101,17 @@ impl Point {
             told_through,
             ..known
         };
-        Ok(SyncInfo {
-            new,
+        let info = SyncInfo {
+            new: Vec::new(),
             out_of_scope: wire(withdrawn).chain(wire(also_out)).collect(),
             changed: changed.chain(others).collect(),
             is_truncated: !(is_all_told && !is_more_new && is_all_seen && told_through == ALL),
             new_cookie: Some(self.session_cookie(&known)),
             deployed_out_of_scope: wire(deployed).collect(),
             driver_sync_not_needed: knows_two_groups(version).then_some(true),
-        })
+        };
+        let (before, after) = info.encode_around();
+        Ok(Answer::Page(before, page.text, after))
     }
 
     /// What the computer has and knows to be decided otherwise, by the number of the revision. Of
@@ -142,22 +147,31 @@ impl Point {
         Ok(entries)
     }
 
-    /// As many as fit into one answer, and whether that is all.
-    async fn step(
+    /// As many of these as fit into one answer.
+    async fn page(
         &self,
-        graph: &ScanGraph,
-        new: Vec<ScanEntry>,
+        graph: &Arc<ScanGraph>,
+        new: &[ScanEntry],
         terms: Terms<'_>,
-    ) -> Result<(Vec<UpdateInfo>, bool), Refused> {
-        let ids = new.iter().map(|entry| entry.local_id);
-        let (ids, bytes_max) = (ids.collect::<Vec<_>>(), limits::STEP_BYTES_MAX);
-        let cores = self.catalog.cores(graph, &ids, bytes_max, derive).await?;
-        let is_all = cores.len() == new.len();
+    ) -> Result<Page, Refused> {
+        if new.is_empty() {
+            return Ok(Page::default());
+        }
+        let key = terms.page_key(new);
+        if let Some(page) = self.pages.find(graph, &key) {
+            return Ok(page);
+        }
+        let bytes_max = limits::STEP_BYTES_MAX;
+        let cores = self.catalog.cores(graph, &key.wanted, bytes_max, derive).await?;
+        let told = cores.len();
         let infos = new.iter().zip(cores).filter_map(|(entry, text)| {
             let xml = (!text.is_empty()).then(|| Escaped::from_stored(text))?;
             info(entry, Some(xml), terms)
         });
-        Ok((infos.collect(), is_all))
+        let text = write_new_updates(&infos.collect()).into();
+        let page = Page { text, told };
+        self.pages.keep(graph, key, &page);
+        Ok(page)
     }
 
     pub(super) fn sync_printers(
@@ -230,6 +244,19 @@ fn told_through(decided: &mut Vec<ScanEntry>) -> u64 {
     }
     decided.truncate(limits::DECISIONS_MAX);
     decided.last().map_or(ALL, |entry| entry.local_id.cast_unsigned())
+}
+
+impl Terms<'_> {
+    fn page_key(&self, new: &[ScanEntry]) -> Key {
+        let Terms { version, audience, .. } = self;
+        let version = (version.major, version.minor);
+        let is_decided = |entry: &ScanEntry| audience.decisions.contains_key(&entry.update.id);
+        Key {
+            audience: new.iter().any(is_decided).then_some(audience.id),
+            protocols: [version >= FULL_DEPLOYMENTS, version >= OPTIONAL],
+            wanted: new.iter().map(|entry| entry.local_id).collect(),
+        }
+    }
 }
 
 fn info(entry: &ScanEntry, xml: Option<Escaped>, terms: Terms<'_>) -> Option<UpdateInfo> {

@@ -1,5 +1,7 @@
 //! Making the graph out of the tables.
 
+use std::collections::BTreeMap;
+
 use model::UpdateRef;
 use sqlite_engine::{ReadTx, Row, RowResult, SqliteError, parse_column};
 
@@ -35,7 +37,7 @@ impl ScanGraph {
             let (local_id, update, audience) = (*local_id, *update, *audience);
             let offer = Offer::Evaluated;
             let entry = ScanEntry { local_id, update, offer, non_leaf_since: None };
-            self.nodes.push(Node { entry, clauses: 0..0, audience, is_in_scope: false });
+            self.nodes.push(Node { entry, clauses: 0..0, need: 0, audience, is_in_scope: false });
             self.by_update.insert(update.id, at);
             self.by_local_id.insert(local_id, at);
         }
@@ -46,6 +48,7 @@ impl ScanGraph {
             }
         }
         self.load_clauses(tx)?;
+        self.note_needs();
         self.note_leaves(&revisions);
         self.order = (0..position(self.nodes.len())).collect();
         // Nodes stand in the order of their local ids, and keep it among equals.
@@ -84,6 +87,20 @@ impl ScanGraph {
             }
             Ok(())
         })
+    }
+
+    fn note_needs(&mut self) {
+        let mut known: BTreeMap<Vec<&[u32]>, u32> = BTreeMap::new();
+        let (mut needs, mut need_of) = (Vec::new(), Vec::with_capacity(self.nodes.len()));
+        for (at, node) in self.nodes.iter().enumerate() {
+            let need = *known.entry(self.prerequisites(node).collect()).or_insert_with(|| {
+                needs.push(position(at));
+                position(needs.len() - 1)
+            });
+            need_of.push(need);
+        }
+        self.needs = needs;
+        self.nodes.iter_mut().zip(need_of).for_each(|(node, need)| node.need = need);
     }
 
     /// The whole catalog decides, with what is kept from computers: being evaluated in vain does

@@ -6,8 +6,8 @@ use uuid::Uuid;
 use xml_guard::{Element, Event, Tag, XmlGuard, XmlWriter};
 
 use crate::limits::{CLIENT_REQUEST_BYTES_MAX, DEVICES_MAX, LIST_ITEMS_MAX, SCAN_CATEGORIES_MAX};
-use crate::record::{Item as _, Record, Value as _, records, words};
-use crate::{Cookie, Endpoint, Error, Escaped, Message, Service, WireTime};
+use crate::record::{Item as _, Record, Value, records, words};
+use crate::{Cookie, Endpoint, Error, Escaped, Message, Service, WireTime, encode};
 
 records! {
     SyncUpdates {
@@ -123,6 +123,28 @@ records! {
         auto_download: Option<i32> = "AutoDownload",
         supersedence_behavior: Option<i32> = "SupersedenceBehavior",
         flag_bitmask: Option<i32> = "FlagBitmask",
+    }
+}
+
+/// New updates as they stand in an answer; nothing if there are none.
+#[must_use]
+pub fn write_new_updates(new: &Vec<UpdateInfo>) -> String {
+    let mut xml = XmlWriter::compact();
+    Value::write(new, &mut xml, "NewUpdates");
+    xml.finish()
+}
+
+impl SyncInfo {
+    /// The answer before and after its new updates, of which it has none itself: they are the
+    /// same for many computers, and written once.
+    #[must_use]
+    pub fn encode_around(&self) -> (String, String) {
+        let mut before = encode(self);
+        // The first thing in the result.
+        let result = format!("<{}>", SyncInfo::ELEMENTS[1]);
+        let at = before.find(&result).map_or(before.len(), |at| at + result.len());
+        let after = before.split_off(at);
+        (before, after)
     }
 }
 
