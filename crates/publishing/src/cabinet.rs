@@ -88,6 +88,10 @@ pub(crate) fn signature(
     let word = |at: usize| {
         u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
     };
+    if half(30) & HAS_RESERVE != 0 && half(36) == RESERVED && half(38) != 0 {
+        // Nothing covers what says how folders and blocks are read.
+        return Err(refuse("its folders or blocks have reserves"));
+    }
     if half(30) & HAS_RESERVE == 0 || half(36) != RESERVED || word(40) != 0x0010_0000 {
         return Ok(None);
     }

@@ -32,6 +32,11 @@ const FOLDERS: [(&str, i32); 6] = [
     ("%windir%", 36),
 ];
 
+/// As digests are, if need be cut off ones.
+fn is_hex(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 impl Condition {
     /// `option` is what the words were given with, for messages.
     #[must_use]
@@ -46,6 +51,10 @@ impl Condition {
     pub(crate) fn rule(&self, platform: Platform) -> Result<Rule, Error> {
         let (kind, rest) = self.text.split_once('=').unwrap_or((&self.text, ""));
         let (what, detail) = match rest.rsplit_once('@') {
+            // A path may have one, too, such as that of a unit with instances.
+            Some((_, tail)) if (kind, platform) == ("file", Platform::Linux) && !is_hex(tail) => {
+                (rest, None)
+            }
             Some((what, detail)) => (what, Some(detail)),
             None => (rest, None),
         };

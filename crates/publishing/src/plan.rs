@@ -242,7 +242,7 @@ fn handler(
 ) -> Result<Handler, Error> {
     let codes = return_codes(answers);
     let arguments = answers.arguments.as_deref();
-    let said = arguments.unwrap_or_default();
+    let said = arguments.unwrap_or_default().trim();
     match (kind, &found.identity) {
         (Kind::Msi, Identity::Product { code }) => {
             return Ok(authoring::install_product(file, code, said));
@@ -258,19 +258,23 @@ fn handler(
     }
     let file = quoted(file)?;
     let (program, arguments) = match kind {
-        Kind::Deb => ("/usr/bin/dpkg", format!("{DPKG} {said} {file}")),
-        Kind::Rpm => ("/usr/bin/rpm", format!("--upgrade --quiet {said} {file}")),
+        Kind::Deb => ("/usr/bin/dpkg", words([DPKG, said, file])),
+        Kind::Rpm => ("/usr/bin/rpm", words(["--upgrade --quiet", said, file])),
         _ => ("", said.to_owned()),
     };
-    let arguments = arguments.split_whitespace().collect::<Vec<_>>().join(" ");
     match (program, mark) {
         ("", None) => Ok(authoring::run(file, said, codes)),
         (program, None) => Ok(authoring::run(program, &arguments, codes)),
         (program, Some(update)) => {
             let program = if program.is_empty() { format!("./{file}") } else { program.to_owned() };
-            marking(&format!("{program} {arguments}"), update, codes)
+            marking(&words([&program, &arguments]), update, codes)
         }
     }
+}
+
+/// What there is of these, as it is: blanks within quotes are the installer's.
+fn words<const N: usize>(all: [&str; N]) -> String {
+    all.into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// Never asks, and keeps the configuration an administrator changed.

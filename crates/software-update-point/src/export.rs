@@ -118,6 +118,13 @@ impl Outgoing<'_> {
             self.part(content, &encode_documents(texts)?).await?;
         }
         for license in licenses {
+            let is_here = self.point.library.find(&(&license).into()).await?.is_some();
+            // Where there is no line each would be waited for in vain.
+            if !is_here && self.missing.len() >= limits::EXPORT_MISSED_MAX {
+                self.missing
+                    .push(format!("license text {}: not looked for any more", license.name));
+                continue;
+            }
             if let Err(error) = self.point.fetch_file(&license).await {
                 self.missing.push(error_chain(&error));
                 continue;

@@ -53,11 +53,8 @@ impl Point {
         content: Option<&Path>,
         warrant: Warrant,
     ) -> Result<ImportReport, Error> {
-        let work = self.work_path(&self.ambient.random_id().to_string());
-        fs::create_dir_all(&work).map_err(Error::files("make", &work))?;
-        let outcome = self.import_form((path, name), &work, content, warrant).await;
-        fs::remove_dir_all(&work).map_err(Error::files("remove", &work))?;
-        or_refused(outcome)
+        let work = self.work_directory(&self.ambient.random_id().to_string())?;
+        or_refused(self.import_form((path, name), &work, content, warrant).await)
     }
 
     /// Takes in what the packages of a catalog say, without anything to install.
@@ -66,15 +63,11 @@ impl Point {
         path: &Path,
         name: &str,
     ) -> Result<ImportReport, Error> {
-        let work = self.work_path(&self.ambient.random_id().to_string());
-        fs::create_dir_all(&work).map_err(Error::files("make", &work))?;
-        let unpacked = unpack(path, name, &work);
-        let outcome = match unpacked {
+        let work = self.work_directory(&self.ambient.random_id().to_string())?;
+        or_refused(match unpack(path, name, &work) {
             Ok(members) => self.import_members(members, None, Reading::MetadataOnly).await,
             Err(error) => Err(error),
-        };
-        fs::remove_dir_all(&work).map_err(Error::files("remove", &work))?;
-        or_refused(outcome)
+        })
     }
 
     /// Takes in one package, whose files are here.
@@ -141,11 +134,6 @@ impl Point {
             }
         }
         Ok((taken, refused))
-    }
-
-    /// A path for what is being worked on; all of it is dropped at the next start.
-    pub(crate) fn work_path(&self, name: &str) -> PathBuf {
-        self.config.data.join("import").join(name)
     }
 
     async fn import_members(

@@ -44,6 +44,7 @@ mod status;
 mod synchronize;
 mod upstream;
 mod web;
+mod work;
 mod wsus_package;
 
 pub use computers::limits::INSTALLED_MAX;

@@ -3,9 +3,6 @@
 //! Owns the reading of orders and the making of answers from outcomes. Items go up with number
 //! and version zero: the site gives them.
 
-use std::fs;
-use std::path::PathBuf;
-
 use model::{Invalid, ItemFile, Languages, Sha1, Sha256, UpdateId};
 use rpc::object::ObjectBody as _;
 use rpc::pb::update_point as wire;
@@ -24,6 +21,7 @@ use crate::point::{Point, UpdateSet};
 use crate::session::Answers;
 use crate::status::REVISIONS_REJECTED;
 use crate::synchronize::{Phase, Plan, Source, Synced};
+use crate::work::Work;
 use crate::{Error, limits};
 
 /// What a synchronization is to do.
@@ -239,13 +237,12 @@ impl Point {
     pub(crate) async fn import(
         &self,
         order: u64,
-        (name, path): (String, PathBuf),
+        (name, file): (String, Work),
         warrant: Warrant,
     ) -> Result<Answer, Error> {
         let content = self.config.data.join("inbox").join("content");
         let content = content.is_dir().then_some(content);
-        let report = self.import_given((&path, &name), content.as_deref(), warrant).await;
-        fs::remove_file(&path).map_err(Error::files("remove", &path))?;
+        let report = self.import_given((&file, &name), content.as_deref(), warrant).await;
         self.report(order, report).await
     }
 

@@ -18,6 +18,7 @@ use transport::{Belief, ForeignTls};
 
 use crate::point::Point;
 use crate::proxy::Proxy;
+use crate::synchronize::Source;
 use crate::web::{Way, Web, within};
 use crate::{Error, limits};
 
@@ -57,20 +58,28 @@ fn read(text: String) -> Option<Belief> {
     }
 }
 
-const BELIEF: &str = "source_belief";
+/// The last source that was followed to its end: in a line of its own, before what it is believed
+/// by.
+const SOURCE: &str = "source";
 
 impl Point {
     /// Files are fetched from a source after the process that synchronized with it has ended.
-    pub(crate) async fn keep_belief(&self, belief: Option<&Belief>) -> Result<(), Error> {
-        let text = written(belief);
-        match self.catalog.setting(BELIEF).await?.unwrap_or_default() == text {
+    pub(crate) async fn keep_source(&self, source: &Source) -> Result<(), Error> {
+        let belief = match source {
+            Source::Foreign { belief, .. } => written(belief.as_ref()),
+            Source::Own { .. } => String::new(),
+        };
+        let text = format!("{source}\n{belief}");
+        match self.catalog.setting(SOURCE).await?.unwrap_or_default() == text {
             true => Ok(()),
-            false => Ok(self.catalog.keep_setting(BELIEF, text).await?),
+            false => Ok(self.catalog.keep_setting(SOURCE, text).await?),
         }
     }
 
-    pub(crate) async fn kept_belief(&self) -> Result<Option<Belief>, Error> {
-        Ok(self.catalog.setting(BELIEF).await?.and_then(read))
+    pub(crate) async fn kept_source(&self) -> Result<Option<Source>, Error> {
+        let kept = self.catalog.setting(SOURCE).await?.unwrap_or_default();
+        let (source, belief) = kept.split_once('\n').unwrap_or_default();
+        Ok(Source::parse(source, read(belief.to_owned())))
     }
 
     /// A server outside of the hierarchy; without a belief of its own an https one is believed by

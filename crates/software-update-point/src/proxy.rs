@@ -41,9 +41,9 @@ const CREDENTIALS_BYTES_MAX: u64 = 1_024;
 impl Proxy {
     /// The proxy at `url`, with credentials from the file at `credentials` if there is one.
     pub fn read(url: &str, credentials: Option<&Path>) -> Result<Proxy, Error> {
-        let bad = || Error::ProxyUrl { url: url.to_owned() };
+        let bad = || Error::ProxyUrl { url: without_user(url) };
         let uri: Uri = url.parse().map_err(|_| bad())?;
-        if uri.scheme_str() != Some("http") || uri.host().is_none() {
+        if uri.scheme_str() != Some("http") || uri.host().is_none() || has_user(&uri) {
             return Err(bad());
         }
         let authorization = credentials.map(authorization).transpose()?;
@@ -120,6 +120,21 @@ impl Proxy {
         if let Some(authorization) = &self.authorization {
             request.headers_mut().insert(PROXY_AUTHORIZATION, authorization.clone());
         }
+    }
+}
+
+/// Whether it names a user, whose password would be in every message.
+pub(crate) fn has_user(uri: &Uri) -> bool {
+    uri.authority().is_some_and(|authority| authority.as_str().contains('@'))
+}
+
+/// An address for messages, without the user that it should not have.
+pub(crate) fn without_user(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let host = rest.split('/').next().unwrap_or_default();
+    match host.rsplit_once('@') {
+        None => url.to_owned(),
+        Some((user, _)) => format!("{scheme}://…{}", &rest[user.len()..]),
     }
 }
 

@@ -7,7 +7,7 @@
 //! What cannot be taken ends up in the report; an error is ours.
 
 use std::fs::{self, File};
-use std::io::BufReader;
+use std::io::{self, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 use content_library::Begun;
@@ -19,7 +19,7 @@ use rpc::pb::content::content_service_client::ContentServiceClient;
 use rpc::pb::update_point::{Publish, PublishContent, RefreshCatalog};
 use transport::Connection;
 use update_metadata::Document;
-use update_metadata::sdp::{Entry, Package, PackageReader};
+use update_metadata::sdp::{Entry, Package, PackageReader, Revisions};
 
 use crate::archive::{Member, unpack};
 use crate::import::ImportReport;
@@ -75,25 +75,18 @@ impl Point {
     ) -> Result<ImportReport, Error> {
         let RefreshCatalog { order, name, url, fingerprint } = refresh;
         let pin = fingerprint.map(|digest| Sha256::from_slice(&digest)).transpose()?;
-        let fetched = self.work_path(&format!("catalog-{order}"));
-        let refreshed = async {
-            match url.strip_prefix(LOCAL) {
-                Some(path) => copy(Path::new(path), &fetched)?,
-                None => drop(self.download(&url, &fetched, limits::CATALOG_BYTES_MAX).await?),
-            }
-            check_signature(&name, &fetched, pin)?;
-            let report = self.import_metadata(&fetched, &url).await?;
-            if report.refused.is_none() {
-                let kept = self.kept_catalogs()?.join(file_name(&name));
-                fs::rename(&fetched, &kept).map_err(Error::files("keep", &kept))?;
-            }
-            Ok(report)
-        };
-        let refreshed = refreshed.await;
-        if fetched.exists() {
-            fs::remove_file(&fetched).map_err(Error::files("remove", &fetched))?;
+        let fetched = self.work(&format!("catalog-{order}"));
+        match url.strip_prefix(LOCAL) {
+            Some(path) => copy(Path::new(path), &fetched)?,
+            None => drop(self.download(&url, &fetched, limits::CATALOG_BYTES_MAX).await?),
         }
-        refreshed
+        check_signature(&name, &fetched, pin)?;
+        let report = self.import_metadata(&fetched, &url).await?;
+        if report.refused.is_none() {
+            let kept = self.kept_catalogs()?.join(file_name(&name));
+            fs::rename(&fetched, &kept).map_err(Error::files("keep", &kept))?;
+        }
+        Ok(report)
     }
 
     /// Fetches the files of an update of a kept catalog, and takes it in with what installs it.
@@ -103,12 +96,9 @@ impl Point {
     ) -> Result<ImportReport, Error> {
         let PublishContent { order, update } = publish;
         let update = UpdateId::from_slice(&update)?;
-        let work = self.work_path(&format!("content-{order}"));
-        fs::create_dir_all(&work).map_err(Error::files("make", &work))?;
-        let found = self.find_package(update, &work).await;
-        fs::remove_dir_all(&work).map_err(Error::files("remove", &work))?;
+        let work = self.work_directory(&format!("content-{order}"))?;
         let name = format!("update {update}");
-        let Some(package) = found? else {
+        let Some(package) = self.find_package(update, &work).await? else {
             let reason = "no subscribed catalog has it; subscribe to one that does, or import it";
             return Err(Error::Archive { name, reason: reason.to_owned() });
         };
@@ -119,14 +109,34 @@ impl Point {
         self.import_package(name, package).await
     }
 
+    /// The package whose update is the one in the catalog: what another publisher says of an
+    /// update of the same id is another update.
     async fn find_package(&self, id: UpdateId, work: &Path) -> Result<Option<Package>, Error> {
+        let mut revisions = Revisions::default();
+        let digests = self.catalog.digests(vec![id]).await?;
+        let Some(latest) = digests.iter().map(|(update, _)| update.revision).max() else {
+            return Ok(None);
+        };
+        digests.into_iter().for_each(|(update, digest)| revisions.learn(update, digest));
         let kept = self.kept_catalogs()?;
         let entries = fs::read_dir(&kept).map_err(Error::files("list", &kept))?;
         for entry in entries {
             let path = entry.map_err(Error::files("list", &kept))?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            for member in unpack(&path, &name, work)? {
-                if let Some(package) = find_in(&member, id).await? {
+            let members = match unpack(&path, &name, work) {
+                Ok(members) => members,
+                // The others may have it.
+                Err(error) => {
+                    let error = model::error_chain(&error);
+                    tracing::warn!(catalog = name, error, "a kept catalog cannot be read");
+                    continue;
+                }
+            };
+            for member in members {
+                let Some(package) = find_in(&member, id).await? else { continue };
+                if revisions.is_revision(&package.clone().metadata_only(), latest)
+                    || revisions.is_revision(&package, latest)
+                {
                     return Ok(Some(package));
                 }
             }
@@ -152,12 +162,18 @@ fn file_name(name: &str) -> String {
 }
 
 fn copy(from: &Path, to: &Path) -> Result<(), Error> {
-    let size = fs::metadata(from).map_err(Error::files("open", from))?.len();
-    if size > limits::CATALOG_BYTES_MAX {
-        let reason = format!("it is larger than {} bytes", limits::CATALOG_BYTES_MAX);
-        return Err(Error::Archive { name: from.display().to_string(), reason });
+    let refuse = |reason: String| Error::Archive { name: from.display().to_string(), reason };
+    let is_file = fs::metadata(from).map_err(Error::files("open", from))?.is_file();
+    if !is_file {
+        return Err(refuse("it is no regular file".to_owned()));
     }
-    fs::copy(from, to).map(drop).map_err(Error::files("copy", from))
+    let source = File::open(from).map_err(Error::files("open", from))?;
+    let mut target = File::create(to).map_err(Error::files("make", to))?;
+    let copied = io::copy(&mut source.take(limits::CATALOG_BYTES_MAX + 1), &mut target);
+    match copied.map_err(Error::files("copy", from))? {
+        0..=limits::CATALOG_BYTES_MAX => Ok(()),
+        _ => Err(refuse(format!("it is larger than {} bytes", limits::CATALOG_BYTES_MAX))),
+    }
 }
 
 fn read_packages(name: &str, xml: &[u8]) -> Result<Vec<Package>, Error> {

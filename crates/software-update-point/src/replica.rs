@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use model::{Timestamp, UpdateId, UpdateRef};
-use update_catalog::{Decisions, TakenDeployment, TakenGroup};
+use update_catalog::{Decisions, Taken, TakenDeployment, TakenGroup};
 use wsus_protocol::WireTime;
 use wsus_protocol::server::{Deployments, ServerDeployment, TargetGroup};
 
@@ -42,6 +42,7 @@ impl Point {
         // It was kept just before, at the end of the list of updates.
         let Some(updates) = updates.as_deref().and_then(Followed::parse) else { return Ok(()) };
         let since = kept.map(|kept| kept.anchor);
+        let is_all = since.is_none();
         let told = upstream.deployments(since, updates.anchor).await?;
         let declined: BTreeSet<UpdateId> =
             told.hidden_updates.iter().copied().map(UpdateId).collect();
@@ -52,7 +53,9 @@ impl Point {
         let (count, dead) = (told.deployments.len(), told.dead.len());
         tracing::info!(source, count, dead, declined = declined.len(), "decisions were taken over");
         let followed = Followed { source, choice: Default::default(), anchor: told.anchor.clone() };
-        self.catalog.take_decisions(taken(told), (ANCHOR, followed.to_string())).await?;
+        let told = taken(told);
+        let told = if is_all { Taken::Everything(told) } else { Taken::News(told) };
+        self.catalog.take_decisions(told, (ANCHOR, followed.to_string())).await?;
         Ok(())
     }
 

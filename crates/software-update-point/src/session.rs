@@ -7,7 +7,6 @@
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
-use std::path::PathBuf;
 use std::pin::Pin;
 
 use catalog_bundle::limits::BUNDLE_BYTES_MAX;
@@ -26,6 +25,7 @@ use transport::{Backoff, Connection};
 use crate::import::Warrant;
 use crate::point::Point;
 use crate::replica::Mode;
+use crate::work::Work;
 use crate::{Error, limits};
 
 /// Keeps a session open until `shutdown`.
@@ -46,7 +46,9 @@ pub(crate) async fn run(
             let orders = orders.map_err(|status| Error::Site(Box::new(status)))?.into_inner();
             backoff.reset();
             tracing::info!(site = site.url(), "the session with the site server is open");
-            Conversation { point, site, answers, running: None, upload: None }.hold(orders).await
+            Conversation { point, site, answers, running: None, upload: None, broken: None }
+                .hold(orders)
+                .await
         };
         match shutdown.run_until_cancelled(talk).await {
             None => return Ok(()),
@@ -99,8 +101,16 @@ struct Conversation<'a> {
     site: &'a Connection,
     answers: Answers,
     running: Option<Running<'a>>,
-    /// The order of a catalog file that arrives in parts, and the bytes that are here.
-    upload: Option<(u64, u64)>,
+    upload: Option<Upload>,
+    /// The order of a catalog file of which a part was refused.
+    broken: Option<u64>,
+}
+
+/// A catalog file that arrives in parts.
+struct Upload {
+    order: u64,
+    bytes: u64,
+    file: Work,
 }
 
 struct Running<'a> {
@@ -138,8 +148,14 @@ impl<'a> Conversation<'a> {
                 self.answers.refuse(order, "the order was cancelled".to_owned()).await;
             }
             // It ended before the cancellation came.
-            (Order::Cancel(_), _) => {}
-            (_, Some(running)) => {
+            (Order::Cancel(_), _) => {
+                self.upload.take_if(|upload| upload.order == order);
+            }
+            (frame, Some(running)) => {
+                // What comes after the part that is refused is no whole file.
+                if let Order::Import(_) = frame {
+                    self.broken = Some(order);
+                }
                 self.answers.refuse(order, format!("order {running} is still running")).await;
             }
             (Order::Import(part), None) => match self.gather(part) {
@@ -168,25 +184,34 @@ impl<'a> Conversation<'a> {
     }
 
     /// Keeps a part; after the last one, names the whole file and where it lies.
-    fn gather(&mut self, part: Import) -> Result<Option<(String, PathBuf, Warrant)>, Error> {
+    fn gather(&mut self, part: Import) -> Result<Option<(String, Work, Warrant)>, Error> {
         let Import { order, name, data, last, manifest, unsigned: is_unsigned } = part;
         let manifest = match manifest.as_slice() {
             [] => None,
             digest => Some(Sha256::from_slice(digest)?),
         };
-        let path = self.point.work_path(&format!("upload-{order}"));
-        let before = self.upload.filter(|(of, _)| *of == order);
-        let bytes = before.map_or(0, |(_, bytes)| bytes) + data.len() as u64;
-        self.upload = (!last).then_some((order, bytes));
-        if bytes > BUNDLE_BYTES_MAX {
+        if self.broken == Some(order) {
+            let reason = "a part of it came while another order was running".to_owned();
+            return Err(Error::Archive { name, reason });
+        }
+        let before = self.upload.take().filter(|upload| upload.order == order);
+        let is_first = before.is_none();
+        let file = || self.point.work(&format!("upload-{order}"));
+        let mut upload = before.unwrap_or_else(|| Upload { order, bytes: 0, file: file() });
+        upload.bytes += data.len() as u64;
+        if upload.bytes > BUNDLE_BYTES_MAX {
             let reason = format!("it is larger than {BUNDLE_BYTES_MAX} bytes");
             return Err(Error::Archive { name, reason });
         }
         let mut options = OpenOptions::new();
-        options.create(true).write(true).truncate(before.is_none()).append(before.is_some());
-        let written = options.open(&path).and_then(|mut file| file.write_all(&data));
-        written.map_err(Error::files("write", &path))?;
-        Ok(last.then_some((name, path, Warrant { manifest, is_unsigned })))
+        options.create(true).write(true).truncate(is_first).append(!is_first);
+        let written = options.open(&upload.file).and_then(|mut file| file.write_all(&data));
+        written.map_err(Error::files("write", &upload.file))?;
+        if last {
+            return Ok(Some((name, upload.file, Warrant { manifest, is_unsigned })));
+        }
+        self.upload = Some(upload);
+        Ok(None)
     }
 }
 

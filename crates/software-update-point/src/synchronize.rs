@@ -57,6 +57,8 @@ pub(crate) type OnProgress<'a> = &'a (dyn Fn(Phase, u64, u64) + Send + Sync);
 pub(crate) struct Synced {
     pub(crate) revisions_new: u64,
     pub(crate) rejected: Vec<String>,
+    /// How many of these upstream did not give.
+    withheld: usize,
 }
 
 impl Phase {
@@ -81,14 +83,11 @@ impl Point {
             return Err(model::Invalid::new("filter", reason).into());
         }
         self.remember_source(&plan.source);
-        if let Source::Foreign { belief, .. } = &plan.source {
-            self.keep_belief(belief.as_ref()).await?;
-        }
         if plan.is_full {
             self.catalog.forget_upstream_anchors().await?;
         }
         let outcome = self.run(plan, on_progress).await;
-        match outcome.as_ref().err().and_then(Error::fault) {
+        let outcome = match outcome.as_ref().err().and_then(Error::fault) {
             // Its anchors and ours mean nothing to each other any more.
             Some(ErrorCode::ServerChanged) => {
                 tracing::warn!(source = %plan.source, "upstream was replaced");
@@ -96,7 +95,11 @@ impl Point {
                 self.run(plan, on_progress).await
             }
             _ => outcome,
+        };
+        if outcome.is_ok() {
+            self.keep_source(&plan.source).await?;
         }
+        outcome
     }
 
     async fn run(&self, plan: &Plan, on_progress: OnProgress<'_>) -> Result<Synced, Error> {
@@ -129,7 +132,13 @@ impl Point {
         }
         let wire = |u: &UpdateRef| UpdateIdentity { update_id: u.id.0, revision: u.revision };
         let missing: Vec<UpdateIdentity> = missing.iter().map(wire).collect();
+        let withheld = synced.withheld;
         self.take_documents(step, &missing, synced).await?;
+        if synced.withheld > withheld {
+            // A later list would not name them again.
+            tracing::info!(source, "the server kept something back; its anchor is not taken");
+            return Ok(());
+        }
         let followed = Followed { source, choice: step.choice(), anchor: list.anchor };
         let anchor = Some((name, followed.to_string()));
         self.catalog.import(Batch { anchor, ..Batch::default() }).await?;
@@ -179,10 +188,10 @@ impl Point {
 
     /// Commits what a batch brought.
     async fn keep(&self, fetched: Fetched) -> Result<Kept, Error> {
-        let Fetched { documents, sources, rejected } = fetched;
+        let Fetched { documents, sources, rejected, withheld } = fetched;
         let settled = documents.len() + rejected.len();
         let imported = self.catalog.import(Batch { documents, sources, anchor: None }).await?;
-        Ok(Kept { settled, imported, rejected })
+        Ok(Kept { settled, imported, rejected, withheld })
     }
 
     pub(crate) fn web(&self, source: &Source, purpose: Purpose) -> Result<Web, Error> {
@@ -199,13 +208,7 @@ impl Point {
         if let Some(source) = self.remembered_source() {
             return Ok(Some(source));
         }
-        let kept = self.catalog.upstream_anchor(Phase::Updates.name()).await?;
-        Ok(match kept.as_deref().and_then(Source::from_scope) {
-            Some(Source::Foreign { url, .. }) => {
-                Some(Source::Foreign { url, belief: self.kept_belief().await? })
-            }
-            source => source,
-        })
+        self.kept_source().await
     }
 }
 
@@ -215,12 +218,14 @@ struct Kept {
     imported: Imported,
     /// Before it came to the catalog.
     rejected: Vec<String>,
+    withheld: usize,
 }
 
 impl Synced {
     /// How many revisions that settles.
     fn note(&mut self, kept: Result<Kept, Error>, source: &Source) -> Result<u64, Error> {
-        let Kept { settled, imported, rejected } = kept?;
+        let Kept { settled, imported, rejected, withheld } = kept?;
+        self.withheld += withheld;
         self.revisions_new += imported.imported.len() as u64;
         let contradicting = imported.rejected.into_iter();
         self.rejected.extend(rejected);
@@ -264,12 +269,12 @@ impl Source {
         }
     }
 
-    /// Reads back what begins a scope.
-    fn from_scope(scope: &str) -> Option<Source> {
-        let mut words = scope.split_whitespace();
+    /// Reads back what [`Display`](fmt::Display) wrote; what is believed is said elsewhere.
+    pub(crate) fn parse(text: &str, belief: Option<Belief>) -> Option<Source> {
+        let mut words = text.split_whitespace();
         let (site, url) = (words.next()?, words.next()?.to_owned());
         match site {
-            "-" => Some(Source::Foreign { url, belief: None }),
+            "-" => Some(Source::Foreign { url, belief }),
             site => Some(Source::Own { url, site: site.parse().ok()? }),
         }
     }

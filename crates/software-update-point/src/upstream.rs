@@ -42,6 +42,8 @@ pub(crate) struct Fetched {
     pub(crate) documents: Vec<String>,
     pub(crate) sources: Vec<FileSource>,
     pub(crate) rejected: Vec<String>,
+    /// How many of these the server did not give; it may the next time.
+    pub(crate) withheld: usize,
 }
 
 impl<'a> Upstream<'a> {
@@ -83,7 +85,7 @@ impl<'a> Upstream<'a> {
                 Ok(data) => fetched.take(&updates, data),
                 Err(error) if !is_of_one(&error) => return Err(error),
                 Err(error) => match updates[..] {
-                    [update] => fetched.reject(update, error_chain(&error)),
+                    [update] => fetched.withhold(update, error_chain(&error)),
                     _ => {
                         let second = updates.split_off(updates.len() / 2);
                         pending.extend([second, updates]);
@@ -244,6 +246,11 @@ impl Fetched {
         self.rejected.push(format!("update {update_id} revision {revision}: {reason}"));
     }
 
+    fn withhold(&mut self, update: UpdateIdentity, reason: String) {
+        self.withheld += 1;
+        self.reject(update, reason);
+    }
+
     fn take(&mut self, asked: &[UpdateIdentity], data: UpdateData) {
         let mut missing: Vec<UpdateIdentity> = asked.to_vec();
         for record in data.updates {
@@ -261,7 +268,7 @@ impl Fetched {
             }
         }
         for update in missing {
-            self.reject(update, "the server gave no document".to_owned());
+            self.withhold(update, "the server gave no document".to_owned());
         }
         let public = data.file_urls.into_iter().filter(|file| !file.public_url.is_empty());
         self.sources.extend(

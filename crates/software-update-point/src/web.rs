@@ -20,7 +20,7 @@ use tonic::transport::Channel;
 use tower::ServiceExt as _;
 use transport::{BoxStream, Connect, Connection, Credentials, Expect, ForeignTls, Security};
 
-use crate::proxy::Proxy;
+use crate::proxy::{Proxy, has_user, without_user};
 use crate::{Error, limits};
 
 pub(crate) struct Web {
@@ -52,11 +52,11 @@ pub(crate) struct Way {
 impl Web {
     /// A server outside the hierarchy, over TLS if there is some in `way`.
     pub(crate) fn foreign(way: Way, url: &str) -> Result<Web, Error> {
-        let bad = || Error::Url { url: url.to_owned() };
+        let bad = || Error::Url { url: without_user(url) };
         let uri: Uri = url.parse().map_err(|_| bad())?;
         let authority = uri.authority().ok_or_else(bad)?.to_string();
         let scheme = if way.tls.is_some() { "https" } else { "http" };
-        if uri.scheme_str() != Some(scheme) {
+        if uri.scheme_str() != Some(scheme) || has_user(&uri) {
             return Err(bad());
         }
         let base = url.trim_end_matches('/').to_owned();

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Seek as _};
 use std::path::{Path, PathBuf};
 
 use cab::Cabinet;
@@ -17,6 +17,7 @@ use update_catalog::Batch;
 use update_metadata::sdp::FileSource;
 use update_metadata::wsus_export::{Entry, MetadataReader, PackageReader};
 use update_metadata::{Document, license_files};
+use wsus_protocol::cabinet::Layout;
 
 use crate::import::{Foreign, ImportReport};
 use crate::point::Point;
@@ -37,12 +38,19 @@ pub(crate) fn recognize(path: &Path, beginning: &[u8]) -> Option<Packing> {
     match beginning {
         [0x1f, 0x8b, ..] => Some(Packing::Gzip),
         [b'M', b'S', b'C', b'F', ..] => {
-            let cabinet = Cabinet::new(BufReader::new(File::open(path).ok()?)).ok()?;
+            let cabinet = sound(BufReader::new(File::open(path).ok()?)).ok()?;
             let has = |name| cabinet.get_file_entry(name).is_some();
             (has(LIST) && has(METADATA)).then_some(Packing::Cabinet)
         }
         _ => None,
     }
+}
+
+/// A cabinet that says nothing of itself which is not so.
+fn sound(mut file: BufReader<File>) -> io::Result<Cabinet<BufReader<File>>> {
+    Layout::read(&mut file)?;
+    file.rewind()?;
+    Cabinet::new(file)
 }
 
 /// A package, unpacked.
@@ -100,7 +108,7 @@ impl<'a> Package<'a> {
                 false => Package { metadata: Some(metadata), ..package },
             });
         }
-        let mut cabinet = Cabinet::new(open()?).map_err(|error| package.refuse(error))?;
+        let mut cabinet = sound(open()?).map_err(|error| package.refuse(error))?;
         for (member, target) in [(LIST, &list), (METADATA, &metadata)] {
             let member = cabinet.read_file(member).map_err(|error| package.refuse(error))?;
             package.copy(member, target)?;

@@ -150,6 +150,8 @@ CREATE TABLE setting (
 CREATE TABLE version (
     version INTEGER PRIMARY KEY,
     changes INTEGER NOT NULL,
+    -- The last revision that belongs to it.
+    last_revision INTEGER NOT NULL,
     items INTEGER NOT NULL,
     set_digest BLOB NOT NULL CHECK (length(set_digest) = 32)
 ) STRICT;

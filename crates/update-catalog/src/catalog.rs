@@ -155,9 +155,11 @@ fn complete_version(tx: &WriteTx, version: u64) -> Result<CatalogVersion, Error>
     let count = u64::try_from(items.len()).unwrap_or(u64::MAX);
     let (set_digest, languages) = (model::set_digest(items), Languages::ALL);
     let complete = CatalogVersion { version, items: count, set_digest, languages };
-    let sql = "INSERT INTO version (version, changes, items, set_digest) VALUES (?1, ?2, ?3, ?4)
+    let sql = "INSERT INTO version (version, changes, items, set_digest, last_revision)
+               VALUES (?1, ?2, ?3, ?4, (SELECT coalesce(max(id), 0) FROM revision))
                ON CONFLICT DO UPDATE SET changes = excluded.changes, items = excluded.items,
-                                         set_digest = excluded.set_digest";
+                                         set_digest = excluded.set_digest,
+                                         last_revision = excluded.last_revision";
     tx.execute(sql, params![version, changes, count, complete.set_digest.0])?;
     Ok(complete)
 }

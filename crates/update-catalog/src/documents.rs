@@ -64,11 +64,13 @@ impl Catalog {
             .await
     }
 
-    /// The digests of every revision of these updates.
+    /// The digests of every revision of these updates; of obsolete ones, too, which are not new
+    /// because their documents went.
     pub async fn digests(&self, ids: Vec<UpdateId>) -> Result<Vec<(UpdateRef, Sha256)>, Error> {
         bounded(ids.len(), limits::IDS_MAX)?;
         let sql = "SELECT update_id, revision, sha256 FROM revision
-                   WHERE update_id = ?1 AND document IS NOT NULL ORDER BY revision";
+                   WHERE update_id = ?1 AND (document IS NOT NULL OR NOT is_latest)
+                   ORDER BY revision";
         self.database
             .read(move |tx| {
                 let mut digests = Vec::new();

@@ -148,7 +148,10 @@ fn record(
         tx.execute(sql, params![sha1.0, url])?;
     }
     if let Some((name, anchor)) = anchor {
-        let sql = "INSERT OR REPLACE INTO upstream_anchor (name, anchor) VALUES (?1, ?2)";
+        // A synchronization that brought nothing writes nothing.
+        let sql = "INSERT INTO upstream_anchor (name, anchor) VALUES (?1, ?2)
+                   ON CONFLICT DO UPDATE SET anchor = excluded.anchor
+                     WHERE anchor <> excluded.anchor";
         tx.execute(sql, params![name, anchor])?;
     }
     Ok(())

@@ -36,7 +36,7 @@ pub use error::Error;
 pub use export::{Exported, LastBundle};
 pub use fragments::{Derive, Fragment, Fragments, Part, Scope};
 pub use import::{Batch, Imported};
-pub use replica::{Decisions, TakenDeployment, TakenGroup};
+pub use replica::{Decisions, Taken, TakenDeployment, TakenGroup};
 pub use revision_list::{Listed, RevisionFilter, RevisionList, Spoken};
 pub use rulings::{Changed, IdRange, Ruling};
 pub use scan::{Held, Needed, Offer, ScanEntry, ScanGraph};

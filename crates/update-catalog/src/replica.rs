@@ -5,6 +5,8 @@
 //! deployment means to a computer. What is taken, and the anchor to which it was, is one
 //! transaction. Declined updates are rulings like all others.
 
+use std::collections::BTreeSet;
+
 use model::{Timestamp, UpdateId, UpdateRef};
 use sqlite_engine::{ReadTx, Row, RowResult, WriteTx, params, parse_column};
 use uuid::Uuid;
@@ -46,15 +48,27 @@ pub struct Decisions {
     pub licenses: Vec<Uuid>,
 }
 
+/// What an upstream told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// All that there is: what it does not name is gone.
+    Everything(Decisions),
+    News(Decisions),
+}
+
 impl Catalog {
     /// Takes over what an upstream decided, up to an anchor of its that is kept as `name`.
     pub async fn take_decisions(
         &self,
-        taken: Decisions,
+        taken: Taken,
         (name, anchor): (&'static str, String),
     ) -> Result<(), Error> {
         let write = move |tx: &WriteTx| {
-            take(tx, &taken)?;
+            if let Taken::Everything(all) = &taken {
+                bury_all_but(tx, &all.deployments)?;
+            }
+            let (Taken::Everything(taken) | Taken::News(taken)) = &taken;
+            take(tx, taken)?;
             let sql = "INSERT OR REPLACE INTO upstream_anchor (name, anchor) VALUES (?1, ?2)";
             tx.execute(sql, params![name, anchor])?;
             Ok::<_, Error>(())
@@ -92,6 +106,13 @@ fn take(tx: &WriteTx, taken: &Decisions) -> Result<(), Error> {
         tx.execute("INSERT OR REPLACE INTO taken_license VALUES (?1)", [id.as_bytes()])?;
     }
     Ok(())
+}
+
+fn bury_all_but(tx: &WriteTx, told: &[TakenDeployment]) -> Result<(), Error> {
+    let told: BTreeSet<Uuid> = told.iter().map(|deployment| deployment.id).collect();
+    let sql = "SELECT id FROM taken_deployment WHERE NOT is_dead";
+    let here = tx.query_all(sql, [], |row| uuid(row, 0))?;
+    here.into_iter().filter(|id| !told.contains(id)).try_for_each(|id| bury(tx, id))
 }
 
 fn bury(tx: &WriteTx, id: Uuid) -> Result<(), Error> {

@@ -212,6 +212,9 @@ impl<R: BufRead> MetadataReader<R> {
                 used += 1;
             }
             let is_over = used < buffer.len() || buffer.is_empty();
+            if bytes.len() + used > DOCUMENT_BYTES_MAX {
+                return Err(self.damaged("its document is larger than 32 MiB"));
+            }
             bytes.extend_from_slice(&buffer[..used]);
             self.input.consume(used);
             if is_over {

@@ -87,6 +87,10 @@ pub(super) fn following(
     let every = problems.check("upstream.every", duration(every));
     let mode = problems.check("upstream.mode", self::mode(mode));
     let belief = problems.check("upstream", belief(roots, pin));
+    if !url.starts_with("https://") && matches!(belief, Some(Some(_))) {
+        let remedy = "roots and pin are for an https:// address; nobody is believed by them here";
+        problems.note("upstream.url", remedy);
+    }
     Some(Following { url: url.clone(), belief: belief?, every: every?, mode: mode? })
 }
 

@@ -54,7 +54,8 @@ async fn a_server_is_believed_by_its_root_or_by_a_pin() {
         assert_eq!(synced.expect("synchronizes").revisions_new, 1, "{belief:?}");
         let fetched = bench.point.fetch_file(&named).await.expect("fetched");
         assert_eq!(Some(fetched.sha256), named.sha256);
-        assert_eq!(bench.point.kept_belief().await.expect("reads"), belief);
+        let kept = bench.point.kept_source().await.expect("reads");
+        assert_eq!(kept, Some(Source::Foreign { url: fake.url.clone(), belief }));
     }
 }
 
@@ -216,16 +217,19 @@ fn credentials_that_others_may_read_are_refused() {
         let expected = format!("FILE holds no credentials of a proxy: {reason}");
         assert_eq!(refusal(text, mode), expected);
     }
-    let error = Proxy::read("https://proxy", None).expect_err("no such proxies");
+    let refused = |url: &str| Proxy::read(url, None).expect_err("no such proxies").to_string();
     expect![[r#""https://proxy" is no proxy of the form http://host:port"#]]
-        .assert_eq(&error.to_string());
+        .assert_eq(&refused("https://proxy"));
+    // Where a password stands it would be in every message.
+    expect![[r#""http://…@proxy:3128" is no proxy of the form http://host:port"#]]
+        .assert_eq(&refused("http://ann:secret@proxy:3128"));
 }
 
 #[tokio::test]
 async fn any_file_is_downloaded_within_its_limit() {
     let (fake, named) = offering(None).await;
     let bench = Bench::new().await;
-    let (url, path) = (format!("{}{}", fake.url, path_of(&named)), bench.point.work_path("got"));
+    let (url, path) = (format!("{}{}", fake.url, path_of(&named)), bench.point.work("got"));
     assert_eq!(bench.point.download(&url, &path, 12).await.expect("it is small"), 12);
     assert_eq!(std::fs::read(&path).expect("readable"), b"content of a");
     let large = bench.point.download(&url, &path, 11).await.expect_err("it is large");

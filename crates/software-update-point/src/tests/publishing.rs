@@ -145,12 +145,44 @@ async fn a_subscribed_catalog_brings_metadata_until_content_is_published() {
     // The same catalog takes nothing back; another revision is metadata again.
     assert_eq!(refresh(&bench, &file).await.unchanged, 2);
     assert_eq!(newest(&bench, 1).await.update.revision, 2);
+    // Nor does it when the revision before is no more than a number.
+    for version in 1..=3 {
+        bench.point.catalog.complete_version(version).await.expect("completes");
+        bench.import(&[update(100 + u128::from(version), "Rocket")]).await;
+    }
+    while bench.point.catalog.drop_obsolete(100).await.expect("drops") > 0 {}
+    assert_eq!(refresh(&bench, &file).await.unchanged, 2);
+    assert_eq!(newest(&bench, 1).await.update.revision, 2);
     write(&[sdp(1, "Anvil 2", &origin(CONTENT, &url))]);
     assert_eq!(refresh(&bench, &file).await.imported, 1);
     assert!(newest(&bench, 1).await.files.is_empty());
 
     let refused = publish_content(&bench, 9).await.expect_err("is in no catalog");
     expect!["update 00000000-0000-0000-0000-000000000009 is not taken: no subscribed catalog has it; subscribe to one that does, or import it"].assert_eq(&error_chain(&refused));
+}
+
+#[tokio::test]
+async fn content_comes_from_the_catalog_that_the_update_came_from() {
+    let fake = FakeUpstream::start().await;
+    fake.script().serve_file(sha1(CONTENT).0, "setup.exe", CONTENT.to_vec());
+    let url = format!("{}{}", fake.url, content_path(&sha1(CONTENT).0, "setup.exe"));
+    let bench = Bench::new().await;
+    let path = bench.directory.path().join("catalog.xml");
+    fs::write(&path, catalog(&[sdp(1, "Anvil", &origin(CONTENT, &url))])).expect("is written");
+    refresh(&bench, &format!("file://{}", path.display())).await;
+    // Somebody else's, kept before it, names the same update, and one cannot be read.
+    let kept = bench.directory.path().join("catalogs");
+    let other = origin(b"MZ somebody else's", &format!("{}/other", fake.url));
+    fs::write(kept.join("00"), catalog(&[sdp(1, "Other", &other)])).expect("is written");
+    fs::write(kept.join("01"), b"PK\x03\x04 no archive").expect("is written");
+    publish_content(&bench, 1).await.expect("is published");
+    assert_eq!(newest(&bench, 1).await.files[0].sha1, sha1(CONTENT));
+    fs::remove_file(kept.join("00")).expect("is removed");
+    fs::write(&path, catalog(&[sdp(1, "Anvil 2", "")])).expect("is written");
+    refresh(&bench, &format!("file://{}", path.display())).await;
+    let kept = fs::read_dir(&kept).expect("is listed").count();
+    assert_eq!(kept, 2, "the one that was subscribed to, and the one that cannot be read");
+    assert_eq!(fs::read_dir(bench.directory.path().join("import")).expect("is listed").count(), 0);
 }
 
 #[tokio::test]

@@ -247,10 +247,27 @@ async fn imports_arrive_in_parts_and_orders_can_be_cancelled() {
     world.order(Order::Synchronize(order)).await;
     world.order(Order::GetChanges(GetChanges { order: 3, ..GetChanges::default() })).await;
     assert_eq!(world.failure().await, ("order 2 is still running".to_owned(), false));
+    let part = |order, last| {
+        let (name, data) = ("document.xml".to_owned(), xml.clone());
+        Order::Import(Import { order, name, data, last, ..Import::default() })
+    };
+    world.order(part(5, false)).await;
+    assert_eq!(world.failure().await, ("order 2 is still running".to_owned(), false));
     world.order(Order::Cancel(Cancel { order: 2 })).await;
     assert_eq!(world.failure().await, ("the order was cancelled".to_owned(), false));
     world.order(Order::GetChanges(GetChanges { order: 4, ..GetChanges::default() })).await;
     assert!(matches!(world.answer().await, Answer::Changes(changes) if changes.items.len() == 1));
+
+    // What comes after a part that was refused is no file, and one that is given up leaves nothing.
+    world.order(part(5, true)).await;
+    let reason = "document.xml is not taken: a part of it came while another order was running";
+    assert_eq!(world.failure().await.0, reason);
+    world.order(part(6, false)).await;
+    world.order(Order::Cancel(Cancel { order: 6 })).await;
+    world.order(Order::GetChanges(GetChanges { order: 7, ..GetChanges::default() })).await;
+    assert!(matches!(world.answer().await, Answer::Changes(_)));
+    let left = std::fs::read_dir(world.bench.directory.path().join("import")).expect("is listed");
+    assert_eq!(left.count(), 0);
 }
 
 /// What the site would make of an export, and what another one hands to its update point, which

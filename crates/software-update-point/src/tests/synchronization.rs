@@ -35,6 +35,27 @@ async fn a_downstream_catalog_equals_its_upstream() {
 }
 
 #[tokio::test]
+async fn a_synchronization_without_news_writes_nothing() {
+    let (upstream, downstream) = (Bench::new().await, Bench::new().await);
+    upstream.import(&sample_categories()).await;
+    upstream.import(&[update(1, "Anvil"), update(2, "Rocket")]).await;
+    let (url, _tasks) = upstream.serve().await;
+    let files = || {
+        let path = |name: &str| downstream.directory.path().join(name);
+        ["catalog.db", "catalog.db-wal"].map(|name| std::fs::read(path(name)).expect("is there"))
+    };
+    downstream.synchronize(&everything(&url)).await.expect("synchronizes");
+    downstream.point.complete_by_itself().await.expect("completes");
+    let before = files();
+    downstream.synchronize(&everything(&url)).await.expect("again");
+    downstream.point.complete_by_itself().await.expect("has nothing to complete");
+    assert!(files() == before, "the catalog was written to");
+    upstream.import(&[update(3, "Anvil")]).await;
+    downstream.synchronize(&everything(&url)).await.expect("synchronizes");
+    assert!(files() != before, "an update was written");
+}
+
+#[tokio::test]
 async fn only_what_was_chosen_comes() {
     let (upstream, downstream) = (Bench::new().await, Bench::new().await);
     upstream.import(&sample_categories()).await;
@@ -119,6 +140,10 @@ async fn a_failing_batch_is_halved_down_to_its_culprit() {
     let mut sizes: Vec<usize> = fake.script().asked.iter().map(Vec::len).collect();
     sizes.sort_unstable();
     assert_eq!(sizes, [1, 1, 2, 2, 4, 4]);
+    // It is asked for again, because no anchor was taken beyond it.
+    fake.script().broken.clear();
+    let synced = downstream.synchronize(&everything(&fake.url)).await.expect("synchronizes");
+    assert_eq!((synced.revisions_new, synced.rejected), (1, Vec::new()));
 }
 
 #[tokio::test]

@@ -186,3 +186,18 @@ async fn the_updates_of_real_servers_come_in_with_their_files() {
         }
     }
 }
+
+/// A member that lies beyond its folder made the reader beneath panic.
+#[tokio::test]
+async fn a_cabinet_that_lies_about_its_members_is_refused() {
+    let bench = Bench::new().await;
+    let documents = [update(1, "Anvil")];
+    let package = cabinet(&listed(&documents), &metadata(&documents));
+    let members = u32::from_le_bytes(package[16..20].try_into().expect("four bytes")) as usize;
+    for (place, value) in [(members + 4, 1_000_000_u32), (members, u32::MAX / 2)] {
+        let mut lying = package.clone();
+        lying[place..place + 4].copy_from_slice(&value.to_le_bytes());
+        let refused = import(&bench, &lying, true).await.refused.expect("is refused");
+        assert!(refused.contains("a file lies outside of its folder"), "{refused}");
+    }
+}

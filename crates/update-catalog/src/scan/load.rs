@@ -10,17 +10,23 @@ use crate::Error;
 use crate::catalog::{update_id, update_ref};
 use crate::rulings::{last_change, standing};
 
-const REVISIONS: &str = "SELECT update_id, revision, id, audience, changed FROM revision
-    WHERE is_latest AND document IS NOT NULL ORDER BY id";
+/// The last revision of the last version: what a synchronization that is under way, or broke off,
+/// has brought since is told to nobody.
+const LAST: &str = "SELECT last_revision FROM version ORDER BY version DESC LIMIT 1";
+
+const REVISIONS: &str = "SELECT update_id, revision, id, audience, changed FROM revision AS r
+    WHERE id <= ?1 AND document IS NOT NULL AND (is_latest OR NOT EXISTS (
+        SELECT 1 FROM revision AS later
+        WHERE later.update_id = r.update_id AND later.revision > r.revision AND later.id <= ?1))
+    ORDER BY id";
 
 /// Also those whose documents are gone.
-const OLDER: &str = "SELECT update_id, revision, id FROM revision WHERE NOT is_latest";
+const OLDER: &str = "SELECT update_id, revision, id FROM revision WHERE NOT is_latest
+    AND id <= ?1";
 
 /// All members of a clause stand together, and all clauses of a revision.
-const RELATIONS: &str = "SELECT relation.revision, kind, clause, target
-    FROM relation JOIN revision ON revision.id = relation.revision
-    WHERE is_latest AND document IS NOT NULL AND kind <> 'superseded'
-    ORDER BY relation.revision, kind, clause";
+const RELATIONS: &str = "SELECT revision, kind, clause, target FROM relation
+    WHERE kind <> 'superseded' ORDER BY revision, kind, clause";
 
 struct Revision {
     local_id: i64,
@@ -31,7 +37,8 @@ struct Revision {
 
 impl ScanGraph {
     pub(super) fn load(&mut self, tx: &ReadTx) -> Result<(), Error> {
-        let revisions = tx.query_all(REVISIONS, [], revision)?;
+        let last: i64 = tx.query_row(LAST, [], |row| row.get(0))?;
+        let revisions = tx.query_all(REVISIONS, [last], revision)?;
         for Revision { local_id, update, audience, .. } in &revisions {
             let at = position(self.nodes.len());
             let (local_id, update, audience) = (*local_id, *update, *audience);
@@ -42,7 +49,7 @@ impl ScanGraph {
             self.by_local_id.insert(local_id, at);
         }
         let older = |row: &Row<'_>| Ok((update_ref(row)?, row.get::<_, i64>(2)?));
-        for (update, local_id) in tx.query_all(OLDER, [], older)? {
+        for (update, local_id) in tx.query_all(OLDER, [last], older)? {
             if let Some(at) = self.by_update.get(&update.id) {
                 self.by_local_id.insert(local_id, *at);
             }
@@ -70,7 +77,9 @@ impl ScanGraph {
             Ok((clause, update_id(row, 3)?))
         };
         tx.for_each(RELATIONS, [], row, |(clause, target)| -> Result<(), Error> {
-            let Some(node) = self.by_local_id.get(&clause.0).copied() else { return Ok(()) };
+            let node = self.by_local_id.get(&clause.0).copied();
+            let is_its = |node: &u32| self.nodes[*node as usize].entry.local_id == clause.0;
+            let Some(node) = node.filter(is_its) else { return Ok(()) };
             let end = position(self.targets.len());
             if open.replace(clause) != Some(clause) {
                 let at = position(self.clauses.len());

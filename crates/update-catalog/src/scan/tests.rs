@@ -1,6 +1,7 @@
 use model::{UpdateId, UpdateRef};
 use proptest::collection;
 use proptest::prelude::*;
+use sqlite_engine::{Durability, Executor, Options};
 use update_metadata::{Comparison, Document, Prerequisite, UpdateKind, categories, linux};
 use uuid::Uuid;
 
@@ -148,6 +149,32 @@ async fn only_complete_versions_and_latest_revisions_are_told() {
     let held = Held { seen: graph.changes(), others: vec![latest, leaf], ..held };
     assert_eq!(graph.needed(&held, usize::MAX).changed, []);
     assert_eq!((graph.entry(old), graph.knows(id(4)), graph.knows(id(5))), (None, true, false));
+}
+
+#[tokio::test]
+async fn what_broke_off_is_told_to_nobody_even_after_a_restart() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let open = || {
+        let options = Options { executor: Executor::Inline, durability: Durability::Normal };
+        Catalog::open(&directory.path().join("catalog.db"), Uuid::nil(), options).expect("opens")
+    };
+    let (base, mut revised) = (detectoid(1, &[]), detectoid(1, &[]));
+    revised.update.revision = 2;
+    let catalog = open();
+    import(&catalog, &[base, software(2, &[id(1)])], 1).await;
+    let before = catalog.scan_graph().await.expect("loads");
+    let documents = [revised, software(3, &[])].iter().map(Document::to_xml).collect();
+    catalog.import(Batch { documents, ..Batch::default() }).await.expect("imports");
+    catalog.close().await;
+    let catalog = open();
+    let graph = catalog.scan_graph().await.expect("loads");
+    let base = local_id(&before, 1, 1);
+    for held in [Held::default(), Held { installed: vec![base], ..Held::default() }] {
+        assert_eq!(graph.needed(&held, 9), before.needed(&held, 9));
+    }
+    catalog.complete_version(2).await.expect("completes");
+    let graph = catalog.scan_graph().await.expect("loads");
+    assert_eq!(numbers(&graph.needed(&Held::default(), 9).new), [1, 3]);
 }
 
 #[tokio::test]

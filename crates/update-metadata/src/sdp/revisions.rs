@@ -57,6 +57,13 @@ impl Revisions {
         Placed::New { update: UpdateRef { id, revision }, documents }
     }
 
+    /// Whether this revision of the package's update is what the package says.
+    #[must_use]
+    pub fn is_revision(&self, package: &Package, revision: u32) -> bool {
+        let written = package.write(revision).pop();
+        written.is_some_and(|written| self.known.get(&written.update) == Some(&written.sha256))
+    }
+
     fn of(&self, id: UpdateId) -> impl Iterator<Item = u32> {
         let all = UpdateRef { id, revision: 0 }..=UpdateRef { id, revision: u32::MAX };
         self.known.range(all).map(|(update, _)| update.revision)

@@ -92,3 +92,13 @@ proptest! {
         while let Ok(Some(_)) = package.next_entry() {}
     }
 }
+
+/// Bytes that go on with a character count as nothing, so there could be any number of them.
+#[test]
+fn a_document_without_end_is_refused() {
+    let head = b"12345678-0000-4000-8000-000000000001,00000001,00000002,".to_vec();
+    let endless = std::io::Read::chain(&head[..], std::io::repeat(0x80));
+    let mut reader = MetadataReader::new(std::io::BufReader::new(endless));
+    let refused = reader.next_document().expect_err("is refused").to_string();
+    assert!(refused.contains("larger than 32 MiB"), "{refused}");
+}

@@ -13,12 +13,14 @@ mod load;
 mod machine;
 mod peer;
 mod processes;
+mod resync;
 mod scans;
 mod supersedence;
 
 use anyhow::bail;
 
-const PARTS: [&str; 6] = ["import", "catalog", "scans", "lists", "supersedence", "processes"];
+const PARTS: [&str; 7] =
+    ["import", "catalog", "scans", "lists", "resync", "supersedence", "processes"];
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -39,6 +41,7 @@ async fn main() -> anyhow::Result<()> {
             "catalog" => catalog::run()?,
             "scans" => scans::run().await?,
             "lists" => lists::run().await?,
+            "resync" => resync::run().await?,
             "supersedence" => supersedence::run()?,
             _ => processes::run().await?,
         }
