@@ -3,6 +3,9 @@
 /// A whole bundle: the largest file that a site takes in.
 pub const BUNDLE_BYTES_MAX: u64 = 4 << 30;
 
+/// All parts together: what stands around them has room beside them.
+pub const PARTS_BYTES_MAX: u64 = BUNDLE_BYTES_MAX - (32 << 20);
+
 /// A part of documents, plain and packed: a page of a catalog, or one document, of which the
 /// largest has 32 MiB.
 pub const PART_BYTES_MAX: usize = 40 << 20;

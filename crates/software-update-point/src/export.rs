@@ -38,6 +38,7 @@ impl Point {
             has_content: content,
             buffer: MAGIC.to_vec(),
             manifest: self.manifest(since).await?,
+            bytes: 0,
             files: BTreeSet::new(),
             missing: Vec::new(),
         };
@@ -92,6 +93,8 @@ struct Outgoing<'a> {
     /// Not sent yet; less than a message.
     buffer: Vec<u8>,
     manifest: Manifest,
+    /// Of all parts together.
+    bytes: u64,
     /// Files that are in it.
     files: BTreeSet<Sha1>,
     /// License texts that could not be had.
@@ -104,9 +107,9 @@ impl Outgoing<'_> {
         let licenses = licenses(&documents);
         let named = files.iter().chain(&licenses).map(|file| file.sha1);
         let sources = self.point.catalog.sources(named.collect()).await?;
-        if !sources.is_empty() {
+        for sources in sources.chunks(limits::EXPORTED_SOURCES_MAX) {
             let content = Content::Sources { count: sources.len() as u64 };
-            self.part(content, &encode_sources(&sources)?).await?;
+            self.part(content, &encode_sources(sources)?).await?;
         }
         if !removed.is_empty() {
             let content = Content::Removed { count: removed.len() as u64 };
@@ -163,8 +166,9 @@ impl Outgoing<'_> {
     }
 
     fn add(&mut self, part: Part) -> Result<(), Error> {
+        self.bytes += part.size;
         self.manifest.parts.push(part);
-        let is_large = self.manifest.size() > catalog_bundle::limits::BUNDLE_BYTES_MAX
+        let is_large = self.bytes > catalog_bundle::limits::PARTS_BYTES_MAX
             || self.manifest.parts.len() > catalog_bundle::limits::PARTS_MAX;
         let reason = "it is larger than 4 GiB or 100,000 files; export without content, or since a \
                       later anchor";

@@ -72,6 +72,9 @@ pub(crate) const BUNDLE_TAIL_BYTES: usize = 4_096;
 /// Of a file's name in a bundle, characters; the name is for messages only.
 pub(crate) const EXPORTED_NAME_MAX: usize = 60;
 
+/// Sources in one part of a bundle, of some hundred bytes each.
+pub(crate) const EXPORTED_SOURCES_MAX: usize = 5_000;
+
 /// License texts that an export looks for in vain before it takes only those that are here.
 pub(crate) const EXPORT_MISSED_MAX: usize = 8;
 

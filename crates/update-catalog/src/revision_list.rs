@@ -46,9 +46,10 @@ const ALL_UPDATES: &str = "SELECT update_id, revision FROM revision
     WHERE (changed > ?1 OR languages & ?3) AND (languages = 0 OR languages & ?2)
       AND is_item AND is_latest AND document IS NOT NULL ORDER BY changed";
 
-/// Both lists come as JSON arrays of `[hex id, is_delta]`. `floor` is the change after which an
-/// update counts: the anchor if both ids it matches by are deltas, else zero. An id that comes twice counts once. Members follow their
-/// bundle, and a new bundle brings members that are not new.
+/// Both lists come as JSON arrays of `[hex id, is_delta]`; an id that comes twice counts once.
+/// `floor` is the change after which an update counts: the anchor if both ids it matches by are
+/// deltas, else zero. Members follow their bundle, and a new bundle brings members that are not
+/// new.
 const MATCHING_UPDATES: &str = "WITH RECURSIVE
     category(id, is_delta) AS (
         SELECT unhex(value ->> 0), min(value ->> 1) FROM json_each(?2) GROUP BY 1),

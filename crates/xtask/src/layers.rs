@@ -25,7 +25,8 @@ pub(crate) const LAYERS: &[(&str, &str)] = &[
     ("replication", "model"),
     ("compliance", "model"),
     ("recurrence", "model"),
-    ("deployment", "model compliance"),
+    ("query", "model"),
+    ("deployment", "model compliance recurrence query"),
     ("publishing", "model ambient trust update-metadata"),
     // Stores.
     ("sqlite-engine", "ambient"),
@@ -36,12 +37,15 @@ pub(crate) const LAYERS: &[(&str, &str)] = &[
     ("site-link", "model ambient rpc transport trust replication site-db sqlite-engine"),
     (
         "administration",
-        "model ambient rpc transport trust deployment compliance recurrence site-db \
+        "model ambient rpc transport trust deployment compliance recurrence query site-db \
          content-library publishing",
     ),
     ("sync-manager", "model ambient catalog-bundle rpc trust transport site-db"),
     ("distribution-manager", "model ambient rpc transport site-db content-library"),
-    ("deployment-manager", "model ambient rpc trust deployment compliance site-db"),
+    (
+        "deployment-manager",
+        "model ambient rpc trust deployment compliance recurrence query site-db",
+    ),
     ("client-manager", "model ambient rpc transport compliance site-db"),
     // Roles.
     (
@@ -53,8 +57,8 @@ pub(crate) const LAYERS: &[(&str, &str)] = &[
     ("distribution-point", "model ambient rpc transport daemon content-library sqlite-engine"),
     (
         "agent",
-        "model ambient rpc transport trust daemon update-metadata update-catalog content-library \
-         sqlite-engine wsus-protocol",
+        "model ambient rpc transport trust daemon recurrence update-metadata update-catalog \
+         content-library sqlite-engine wsus-protocol",
     ),
     // Assembly.
     ("console", "model ambient rpc transport administration"),
@@ -75,7 +79,7 @@ pub(crate) const LAYERS: &[(&str, &str)] = &[
     (
         SIMULATION,
         "model ambient xml-guard update-metadata wsus-protocol rpc trust transport daemon \
-         publishing replication compliance deployment sqlite-engine site-db \
+         publishing replication compliance recurrence query deployment sqlite-engine site-db \
          content-library update-catalog \
          site-link administration sync-manager distribution-manager deployment-manager \
          client-manager software-update-point management-point distribution-point agent console \

@@ -4,6 +4,7 @@
 //! the place, the rule and what to do.
 
 mod documents;
+mod features;
 mod layering;
 mod manifests;
 mod sources;
@@ -56,6 +57,7 @@ pub(crate) fn check(workspace: &Workspace) -> Vec<Violation> {
     let mut violations = layering::check(workspace);
     violations.extend(manifests::check(workspace));
     violations.extend(documents::check(workspace));
+    violations.extend(features::check(workspace));
     violations.extend(sources::check(workspace));
     violations.sort();
     violations

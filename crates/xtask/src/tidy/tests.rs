@@ -151,3 +151,30 @@ fn words_away_from_their_home_are_found() {
     let expected = ["0 name", "0 name", "1 module-doc"].map(|rule| format!("{path}:{rule}"));
     assert_eq!(after_file(path, "const A: u8 = 1;\n"), expected);
 }
+
+#[test]
+fn the_table_of_features_claims_what_is_there() {
+    let features = "2 behaviors: 1 done, 1 partly, 0 not yet.\n\n\
+        | id | behavior | status | test | note |\n| --- | --- | --- | --- | --- |\n\
+        | AA-01 | One | done | `trust::keys::tests::one`, `e2e::joining::two` |  |\n\
+        | AA-02 | Two | partly | – | a note |\n";
+    let with = |features: &str| {
+        after(|workspace| {
+            put(workspace, "crates/trust/src/keys/tests.rs", "#[test]\nfn one() {}\n");
+            put(workspace, "tests/e2e/joining.rs", "//! Joins.\n\nfn two() {}\n");
+            put(workspace, "docs/features.md", features);
+        })
+    };
+    assert_eq!(with(features), [""; 0]);
+    for (from, to, broken) in [
+        ("tests::one", "tests::other", "docs/features.md:5 feature-test"),
+        ("joining::two", "joining::other", "docs/features.md:5 feature-test"),
+        ("AA-02", "AA-01", "docs/features.md:6 feature-twice"),
+        ("| partly", "| nearly", "docs/features.md:6 feature-state"),
+        ("1 done, 1", "2 done, 0", "docs/features.md:1 feature-count"),
+        ("partly | –", "done | –", "docs/features.md:6 feature-untested"),
+    ] {
+        let found = with(&features.replace(from, to));
+        assert!(found.contains(&broken.to_owned()), "{broken}: {found:?}");
+    }
+}
