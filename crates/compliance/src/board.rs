@@ -170,6 +170,12 @@ impl Board {
         }
     }
 
+    /// How many clients' vectors mark an update so.
+    #[must_use]
+    pub fn marked_count(&self, item: LiveItem, mark: Mark) -> u64 {
+        self.cells(item).of(mark).len()
+    }
+
     /// The clients that are in a state for an update.
     #[must_use]
     pub fn clients_in_state(&self, item: LiveItem, state: ComplianceState) -> ClientSet {

@@ -20,6 +20,40 @@ impl ClientSet {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    /// Those that are in either.
+    #[must_use]
+    pub fn union(&self, other: &ClientSet) -> ClientSet {
+        ClientSet(&self.0 | &other.0)
+    }
+
+    /// Takes all of another set of the same roster in.
+    pub fn absorb(&mut self, other: &ClientSet) {
+        self.0 |= &other.0;
+    }
+
+    /// Those that are in both.
+    #[must_use]
+    pub fn intersection(&self, other: &ClientSet) -> ClientSet {
+        ClientSet(&self.0 & &other.0)
+    }
+
+    /// Those that are not in the other.
+    #[must_use]
+    pub fn minus(&self, other: &ClientSet) -> ClientSet {
+        ClientSet(&self.0 - &other.0)
+    }
+
+    /// Whether a client of `roster` is in it.
+    #[must_use]
+    pub fn contains(&self, roster: &Roster, client: ClientId) -> bool {
+        roster.slot(client).is_some_and(|slot| self.0.contains(slot))
+    }
+
+    /// Takes a client of `roster` in.
+    pub fn insert(&mut self, roster: &Roster, client: ClientId) {
+        self.0.extend(roster.slot(client));
+    }
 }
 
 /// Which client has which slot.
@@ -45,6 +79,22 @@ impl Roster {
     /// The clients of a set of this roster.
     pub fn clients(&self, set: &ClientSet) -> impl Iterator<Item = ClientId> {
         set.0.iter().filter_map(|slot| *self.clients.get(slot as usize)?)
+    }
+
+    /// The clients, ascending, and the number of each: below [`Roster::numbers_end`].
+    pub fn numbered(&self) -> impl Iterator<Item = (ClientId, usize)> {
+        self.slots.iter().map(|(client, slot)| (*client, *slot as usize))
+    }
+
+    /// The numbers of the clients of a set of this roster.
+    pub fn numbers(&self, set: &ClientSet) -> impl Iterator<Item = usize> {
+        set.0.iter().map(|slot| slot as usize)
+    }
+
+    /// For tables by number.
+    #[must_use]
+    pub fn numbers_end(&self) -> usize {
+        self.clients.len()
     }
 
     pub(crate) fn slot(&self, client: ClientId) -> Option<u32> {

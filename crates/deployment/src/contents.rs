@@ -7,30 +7,33 @@ use model::{
     AssignedFile, AssignedUpdate, Item, ItemFile, ObjectCode, Package, PackageFile, Sha1, UpdateId,
 };
 
-use crate::{Missing, Note, World};
+use crate::{Missing, Note, World, run_minutes};
 
-/// The files of each package by SHA-1, the digest that every document gives.
-pub(crate) struct Shelves<'a>(Vec<BTreeMap<Sha1, &'a PackageFile>>);
+/// The files of all packages by SHA-1, the digest that every document gives, in order of packages.
+pub(crate) struct Shelves<'a>(BTreeMap<Sha1, Vec<&'a PackageFile>>);
 
 impl<'a> Shelves<'a> {
     pub(crate) fn of(packages: &'a BTreeMap<ObjectCode, Package>) -> Shelves<'a> {
-        let shelf = |package: &'a Package| package.files.iter().map(|file| (file.sha1, file));
-        Shelves(packages.values().map(|package| shelf(package).collect()).collect())
-    }
-
-    /// The files of an update from the first package that has them all.
-    fn find(&self, files: &[ItemFile]) -> Option<Vec<AssignedFile>> {
-        if files.is_empty() {
-            return Some(Vec::new());
+        let mut shelves: BTreeMap<Sha1, Vec<&PackageFile>> = BTreeMap::new();
+        for file in packages.values().flat_map(|package| &package.files) {
+            shelves.entry(file.sha1).or_default().push(file);
         }
-        self.0.iter().find_map(|shelf| files.iter().map(|file| take(shelf, file)).collect())
+        Shelves(shelves)
     }
-}
 
-fn take(shelf: &BTreeMap<Sha1, &PackageFile>, file: &ItemFile) -> Option<AssignedFile> {
-    let held = shelf.get(&file.sha1).filter(|held| held.size == file.size)?;
-    let agrees = file.sha256.is_none_or(|sha256| sha256 == held.sha256);
-    agrees.then(|| AssignedFile { name: file.name.clone(), size: held.size, sha256: held.sha256 })
+    /// The files of an update, if packages hold them all, whichever holds which (PKG-03).
+    fn find(&self, files: &[ItemFile]) -> Option<Vec<AssignedFile>> {
+        files.iter().map(|file| self.take(file)).collect()
+    }
+
+    fn take(&self, file: &ItemFile) -> Option<AssignedFile> {
+        let is_it = |held: &&&PackageFile| {
+            let agrees = file.sha256.is_none_or(|sha256| sha256 == held.sha256);
+            held.size == file.size && agrees
+        };
+        let held = self.0.get(&file.sha1)?.iter().find(is_it)?;
+        Some(AssignedFile { name: file.name.clone(), size: held.size, sha256: held.sha256 })
+    }
 }
 
 /// Collects the updates of one deployment, each once, children after the bundle that names them.
@@ -92,6 +95,10 @@ impl<'a> Contents<'a> {
                 update: item.update,
                 document: item.document,
                 files,
+                max_run_minutes: run_minutes(
+                    item.classification,
+                    self.world.update_settings.get(&id),
+                ),
             });
             for child in item.bundles.iter().rev() {
                 let held = self.world.items.get(&child.id);

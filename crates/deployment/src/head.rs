@@ -1,6 +1,7 @@
 //! From a plan to heads: what stays, and when a head is made anew.
 
 use model::{DeploymentId, PolicyHead, Sha256, Timestamp};
+use uuid::Uuid;
 
 use crate::{ClientPlan, Outcome, Part, PolicyPlan};
 
@@ -22,9 +23,14 @@ pub enum HeadChange {
     Renewal,
 }
 
+/// What the part of options is named by, instead of a deployment; no deployment has this id.
+pub const OPTIONS: DeploymentId = DeploymentId(Uuid::from_u128(0xffff_fff1));
+/// Likewise the part of windows.
+pub const WINDOWS: DeploymentId = DeploymentId(Uuid::from_u128(0xffff_fff2));
+
 /// The parts of a client's next head: those of the plan, where `names` has one name per part of
-/// it, and of each waiting deployment what the old head had. Settings and servers go first, then
-/// assignments by deployment.
+/// it, and of whatever waits what the old head had. Settings and servers go first, then options
+/// and windows, then assignments by deployment.
 #[must_use]
 pub fn head_parts(
     plan: &PolicyPlan,
@@ -33,18 +39,25 @@ pub fn head_parts(
     old: &[NamedPart],
 ) -> Vec<NamedPart> {
     let planned = client.parts.iter().map(|&index| NamedPart {
-        sha256: names[index],
-        deployment: match &plan.parts[index] {
+        sha256: names[index as usize],
+        deployment: match &plan.parts[index as usize] {
             Part::Assignment(assignment) => Some(assignment.deployment),
+            Part::Options(_) => Some(OPTIONS),
+            Part::Windows(_) => Some(WINDOWS),
             Part::Settings(_) | Part::Servers(_) => None,
         },
     });
     let waits = |part: &&NamedPart| {
-        let outcome = part.deployment.and_then(|id| plan.deployments.get(&id));
-        matches!(outcome, Some(Outcome::Waiting(_)))
+        part.deployment.is_some_and(|named| match named {
+            OPTIONS => !plan.options_wait.is_empty(),
+            WINDOWS => !plan.windows_wait.is_empty(),
+            id => !client.is_off && matches!(plan.deployments.get(&id), Some(Outcome::Waiting(_))),
+        })
     };
     let mut parts: Vec<NamedPart> = planned.chain(old.iter().filter(waits).copied()).collect();
-    parts.sort_by_key(|part| part.deployment);
+    let is_assignment =
+        |part: &NamedPart| !matches!(part.deployment, None | Some(OPTIONS | WINDOWS));
+    parts.sort_by_key(|part| (is_assignment(part), part.deployment));
     parts
 }
 

@@ -6,17 +6,46 @@
 //! to an object that is not here makes a deployment wait, visibly, and leaves what clients
 //! already have as it is.
 
+mod approval;
 mod collection;
 mod contents;
+mod frame;
 mod head;
+mod membership;
+mod phased;
 mod plan;
+mod planner;
+mod rollout;
+mod rule;
+mod settings;
 mod show;
+mod update_index;
+mod windows;
 mod world;
 
-pub use collection::members;
-pub use head::{HeadChange, NamedPart, head_change, head_parts};
+pub use approval::{Action, Alike, Decision, Decisions, Pair, PairChanges, Tree, pair};
+pub use collection::{CLIENTS, MEMBER};
+pub use head::{HeadChange, NamedPart, OPTIONS, WINDOWS, head_change, head_parts};
+pub use membership::{
+    Memberships, Needs, Population, Reason, circle, closure, item_key, references,
+};
+pub use phased::{
+    Evidence, PhaseCounts, PhaseStep, apply_step, default_template, earliest_starts, is_reached,
+    last_started, phase_evidence, plan_phases, reason_to_pause, resume_rollout, step_message,
+    stop_rollout,
+};
 pub use plan::{ClientPlan, Missing, Note, Outcome, Part, PolicyPlan, plan_assignments};
-pub use world::{Neighborhood, OwnedDeployment, World};
+pub use planner::Planner;
+pub use rule::{
+    BUILT_IN, Filling, Matched, RuleMemory, RunReason, TooMany, blank_deployment, blank_rule,
+    built_in_template, deployed_beside, due, matching, next_run, parts, resolve,
+};
+pub use settings::{Chosen, Resultant, resultant};
+pub use update_index::{
+    Surroundings, UPDATES, UpdateIndex, UpdateRow, UpdateSource, is_third_party, update_rows,
+};
+pub use windows::{RUN_MINUTES, run_minutes, window_list};
+pub use world::{Audience, Neighborhood, OwnedDeployment, World};
 
 #[cfg(test)]
 mod tests;

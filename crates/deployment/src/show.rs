@@ -33,6 +33,15 @@ impl Display for Part {
                     }
                 })
             }
+            Part::Windows(list) => {
+                f.write_str("windows")?;
+                list.windows.iter().try_for_each(|window| write!(f, " {}", window.code))
+            }
+            Part::Options(options) => {
+                f.write_str("options")?;
+                let mut values = options.values.iter();
+                values.try_for_each(|(name, value)| write!(f, " {name}={value}"))
+            }
             Part::Assignment(part) => {
                 let (deployment, name, intent) = (part.deployment, &part.name, part.intent);
                 write!(f, "assignment {deployment} \"{name}\" {}", intent.as_str())?;
@@ -58,6 +67,8 @@ impl Display for Outcome {
                 write!(f, "waiting for {}", all.join(", "))
             }
             Outcome::Disabled => f.write_str("disabled"),
+            Outcome::ReportOnly => f.write_str("only counts who complies"),
+            Outcome::Held(site) => write!(f, "held by {site}"),
             Outcome::Elsewhere(owner) => write!(f, "acts on clients of {owner} only"),
         }
     }

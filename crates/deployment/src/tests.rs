@@ -1,15 +1,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use compliance::Roster;
 use expect_test::expect;
 use model::{
     ClientId, ClientSettings, Collection, CollectionRule, Deployment, DeploymentId, HierarchyId,
-    Intent, Item, ItemFile, ObjectCode, Package, PackageFile, PolicyHead, RoleKind, ServerList,
-    ServerRef, Sha1, Sha256, SiteCode, Timestamp, UpdateGroup, UpdateId, UpdateRef,
+    Item, ItemFile, ObjectCode, Package, PackageFile, PolicyHead, RoleKind, ServerList, ServerRef,
+    Sha1, Sha256, SiteCode, Timestamp, UpdateGroup, UpdateId, UpdateRef,
 };
 use uuid::Uuid;
 
 use super::*;
+
+mod planning;
 
 fn site(code: &str) -> SiteCode {
     SiteCode::new(code).expect("a good code")
@@ -45,7 +46,10 @@ fn item(number: u8) -> Item {
         hidden: false,
         linux_only: false,
         may_restart: false,
+        languages: Vec::new(),
+        has_license: false,
         supersedes: Vec::new(),
+        prerequisites: Vec::new(),
         bundles: Vec::new(),
         files: vec![ItemFile {
             name: format!("{number}.msu"),
@@ -73,23 +77,31 @@ fn package(text: &str, files: &[u8]) -> (ObjectCode, Package) {
     let files = files.iter().map(file).collect();
     (
         code(text),
-        Package { code: code(text), name: String::new(), site: site("CAS"), version: 1, files },
+        Package {
+            code: code(text),
+            name: String::new(),
+            description: String::new(),
+            site: site("CAS"),
+            version: 1,
+            files,
+        },
     )
 }
 
 fn deployment(number: u8, owner: &str, group: &str, collection: &str) -> OwnedDeployment {
+    let id = DeploymentId(id(number));
     let deployment = Deployment {
-        id: DeploymentId(id(number)),
         name: format!("deployment {number}"),
-        group: code(group),
-        collection: code(collection),
-        intent: Intent::Required,
         available_at: Timestamp(100),
         deadline: Some(Timestamp(200)),
-        enabled: true,
-        created_at: Timestamp(0),
+        ..Deployment::plain(id, code(group), code(collection), Timestamp(0))
     };
     OwnedDeployment { owner: site(owner), deployment }
+}
+
+fn direct(text: &str, clients: &[u8]) -> Collection {
+    let rule = |number: &u8| CollectionRule::Direct(ClientId(id(*number)));
+    Collection::plain(code(text), String::new(), clients.iter().map(rule).collect())
 }
 
 fn neighborhood(code: &str, clients: &[u8]) -> Neighborhood {
@@ -105,25 +117,46 @@ fn neighborhood(code: &str, clients: &[u8]) -> Neighborhood {
     Neighborhood { servers: ServerList { servers: vec![server] }, clients }
 }
 
+/// The clients of neighborhoods, in collections of direct members.
+fn audience(neighborhoods: Vec<Neighborhood>, collections: &[Collection]) -> Audience {
+    let roster = Neighborhood::roster(&neighborhoods);
+    let named = |collection: &Collection| (collection.code.clone(), collection.clone());
+    let population = Population {
+        roster: &roster,
+        clients: &BTreeMap::new(),
+        board: None,
+        items: &BTreeMap::new(),
+        kept: &BTreeMap::new(),
+        now: Timestamp(0),
+        site: site("PR1"),
+    };
+    let memberships = Memberships::evaluate(&collections.iter().map(named).collect(), &population);
+    Audience { roster, memberships, neighborhoods }
+}
+
+/// The same clients, in other collections.
+fn with_collections(audience: &Audience, collections: &[Collection]) -> Audience {
+    crate::tests::audience(audience.neighborhoods.clone(), collections)
+}
+
 /// Three clients; group 10 is update 1 and bundle 5 of the hidden 6 and 7; collection 20 is
 /// client 2 and a client that is elsewhere.
 fn world() -> World {
-    let collection = Collection {
-        code: code("PR100020"),
-        name: String::new(),
-        rules: [2, 99].map(|number| CollectionRule::Direct(ClientId(id(number)))).to_vec(),
-    };
-    let group = UpdateGroup {
-        code: code("CAS00010"),
-        name: String::new(),
-        updates: [1, 5].map(|number| UpdateId(id(number))).to_vec(),
-    };
+    let collection = direct("PR100020", &[2, 99]);
+    let updates = [1, 5].map(|number| UpdateId(id(number))).to_vec();
+    let group = UpdateGroup::plain(code("CAS00010"), String::new(), updates);
     let hidden = |number| Item { hidden: true, ..item(number) };
     let items = [item(1), item(2), bundle(5, &[6, 7]), hidden(6), hidden(7)];
+    let neighborhoods = vec![neighborhood("PR1", &[1, 3]), neighborhood("SE1", &[2])];
     World {
         site: site("PR1"),
         top: site("CAS"),
-        collections: BTreeMap::from([(collection.code.clone(), collection)]),
+        now: Timestamp(0),
+        audience: audience(neighborhoods, &[collection]),
+        holds: Vec::new(),
+        update_settings: BTreeMap::new(),
+        profiles: Vec::new(),
+        windows: Vec::new(),
         groups: BTreeMap::from([(group.code.clone(), group)]),
         deployments: vec![
             deployment(2, "PR1", "CAS00010", "PR100020"),
@@ -138,7 +171,6 @@ fn world() -> World {
             scan_interval_ms: 1,
             catalog_version: 12,
         },
-        neighborhoods: vec![neighborhood("PR1", &[1, 3]), neighborhood("SE1", &[2])],
     }
 }
 
@@ -196,7 +228,7 @@ fn a_plan() {
 fn missing_never_means_empty() {
     let text = outcomes(&[
         &|world| world.groups.clear(),
-        &|world| world.collections.clear(),
+        &|world| world.audience = with_collections(&world.audience, &[]),
         &|world| drop(world.items.remove(&UpdateId(id(1)))),
         &|world| edit_item(world, 7, |item| item.update.revision = 0),
     ]);
@@ -220,7 +252,10 @@ fn what_is_left_out_is_noted() {
         &|world| edit_item(world, 6, |item| item.files[0].size = 11),
         &|world| world.deployments[0].deployment.enabled = false,
         &|world| world.deployments[0].owner = site("PR2"),
-        &|world| world.neighborhoods.truncate(1),
+        &|world| {
+            let near = world.audience.neighborhoods[..1].to_vec();
+            world.audience = audience(near, &[direct("PR100020", &[2])]);
+        },
     ]);
     expect![[r#"
         3 updates for 1 clients; 00000000-0000-0000-0000-000000000001 is expired and left out
@@ -235,6 +270,37 @@ fn what_is_left_out_is_noted() {
     "#]].assert_eq(&text);
 }
 
+/// PKG-03, PKG-10: what counts is the content, wherever packages have it.
+#[test]
+fn packages_hold_an_update_together() {
+    let second = |world: &mut World| {
+        let other =
+            ItemFile { sha1: Sha1([9; 20]), ..world.items[&UpdateId(id(1))].files[0].clone() };
+        edit_item(world, 1, |item| item.files.push(other.clone()));
+    };
+    let text = outcomes(&[
+        &|world| second(world),
+        &|world| {
+            second(world);
+            world.packages.extend([package("CAS00032", &[9])]);
+        },
+        &|world| drop(world.packages.remove(&code("CAS00030"))),
+        &|world| drop(world.packages.remove(&code("CAS00031"))),
+        &|world| {
+            world.packages.clear();
+            world.deployments[0].deployment.download.has_packages = false;
+        },
+    ]);
+    expect![[r#"
+        4 updates for 1 clients; 00000000-0000-0000-0000-000000000001 waits for content
+        4 updates for 1 clients
+        4 updates for 1 clients
+        4 updates for 1 clients; 00000000-0000-0000-0000-000000000006 waits for content; 00000000-0000-0000-0000-000000000007 waits for content
+        4 updates for 1 clients
+    "#]]
+    .assert_eq(&text);
+}
+
 #[test]
 fn bundles_that_name_each_other_end() {
     let child = UpdateRef { id: UpdateId(id(5)), revision: 1 };
@@ -243,17 +309,9 @@ fn bundles_that_name_each_other_end() {
 }
 
 #[test]
-fn all_systems_may_come_as_an_object() {
-    let roster: Roster = [1, 2].map(|number| ClientId(id(number))).into_iter().collect();
-    let rules = vec![CollectionRule::All];
-    let all = Collection { code: code(model::ALL_SYSTEMS), name: String::new(), rules };
-    assert_eq!(&members(&all, &roster), roster.all());
-}
-
-#[test]
 fn a_waiting_deployment_keeps_what_clients_have() {
     let mut world = world();
-    world.collections.clear();
+    world.audience = with_collections(&world.audience, &[]);
     let plan = plan_assignments(&world);
     let names: Vec<Sha256> = (0..).map(|name| Sha256([name; 32])).take(plan.parts.len()).collect();
     let named = |name, deployment: Option<u8>| NamedPart {

@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use compliance::Roster;
 use model::{
-    ClientId, ClientSettings, Collection, Deployment, Item, ObjectCode, Package, ServerList,
-    SiteCode, UpdateGroup, UpdateId,
+    ClientId, ClientSettings, Deployment, Hold, Item, ObjectCode, Package, ServerList,
+    SettingsProfile, SiteCode, Timestamp, UpdateGroup, UpdateId, UpdateSetting, Window,
 };
+
+use crate::Memberships;
 
 /// The input of [`crate::plan_assignments`].
 #[derive(Clone, Debug)]
@@ -14,17 +17,22 @@ pub struct World {
     pub site: SiteCode,
     /// The top-level site: it owns all items, and its deployments act on every client.
     pub top: SiteCode,
-    pub collections: BTreeMap<ObjectCode, Collection>,
+    /// Deployments that grow are as large as they are now.
+    pub now: Timestamp,
     pub groups: BTreeMap<ObjectCode, UpdateGroup>,
     pub deployments: Vec<OwnedDeployment>,
+    pub holds: Vec<Hold>,
     pub packages: BTreeMap<ObjectCode, Package>,
     /// The items of deployed groups and of their bundles at least.
     pub items: BTreeMap<UpdateId, Item>,
     /// Of these, the updates that nobody shall be offered.
     pub declined: BTreeSet<UpdateId>,
+    pub update_settings: BTreeMap<UpdateId, UpdateSetting>,
+    /// Of the site; profiles may say otherwise.
     pub settings: ClientSettings,
-    /// A client is in one neighborhood.
-    pub neighborhoods: Vec<Neighborhood>,
+    pub profiles: Vec<SettingsProfile>,
+    pub windows: Vec<Window>,
+    pub audience: Audience,
 }
 
 /// A deployment and the site whose stream it came in.
@@ -34,9 +42,28 @@ pub struct OwnedDeployment {
     pub deployment: Deployment,
 }
 
-/// Clients of the planning site that use the same servers in the same order.
+/// Clients of the planning site, all or some of them, and where they belong.
+#[derive(Clone, Debug)]
+pub struct Audience {
+    /// The clients of the neighborhoods.
+    pub roster: Roster,
+    /// In sets of the roster.
+    pub memberships: Memberships,
+    /// A client is in one neighborhood.
+    pub neighborhoods: Vec<Neighborhood>,
+}
+
+/// Clients that use the same servers in the same order.
 #[derive(Clone, Debug)]
 pub struct Neighborhood {
     pub servers: ServerList,
     pub clients: Vec<ClientId>,
+}
+
+impl Neighborhood {
+    /// The clients of all of them.
+    #[must_use]
+    pub fn roster(neighborhoods: &[Neighborhood]) -> Roster {
+        neighborhoods.iter().flat_map(|near| near.clients.iter().copied()).collect()
+    }
 }

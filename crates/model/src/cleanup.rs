@@ -14,11 +14,13 @@ pub struct Cleanable {
     pub is_part: bool,
     /// What it bundles.
     pub parts: Vec<UpdateId>,
+    /// What has to be there before it: where a catalog does not know that, it is installed nowhere.
+    pub prerequisites: Vec<UpdateId>,
 }
 
 /// The updates of `all` that can go, in the order in which they shall: expired before `before`,
-/// assigned to nobody and part of nothing that stays; with them, and before them, the parts that
-/// only they bring.
+/// assigned to nobody, and neither part nor prerequisite of anything that stays; with them, and
+/// before them, the parts that only they bring.
 #[must_use]
 pub fn deletable(
     all: &[Cleanable],
@@ -29,13 +31,17 @@ pub fn deletable(
     let parts = |id: UpdateId| by_id.get(&id).map_or(&[][..], |update| &update.parts);
     let is_old = |update: &&Cleanable| update.expired_at.is_some_and(|at| at < before);
     let old = all.iter().filter(is_old).map(|update| update.id);
-    let below = reach(old.collect(), &parts);
+    let below = reach(old.collect(), &|id| parts(id).iter().copied());
     let is_free = |update: &&Cleanable| {
         let may_go = is_old(update) || (update.is_part && below.contains(&update.id));
         may_go && !assigned.contains(&update.id)
     };
     let kept = all.iter().filter(|update| !is_free(update)).map(|update| update.id);
-    let kept = reach(kept.collect(), &parts);
+    let needed = |id: UpdateId| {
+        let update = by_id.get(&id).into_iter();
+        update.flat_map(|update| update.parts.iter().chain(&update.prerequisites).copied())
+    };
+    let kept = reach(kept.collect(), &needed);
     let mut order = Vec::new();
     let mut seen = kept;
     for update in all {
@@ -46,14 +52,14 @@ pub fn deletable(
 }
 
 /// These, and what can be come to from them.
-fn reach<'a>(
+fn reach<I: Iterator<Item = UpdateId>>(
     mut ahead: Vec<UpdateId>,
-    parts: &impl Fn(UpdateId) -> &'a [UpdateId],
+    from: &impl Fn(UpdateId) -> I,
 ) -> BTreeSet<UpdateId> {
     let mut reached = BTreeSet::new();
     while let Some(id) = ahead.pop() {
         if reached.insert(id) {
-            ahead.extend(parts(id));
+            ahead.extend(from(id));
         }
     }
     reached

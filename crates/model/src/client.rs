@@ -72,6 +72,17 @@ impl ComplianceState {
             ComplianceState::Installed => "installed",
         }
     }
+
+    /// Of `self as u32`.
+    pub fn from_number(number: u32) -> Result<ComplianceState, Invalid> {
+        match number {
+            0 => Ok(ComplianceState::Unknown),
+            1 => Ok(ComplianceState::NotRequired),
+            2 => Ok(ComplianceState::Required),
+            3 => Ok(ComplianceState::Installed),
+            other => Err(Invalid::new("state", format!("there is no state {other}"))),
+        }
+    }
 }
 
 /// Progress of one update on a client: topic 402 with its documented numbers (STATE-08).
@@ -79,6 +90,8 @@ impl ComplianceState {
 #[repr(u8)]
 pub enum EnforcementState {
     WaitingForContent = 2,
+    /// For a maintenance window in which it fits.
+    WaitingForWindow = 4,
     PendingRestart = 9,
     Installed = 10,
     Failed = 11,
@@ -89,8 +102,9 @@ pub enum EnforcementState {
 }
 
 impl EnforcementState {
-    pub const ALL: [EnforcementState; 8] = [
+    pub const ALL: [EnforcementState; 9] = [
         EnforcementState::WaitingForContent,
+        EnforcementState::WaitingForWindow,
         EnforcementState::Installing,
         EnforcementState::PendingRestart,
         EnforcementState::Installed,
@@ -110,6 +124,7 @@ impl EnforcementState {
     pub fn as_str(self) -> &'static str {
         match self {
             EnforcementState::WaitingForContent => "waiting_for_content",
+            EnforcementState::WaitingForWindow => "waiting_for_window",
             EnforcementState::Installing => "installing",
             EnforcementState::PendingRestart => "pending_restart",
             EnforcementState::Installed => "installed",

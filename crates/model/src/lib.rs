@@ -7,6 +7,7 @@
 mod boundary;
 mod cleanup;
 mod client;
+mod collection;
 mod content;
 mod deploy;
 mod digest;
@@ -15,15 +16,21 @@ mod hresult;
 mod identity;
 mod ids;
 mod language;
+mod phased;
 mod policy;
+mod rule;
 mod ruling;
 mod selection;
+mod setting;
 mod site;
 mod status;
 mod stream;
 mod supersedence;
 mod time;
 mod update;
+mod update_setting;
+mod window;
+mod words;
 
 pub use boundary::{
     Asker, Boundary, BoundaryGroup, BoundaryLink, BoundaryMap, BoundaryOptions, BoundaryScope,
@@ -34,9 +41,14 @@ pub use client::{
     ClientKind, ClientRecord, ComplianceState, Detail, EnforcementState, RefusedServer,
     ReportOutcome, StateChange, StateReport, UpdateState, Vector, state_digest,
 };
+pub use collection::{
+    ALL_DESKTOPS, ALL_MOBILE, ALL_SYSTEMS, ALL_UNKNOWN, BUILT_IN_COLLECTIONS, Collection,
+    CollectionRule,
+};
 pub use content::{ContentFile, ContentManifest, ContentState, DistributionState};
 pub use deploy::{
-    ALL_SYSTEMS, Collection, CollectionRule, Deployment, Intent, Package, PackageFile, UpdateGroup,
+    Alert, Deployment, DetailLevel, Download, Effect, Experience, Hold, Intent, Notify, Origin,
+    Package, PackageFile, Rollout, TimeBasis, UpdateGroup,
 };
 pub use digest::{Sha1, Sha256};
 pub use error::{ErrorClass, Invalid, error_chain};
@@ -44,11 +56,18 @@ pub use hresult::{Hresult, Retry};
 pub use identity::{PeerIdentity, PeerKind};
 pub use ids::{ClientId, DeploymentId, HierarchyId, ObjectCode, RoleId, SiteCode, UpdateId};
 pub use language::{LANGUAGES, Language, Languages};
+pub use phased::{Next, Phase, Phased, PhasedState, Success};
 pub use policy::{
-    AssignedFile, AssignedUpdate, Assignment, ClientSettings, PolicyHead, ServerList, ServerRef,
+    AssignedFile, AssignedUpdate, AssignedWindow, Assignment, ClientOptions, ClientSettings,
+    PolicyHead, ServerList, ServerRef, WindowList,
 };
+pub use rule::{Due, Evaluate, GroupUse, Rule, RuleDeployment, Stage, Style};
 pub use ruling::{Cleaned, Ruled, Ruling, Verdict};
 pub use selection::CategoryTree;
+pub use setting::{
+    DEFAULT_SETTINGS, SETTINGS, SETTINGS_ORDER_MAX, Setting, SettingKind, SettingsProfile,
+    read_span, setting_named,
+};
 pub use site::{KeyStatement, Revocation, RoleKind, RoleRecord, SiteKind, SiteRecord};
 pub use status::{Severity, StatusMessage};
 pub use stream::{Direction, Epoch, Group, Kind, Owner, Position, StreamDigest, StreamId};
@@ -58,6 +77,8 @@ pub use update::{
     CatalogVersion, Category, CategoryKind, Item, ItemFile, LocalizedText, MsrcSeverity, UpdateRef,
     set_digest,
 };
+pub use update_setting::UpdateSetting;
+pub use window::{Window, WindowKind, WindowZone};
 
 #[cfg(test)]
 mod tests;

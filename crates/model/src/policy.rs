@@ -1,7 +1,8 @@
 //! Policy: what a client is told, in signed heads over shared, immutable parts.
 
 use crate::{
-    ClientId, DeploymentId, HierarchyId, Intent, RoleKind, Sha256, SiteCode, Timestamp, UpdateRef,
+    ClientId, DeploymentId, DetailLevel, Download, Experience, HierarchyId, Intent, ObjectCode,
+    RoleKind, Sha256, SiteCode, TimeBasis, Timestamp, UpdateRef, WindowKind, WindowZone,
 };
 
 /// The signed head of one client's policy. Its signature covers the canonical encoding.
@@ -33,6 +34,8 @@ pub struct AssignedUpdate {
     pub document: Sha256,
     /// Empty while the content is in no package ("waiting for content").
     pub files: Vec<AssignedFile>,
+    /// How long its installation may take; it starts in no window that is shorter.
+    pub max_run_minutes: u16,
 }
 
 /// A part: one deployment.
@@ -43,6 +46,13 @@ pub struct Assignment {
     pub intent: Intent,
     pub available_at: Timestamp,
     pub deadline: Option<Timestamp>,
+    pub basis: TimeBasis,
+    pub experience: Experience,
+    pub download: Download,
+    pub detail: DetailLevel,
+    pub wakes: bool,
+    /// Each client acts up to so much after the deadline.
+    pub spread_minutes: u16,
     pub updates: Vec<AssignedUpdate>,
 }
 
@@ -54,6 +64,30 @@ pub struct ClientSettings {
     pub scan_interval_ms: u64,
     /// A scan against an older catalog than this does not count (STATE-02).
     pub catalog_version: u64,
+}
+
+/// A part: the settings that differ from their defaults, ascending by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClientOptions {
+    pub values: Vec<(String, String)>,
+}
+
+/// A part: when the client may install and restart. A client without this part may at any time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WindowList {
+    /// Ascending by code.
+    pub windows: Vec<AssignedWindow>,
+}
+
+/// A maintenance window as a client sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AssignedWindow {
+    pub code: ObjectCode,
+    /// Canonical spelling of a recurrence without a zone.
+    pub at: String,
+    pub zone: WindowZone,
+    pub minutes: u32,
+    pub kind: WindowKind,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,8 @@
 //! SUPX-07).
 //!
 //! An update that is ruled out is offered to nobody and cannot be deployed; it stays in every
-//! catalog, so that taking the ruling back restores it. One that was cleaned up is gone at one
+//! catalog, so that taking the ruling back restores it. What an administrator declined stays so in
+//! every later revision, whatever a rule said before. One that was cleaned up is gone at one
 //! revision: it comes back with a later one, or once somebody wants it back.
 
 use crate::{Timestamp, UpdateId};
@@ -57,6 +58,8 @@ pub struct Ruling {
     /// The administrator's account; empty: a rule.
     pub by: String,
     pub at: Timestamp,
+    /// The supersedence rule expired it, also if an administrator declined it besides.
+    pub is_superseded: bool,
     pub cleaned: Option<Cleaned>,
 }
 
@@ -73,7 +76,8 @@ impl Ruling {
     /// A ruling about an update that is here.
     #[must_use]
     pub fn new(update: UpdateId, verdict: Verdict, by: &str, at: Timestamp) -> Ruling {
-        Ruling { update, verdict, by: by.to_owned(), at, cleaned: None }
+        let is_superseded = verdict == Verdict::Superseded;
+        Ruling { update, verdict, by: by.to_owned(), at, is_superseded, cleaned: None }
     }
 
     /// Whether the update is offered to nobody.
@@ -88,19 +92,24 @@ impl Ruling {
         self.cleaned.filter(|_| self.verdict != Verdict::Kept)
     }
 
-    /// An administrator or the supersedence rule rules the update out. Against an administrator who
-    /// keeps it the rule has no say.
+    /// An administrator or the supersedence rule rules the update out. The word of the
+    /// administrator takes the place of whatever a rule said; against it the rule has no say, but
+    /// what it expires is noted.
     #[must_use]
     pub fn decline(held: Option<&Ruling>, new: Ruling) -> Ruled {
-        let is_ruled = |held: &Ruling| match held.verdict {
-            Verdict::Declined | Verdict::Superseded => true,
-            Verdict::Expired => held.cleaned.is_some(),
-            Verdict::Kept => new.verdict != Verdict::Declined,
-        };
-        match held {
-            Some(held) if is_ruled(held) => Ruled::Unchanged,
-            Some(held) => Ruled::Put(Ruling { cleaned: held.cleaned, ..new }),
-            None => Ruled::Put(new),
+        let Some(held) = held else { return Ruled::Put(new) };
+        let is_superseded = held.is_superseded || new.is_superseded;
+        let is_by_rule = new.verdict != Verdict::Declined;
+        match held.verdict {
+            Verdict::Declined if is_superseded != held.is_superseded => {
+                Ruled::Put(Ruling { is_superseded, ..held.clone() })
+            }
+            Verdict::Declined => Ruled::Unchanged,
+            Verdict::Kept | Verdict::Superseded if is_by_rule => Ruled::Unchanged,
+            Verdict::Expired if is_by_rule && held.cleaned.is_some() => Ruled::Unchanged,
+            Verdict::Kept | Verdict::Superseded | Verdict::Expired => {
+                Ruled::Put(Ruling { cleaned: held.cleaned, is_superseded, ..new })
+            }
         }
     }
 
@@ -109,7 +118,7 @@ impl Ruling {
     pub fn reinstate(&self, by: &str, at: Timestamp) -> Ruled {
         match (self.verdict, self.cleaned) {
             (Verdict::Kept, _) => Ruled::Unchanged,
-            (Verdict::Declined, None) => Ruled::Removed,
+            (Verdict::Declined, None) if !self.is_superseded => Ruled::Removed,
             (Verdict::Declined | Verdict::Superseded | Verdict::Expired, cleaned) => {
                 let kept = Ruling::new(self.update, Verdict::Kept, by, at);
                 Ruled::Put(Ruling { cleaned, ..kept })
@@ -121,11 +130,13 @@ impl Ruling {
     /// administrators.
     #[must_use]
     pub fn renewed(&self) -> Ruled {
-        match (self.verdict, self.cleaned) {
-            (Verdict::Superseded | Verdict::Expired, _) => Ruled::Removed,
-            (Verdict::Declined | Verdict::Kept, None) => Ruled::Unchanged,
-            (Verdict::Declined | Verdict::Kept, Some(_)) => {
-                Ruled::Put(Ruling { cleaned: None, ..self.clone() })
+        match self.verdict {
+            Verdict::Superseded | Verdict::Expired => Ruled::Removed,
+            Verdict::Declined | Verdict::Kept if self.cleaned.is_none() && !self.is_superseded => {
+                Ruled::Unchanged
+            }
+            Verdict::Declined | Verdict::Kept => {
+                Ruled::Put(Ruling { cleaned: None, is_superseded: false, ..self.clone() })
             }
         }
     }

@@ -134,6 +134,12 @@ kinds! {
     UpdateGroup = 102, Control, "update_group";
     Deployment = 103, Control, "deployment";
     Package = 104, Control, "package";
+    Rule = 105, Control, "rule";
+    Phased = 106, Control, "phased";
+    SettingsProfile = 107, Control, "settings_profile";
+    Window = 108, Control, "window";
+    Hold = 109, Control, "hold";
+    UpdateSetting = 110, Control, "update_setting";
     Site = 201, Topology, "site";
     Role = 202, Topology, "role";
     Revocation = 203, Topology, "revocation";

@@ -88,7 +88,13 @@ pub struct Item {
     /// Usable by Linux agents only; never offered to Windows clients.
     pub linux_only: bool,
     pub may_restart: bool,
+    /// Tags its files are for, in lower case; none: any language.
+    pub languages: Vec<String>,
+    /// Comes with license terms that somebody has to accept.
+    pub has_license: bool,
     pub supersedes: Vec<UpdateId>,
+    /// Updates, and what only detects something, of which some have to be there before it.
+    pub prerequisites: Vec<UpdateId>,
     pub bundles: Vec<UpdateRef>,
     pub files: Vec<ItemFile>,
 }

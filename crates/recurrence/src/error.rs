@@ -18,6 +18,8 @@ pub enum Error {
     Days { days: String, max: u8 },
     #[error("there is no time zone \"{zone}\" here; write it like Europe/Berlin or UTC")]
     Zone { zone: String, source: jiff::Error },
+    #[error("a window is open for {min} to {max} minutes, not for {minutes}")]
+    Minutes { minutes: u32, min: u32, max: u32 },
 }
 
 impl Error {
@@ -28,7 +30,8 @@ impl Error {
             | Error::Cron { .. }
             | Error::Never { .. }
             | Error::Days { .. }
-            | Error::Zone { .. } => ErrorClass::Invalid,
+            | Error::Zone { .. }
+            | Error::Minutes { .. } => ErrorClass::Invalid,
         }
     }
 }

@@ -6,9 +6,12 @@ mod batch;
 mod boundary;
 mod catalog;
 mod content;
+mod deploying;
 mod object;
 mod policy;
 mod report;
+mod rule;
+mod setting;
 mod time;
 
 pub use address::{read_address, wire_address};

@@ -11,7 +11,7 @@ use tonic::Status;
 
 use crate::limits::{MESSAGE_BYTES_MAX, REPORTS_MAX};
 use crate::pb::client::StateReport;
-use crate::pb::management::{Outcome, RegisterClientRequest, SubmitStatesRequest};
+use crate::pb::management::{Outcome, RegisterClientRequest, SubmitStatesRequest, Voice};
 use crate::status;
 
 const REGISTRATION: u8 = 1;
@@ -57,10 +57,11 @@ pub fn registration(request: &RegisterClientRequest) -> Vec<u8> {
     [&[REGISTRATION], &request.encode_to_vec()[..]].concat()
 }
 
-/// Of an encoded `client.v1.StateReport`, readable or not.
+/// Of an encoded `client.v1.StateReport`, readable or not, and by whose voice it came.
 #[must_use]
-pub fn report(report: &[u8]) -> Vec<u8> {
-    [&[REPORT], report].concat()
+pub fn report(voice: Voice, report: &[u8]) -> Vec<u8> {
+    // A voice that comes to need more than a byte is none.
+    [&[REPORT, u8::try_from(i32::from(voice)).unwrap_or_default()], report].concat()
 }
 
 /// A report as a client sent it, encoded.
@@ -75,23 +76,26 @@ pub fn reporter(report: &[u8]) -> Option<ClientId> {
     ClientId::from_slice(&StateReport::decode(report).ok()?.client).ok()
 }
 
-/// Makes a request of entries, oldest first: one registration, or as many reports as fit.
+/// Makes a request of entries, oldest first: one registration, or as many reports of one voice as
+/// fit.
 #[must_use]
 pub fn next(entries: Vec<(u64, Vec<u8>)>) -> Option<Next> {
-    let (mut ids, mut reports, mut bytes) = (Vec::new(), Vec::new(), 0);
-    for (id, mut body) in entries.into_iter().take(REPORTS_MAX) {
+    let (mut ids, mut bytes, mut request) = (Vec::new(), 0, SubmitStatesRequest::default());
+    for (id, body) in entries.into_iter().take(REPORTS_MAX) {
         bytes += body.len();
-        let is_report = body.first() == Some(&REPORT);
-        if !ids.is_empty() && (!is_report || bytes > SUBMISSION_BYTES_MAX) {
+        let said = match body.as_slice() {
+            [REPORT, voice, report @ ..] => Some((i32::from(*voice), report)),
+            _ => None,
+        };
+        let is_same = said.is_some_and(|(voice, _)| voice == request.voice);
+        if !ids.is_empty() && (!is_same || bytes > SUBMISSION_BYTES_MAX) {
             break;
         }
-        if !is_report {
-            return Some(first(id, &body));
-        }
+        let Some((voice, report)) = said else { return Some(first(id, &body)) };
         ids.push(id);
-        reports.push(body.split_off(1));
+        request.voice = voice;
+        request.reports.push(report.to_vec());
     }
-    let request = SubmitStatesRequest { reports };
     (!ids.is_empty()).then_some(Next::Submit { ids, request })
 }
 

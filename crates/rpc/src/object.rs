@@ -49,6 +49,13 @@ bodies! {
     UpdateGroup = UpdateGroup, |v| v.code.as_str().into();
     Deployment = Deployment, |v| v.id.as_bytes().to_vec();
     Package = Package, |v| v.code.as_str().into();
+    Rule = Rule, |v| v.code.as_str().into();
+    Phased = Phased, |v| v.code.as_str().into();
+    SettingsProfile = SettingsProfile, |v| v.code.as_str().into();
+    Window = Window, |v| v.code.as_str().into();
+    // Several sites may hold one deployment, and each owns its hold.
+    Hold = Hold, |v| [v.deployment.as_bytes(), v.site.as_str().as_bytes()].concat();
+    UpdateSetting = UpdateSetting, |v| v.update.as_bytes().to_vec();
     Revocation = Revocation, |v| v.identity.clone().into_bytes();
     KeyStatement = KeyStatement, |v| v.site.as_str().into();
     ContentManifest = ContentManifest, |v| v.package.as_str().into();

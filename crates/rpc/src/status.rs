@@ -49,6 +49,13 @@ pub fn class(status: &Status) -> ErrorClass {
     }
 }
 
+/// Whether a peer did not refuse but fail, so that what is kept here answers instead of it.
+#[must_use]
+pub fn is_absence(status: &Status) -> bool {
+    use ErrorClass::{Corrupt, Exhausted, Internal, Unavailable};
+    matches!(class(status), Unavailable | Exhausted | Internal | Corrupt)
+}
+
 /// What a peer may read of an error: its whole chain, except where the chain would speak of our
 /// insides; that goes to the log.
 #[expect(clippy::disallowed_methods, reason = "this is the one maker of statuses")]

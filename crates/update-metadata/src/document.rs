@@ -60,6 +60,8 @@ pub struct Properties {
     pub support_url: Option<String>,
     /// Tags of the languages it is for, in lower case; none: whichever a computer speaks.
     pub languages: Vec<String>,
+    /// Somebody has to accept license terms before it is installed.
+    pub has_license: bool,
     /// As written: what installing does to a computer and needs of it.
     pub installation: Option<Element>,
 }
@@ -196,6 +198,7 @@ impl Properties {
             more_info_url: None,
             support_url: None,
             languages: Vec::new(),
+            has_license: false,
             installation: None,
         }
     }

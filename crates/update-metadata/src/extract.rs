@@ -7,7 +7,7 @@ use model::{Category, CategoryKind, Item, ItemFile, Sha256, UpdateId};
 use crate::{Document, UpdateKind};
 
 /// Rises when the same document gives another item; everything is then served again.
-pub const EXTRACTOR_VERSION: u32 = 1;
+pub const EXTRACTOR_VERSION: u32 = 2;
 
 /// Companies, families, products: real catalogs nest four deep.
 const CATEGORY_DEPTH_MAX: usize = 8;
@@ -106,10 +106,20 @@ fn item(
         hidden: !properties.is_explicitly_deployable,
         linux_only: document.uses_linux_rules(),
         may_restart: document.may_restart(),
+        languages: properties.languages.clone(),
+        has_license: properties.has_license,
         supersedes: document.relations.superseded.clone(),
+        prerequisites: prerequisites(document),
         bundles: document.relations.bundled.iter().flatten().copied().collect(),
         files: full_files(document),
     }
+}
+
+/// All that its clauses name; what it belongs to is told elsewhere.
+fn prerequisites(document: &Document) -> Vec<UpdateId> {
+    let clauses = document.relations.prerequisites.iter().filter(|clause| !clause.is_category);
+    let named: BTreeSet<UpdateId> = clauses.flat_map(|clause| clause.any_of.clone()).collect();
+    named.into_iter().collect()
 }
 
 /// Full files only (SUPX-11).

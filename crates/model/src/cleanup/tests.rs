@@ -9,7 +9,13 @@ fn id(number: u8) -> UpdateId {
 
 fn update(number: u8, expired_at: Option<i64>, parts: &[u8]) -> Cleanable {
     let parts = parts.iter().copied().map(id).collect();
-    Cleanable { id: id(number), expired_at: expired_at.map(Timestamp), is_part: false, parts }
+    let (expired_at, prerequisites) = (expired_at.map(Timestamp), Vec::new());
+    Cleanable { id: id(number), expired_at, is_part: false, parts, prerequisites }
+}
+
+fn after(update: Cleanable, prerequisites: &[u8]) -> Cleanable {
+    let prerequisites = prerequisites.iter().copied().map(id).collect();
+    Cleanable { prerequisites, ..update }
 }
 
 fn part(number: u8) -> Cleanable {
@@ -49,19 +55,39 @@ fn parts_stay_with_what_stays_and_go_with_what_goes() {
     check(&[knot], &[], &[]);
 }
 
+/// Symptom: after an expired servicing stack was cleaned up, every update that names it as a
+/// prerequisite was unknown everywhere. Cause: only bundles were looked at. Repair: what anything
+/// that stays needs stays, too.
+#[test]
+fn what_another_update_needs_stays_as_long_as_that_one() {
+    let stack = update(1, Some(1), &[4]);
+    check(&[stack.clone(), after(update(2, None, &[]), &[1, 99]), part(4)], &[], &[]);
+    check(&[stack.clone(), after(update(2, Some(1), &[]), &[1]), part(4)], &[], &[4, 1, 2]);
+    check(&[stack.clone(), after(update(2, Some(1), &[]), &[1]), part(4)], &[2], &[]);
+    // By way of another one, of a part, and in a circle.
+    let between = after(update(3, Some(1), &[]), &[1]);
+    check(&[stack.clone(), after(update(2, None, &[]), &[3]), between, part(4)], &[], &[]);
+    check(&[stack.clone(), update(2, None, &[5]), after(part(5), &[1]), part(4)], &[], &[]);
+    check(&[after(stack, &[1]), part(4)], &[], &[4, 1]);
+}
+
 prop_compose! {
     fn world()(
         rows in prop::collection::vec(
-            (prop::option::of(0..20_i64), any::<bool>(), prop::collection::vec(0..30_u8, 0..3)),
+            (
+                prop::option::of(0..20_i64), any::<bool>(),
+                prop::collection::vec(0..30_u8, 0..3), prop::collection::vec(0..30_u8, 0..2),
+            ),
             0..30,
         ),
         assigned in prop::collection::btree_set(0..30_u8, 0..6),
     ) -> (Vec<Cleanable>, BTreeSet<UpdateId>) {
-        let update = |(number, (at, is_part, parts)): (usize, (Option<i64>, bool, Vec<u8>))| {
-            let number = u8::try_from(number).expect("below thirty");
-            Cleanable { is_part, ..update(number, at, &parts) }
-        };
-        let all = rows.into_iter().enumerate().map(update).collect();
+        let number = |number: usize| u8::try_from(number).expect("below thirty");
+        let rows = rows.into_iter().enumerate();
+        let all = rows.map(|(at, (expired_at, is_part, parts, needs))| {
+            Cleanable { is_part, ..after(update(number(at), expired_at, &parts), &needs) }
+        });
+        let all = all.collect();
         (all, assigned.into_iter().map(id).collect())
     }
 }
@@ -77,7 +103,8 @@ proptest! {
         let is_old = |u: &Cleanable| u.expired_at.is_some_and(|at| at < Timestamp(10));
         for update in &all {
             let is_gone = set.contains(&update.id);
-            prop_assert!(is_gone || update.parts.iter().all(|part| !set.contains(part)));
+            let mut needed = update.parts.iter().chain(&update.prerequisites);
+            prop_assert!(is_gone || needed.all(|id| !set.contains(id)));
             prop_assert!(!is_gone || update.is_part || is_old(update));
         }
         let (done, rest) = gone.split_at(cut.min(gone.len()));

@@ -14,18 +14,24 @@ fn verdict(ruled: &Ruled) -> String {
     match ruled {
         Ruled::Unchanged => "unchanged".to_owned(),
         Ruled::Removed => "removed".to_owned(),
-        Ruled::Put(Ruling { verdict, cleaned, .. }) => {
+        Ruled::Put(Ruling { verdict, cleaned, is_superseded, .. }) => {
+            let rule = if *is_superseded && *verdict != Verdict::Superseded { " too" } else { "" };
             let gone = if cleaned.is_some() { ", gone" } else { "" };
-            format!("{}{gone}", verdict.as_str())
+            format!("{}{rule}{gone}", verdict.as_str())
         }
     }
 }
 
 /// Every ruling against everything that can happen to it.
+///
+/// Symptom: an update that the rule had ruled out, and an administrator declined, was offered again
+/// in its next revision. Cause: declining what was ruled out changed nothing, and the rule's word
+/// ends with the revision. Repair: the administrator's word takes its place.
 #[test]
 fn rulings_change_by_this_table() {
     let mut table = String::new();
-    let held = Verdict::ALL.map(ruling).into_iter();
+    let both = Ruling { is_superseded: true, ..ruling(Verdict::Declined) };
+    let held = Verdict::ALL.map(ruling).into_iter().chain([both]);
     let held = held.flat_map(|r| [r.clone(), Ruling { cleaned: Some(CLEANED), ..r }]);
     for held in held {
         let by_rule = ruling(Verdict::Superseded);
@@ -40,14 +46,16 @@ fn rulings_change_by_this_table() {
         table += &format!("{held} | {declined} | {superseded} | {reinstated} | {renewed}\n");
     }
     expect_test::expect![[r#"
-        declined | unchanged | unchanged | removed | unchanged
-        declined, gone | unchanged | unchanged | kept, gone | declined
-        superseded | unchanged | unchanged | kept | removed
-        superseded, gone | unchanged | unchanged | kept, gone | removed
+        declined | unchanged | declined too | removed | unchanged
+        declined, gone | unchanged | declined too, gone | kept, gone | declined
+        superseded | declined too | unchanged | kept | removed
+        superseded, gone | declined too, gone | unchanged | kept, gone | removed
         expired | declined | superseded | kept | removed
-        expired, gone | unchanged | unchanged | kept, gone | removed
+        expired, gone | declined, gone | unchanged | kept, gone | removed
         kept | declined | unchanged | unchanged | unchanged
         kept, gone | declined, gone | unchanged | unchanged | kept
+        declined too | unchanged | unchanged | kept | declined
+        declined too, gone | unchanged | unchanged | kept, gone | declined
     "#]]
     .assert_eq(&table);
     assert_eq!(

@@ -115,6 +115,9 @@ impl From<&Item> for pb::Item {
             hidden: value.hidden,
             linux_only: value.linux_only,
             may_restart: value.may_restart,
+            languages: value.languages.clone(),
+            has_license: value.has_license,
+            prerequisites: value.prerequisites.iter().map(bytes).collect(),
             supersedes: value.supersedes.iter().map(bytes).collect(),
             bundles: value.bundles.iter().map(|b| (*b).into()).collect(),
             files: value.files.iter().map(Into::into).collect(),
@@ -146,6 +149,9 @@ impl TryFrom<pb::Item> for Item {
             hidden,
             linux_only,
             may_restart,
+            languages,
+            has_license,
+            prerequisites,
             supersedes,
             bundles,
             files,
@@ -171,6 +177,9 @@ impl TryFrom<pb::Item> for Item {
             hidden,
             linux_only,
             may_restart,
+            languages,
+            has_license,
+            prerequisites: update_ids(prerequisites)?,
             supersedes: update_ids(supersedes)?,
             bundles: bundles.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
             files: files.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
@@ -182,7 +191,7 @@ impl TryFrom<pb::Item> for Item {
 
 impl From<&Ruling> for pb::Ruling {
     fn from(value: &Ruling) -> pb::Ruling {
-        let Ruling { update, verdict, by, at, cleaned } = value;
+        let Ruling { update, verdict, by, at, is_superseded, cleaned } = value;
         let cleaned = cleaned.map(|Cleaned { revision, number, version }| pb::Cleaned {
             revision,
             number,
@@ -194,6 +203,7 @@ impl From<&Ruling> for pb::Ruling {
             by: by.clone(),
             at_ms: at.0,
             cleaned,
+            superseded: *is_superseded,
         }
     }
 }
@@ -202,7 +212,7 @@ impl TryFrom<pb::Ruling> for Ruling {
     type Error = Invalid;
 
     fn try_from(message: pb::Ruling) -> Result<Ruling, Invalid> {
-        let pb::Ruling { update, verdict, by, at_ms, cleaned } = message;
+        let pb::Ruling { update, verdict, by, at_ms, cleaned, superseded } = message;
         let unknown = || Invalid::new("verdict", format!("there is no verdict \"{verdict}\""));
         let cleaned = cleaned.map(|pb::Cleaned { revision, number, version }| Cleaned {
             revision,
@@ -214,6 +224,7 @@ impl TryFrom<pb::Ruling> for Ruling {
             verdict: Verdict::from_name(&verdict).ok_or_else(unknown)?,
             by,
             at: Timestamp(at_ms),
+            is_superseded: superseded,
             cleaned,
         })
     }

@@ -1,137 +1,17 @@
-//! Objects of the control and topology groups, status messages and clients.
+//! Packages, objects of the topology group, status messages and clients.
 
 use model::{
-    ClientId, ClientKind, ClientRecord, Collection, CollectionRule, ContentFile, ContentManifest,
-    Deployment, DeploymentId, Intent, Invalid, KeyStatement, ObjectCode, Package, PackageFile,
-    Revocation, RoleId, RoleRecord, Severity, Sha1, Sha256, SiteCode, SiteRecord, StatusMessage,
-    Timestamp, UpdateGroup, UpdateId,
+    ClientId, ClientKind, ClientRecord, ContentFile, ContentManifest, Invalid, KeyStatement,
+    ObjectCode, Package, PackageFile, Revocation, RoleId, RoleRecord, Severity, Sha1, Sha256,
+    SiteCode, SiteRecord, StatusMessage, Timestamp, UpdateId,
 };
 
-use super::{read_address, update_ids, wire_address};
+use super::{read_address, wire_address};
 use crate::pb::object as pb;
-
-impl From<&Collection> for pb::Collection {
-    fn from(value: &Collection) -> pb::Collection {
-        let Collection { code, name, rules } = value;
-        let direct = rules.iter().filter_map(|rule| match rule {
-            CollectionRule::All => None,
-            CollectionRule::Direct(client) => Some(client.as_bytes().to_vec()),
-        });
-        pb::Collection {
-            code: code.to_string(),
-            name: name.clone(),
-            all: rules.contains(&CollectionRule::All),
-            direct: direct.collect(),
-        }
-    }
-}
-
-impl TryFrom<pb::Collection> for Collection {
-    type Error = Invalid;
-
-    fn try_from(message: pb::Collection) -> Result<Collection, Invalid> {
-        let pb::Collection { code, name, all, direct } = message;
-        let mut rules = Vec::with_capacity(direct.len() + 1);
-        if all {
-            rules.push(CollectionRule::All);
-        }
-        for client in direct {
-            rules.push(CollectionRule::Direct(ClientId::from_slice(&client)?));
-        }
-        Ok(Collection { code: ObjectCode::new(&code)?, name, rules })
-    }
-}
-
-impl From<&UpdateGroup> for pb::UpdateGroup {
-    fn from(value: &UpdateGroup) -> pb::UpdateGroup {
-        let UpdateGroup { code, name, updates } = value;
-        pb::UpdateGroup {
-            code: code.to_string(),
-            name: name.clone(),
-            updates: updates.iter().map(|id| id.as_bytes().to_vec()).collect(),
-        }
-    }
-}
-
-impl TryFrom<pb::UpdateGroup> for UpdateGroup {
-    type Error = Invalid;
-
-    fn try_from(message: pb::UpdateGroup) -> Result<UpdateGroup, Invalid> {
-        let pb::UpdateGroup { code, name, updates } = message;
-        Ok(UpdateGroup { code: ObjectCode::new(&code)?, name, updates: update_ids(updates)? })
-    }
-}
-
-impl From<&Deployment> for pb::Deployment {
-    fn from(value: &Deployment) -> pb::Deployment {
-        let Deployment {
-            id,
-            name,
-            group,
-            collection,
-            intent,
-            available_at,
-            deadline,
-            enabled,
-            created_at,
-        } = value;
-        let intent = match intent {
-            Intent::Required => pb::Intent::Required,
-            Intent::Available => pb::Intent::Available,
-        };
-        pb::Deployment {
-            id: id.as_bytes().to_vec(),
-            name: name.clone(),
-            group: group.to_string(),
-            collection: collection.to_string(),
-            intent: intent.into(),
-            available_at_ms: available_at.0,
-            deadline_ms: deadline.map(|d| d.0),
-            enabled: *enabled,
-            created_at_ms: created_at.0,
-        }
-    }
-}
-
-impl TryFrom<pb::Deployment> for Deployment {
-    type Error = Invalid;
-
-    fn try_from(message: pb::Deployment) -> Result<Deployment, Invalid> {
-        let pb::Deployment {
-            id,
-            name,
-            group,
-            collection,
-            intent,
-            available_at_ms,
-            deadline_ms,
-            enabled,
-            created_at_ms,
-        } = message;
-        let intent = match pb::Intent::try_from(intent) {
-            Ok(pb::Intent::Required) => Intent::Required,
-            Ok(pb::Intent::Available) => Intent::Available,
-            Ok(pb::Intent::Unspecified) | Err(_) => {
-                return Err(Invalid::new("intent", "is neither required nor available"));
-            }
-        };
-        Ok(Deployment {
-            id: DeploymentId::from_slice(&id)?,
-            name,
-            group: ObjectCode::new(&group)?,
-            collection: ObjectCode::new(&collection)?,
-            intent,
-            available_at: Timestamp(available_at_ms),
-            deadline: deadline_ms.map(Timestamp),
-            enabled,
-            created_at: Timestamp(created_at_ms),
-        })
-    }
-}
 
 impl From<&Package> for pb::Package {
     fn from(value: &Package) -> pb::Package {
-        let Package { code, name, site, version, files } = value;
+        let Package { code, name, description, site, version, files } = value;
         let files = files.iter().map(|file| {
             let PackageFile { update, name, size, sha1, sha256, weak } = file;
             pb::PackageFile {
@@ -149,6 +29,7 @@ impl From<&Package> for pb::Package {
             site: site.to_string(),
             version: *version,
             files: files.collect(),
+            description: description.clone(),
         }
     }
 }
@@ -157,7 +38,7 @@ impl TryFrom<pb::Package> for Package {
     type Error = Invalid;
 
     fn try_from(message: pb::Package) -> Result<Package, Invalid> {
-        let pb::Package { code, name, site, version, files } = message;
+        let pb::Package { code, name, site, version, files, description } = message;
         let files = files.into_iter().map(|file| {
             let pb::PackageFile { update, name, size, sha1, sha256, weak } = file;
             Ok(PackageFile {
@@ -172,6 +53,7 @@ impl TryFrom<pb::Package> for Package {
         Ok(Package {
             code: ObjectCode::new(&code)?,
             name,
+            description,
             site: SiteCode::new(&site)?,
             version,
             files: files.collect::<Result<_, Invalid>>()?,

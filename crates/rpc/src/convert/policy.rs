@@ -2,13 +2,16 @@
 //! made once and passed on as bytes.
 
 use model::{
-    AssignedFile, AssignedUpdate, Assignment, ClientId, ClientSettings, DeploymentId, HierarchyId,
-    Intent, Invalid, Offer, PolicyHead, RoleRecord, ServerList, ServerRef, Sha256, SiteCode,
-    Timestamp, UpdateId, UpdateRef,
+    AssignedFile, AssignedUpdate, AssignedWindow, Assignment, ClientId, ClientOptions,
+    ClientSettings, DeploymentId, DetailLevel, HierarchyId, Intent, Invalid, ObjectCode, Offer,
+    PolicyHead, RoleRecord, ServerList, ServerRef, Sha256, SiteCode, TimeBasis, Timestamp,
+    UpdateId, UpdateRef, WindowKind, WindowList,
 };
 use prost::Message as _;
 
+use super::deploying::small;
 use super::required;
+use super::setting::{read_values, read_zone, wire_values, wire_zone};
 use crate::pb::{client as pb, management};
 
 /// One immutable part of a policy.
@@ -17,6 +20,8 @@ pub enum Part {
     Assignment(Assignment),
     Settings(ClientSettings),
     Servers(ServerList),
+    Windows(WindowList),
+    Options(ClientOptions),
 }
 
 #[must_use]
@@ -92,6 +97,13 @@ pub fn encode_part(part: &Part) -> Vec<u8> {
             });
             pb::policy_part::Part::Servers(pb::Servers { servers: servers.collect() })
         }
+        Part::Windows(WindowList { windows }) => {
+            let windows = windows.iter().map(Into::into).collect();
+            pb::policy_part::Part::Windows(pb::Windows { windows })
+        }
+        Part::Options(ClientOptions { values }) => {
+            pb::policy_part::Part::Options(pb::Options { values: wire_values(values) })
+        }
     };
     pb::PolicyPart { part: Some(part) }.encode_to_vec()
 }
@@ -121,12 +133,55 @@ pub fn decode_part(bytes: &[u8]) -> Result<Part, Invalid> {
             });
             Ok(Part::Servers(ServerList { servers: servers.collect::<Result<_, Invalid>>()? }))
         }
+        pb::policy_part::Part::Windows(pb::Windows { windows }) => {
+            let windows = windows.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?;
+            Ok(Part::Windows(WindowList { windows }))
+        }
+        pb::policy_part::Part::Options(pb::Options { values }) => {
+            Ok(Part::Options(ClientOptions { values: read_values(values) }))
+        }
+    }
+}
+
+impl From<&AssignedWindow> for pb::Window {
+    fn from(value: &AssignedWindow) -> pb::Window {
+        let AssignedWindow { code, at, zone, minutes, kind } = value;
+        pb::Window {
+            code: code.to_string(),
+            at: at.clone(),
+            zone: wire_zone(zone),
+            minutes: *minutes,
+            kind: kind.as_str().to_owned(),
+        }
+    }
+}
+
+impl TryFrom<pb::Window> for AssignedWindow {
+    type Error = Invalid;
+
+    fn try_from(message: pb::Window) -> Result<AssignedWindow, Invalid> {
+        let pb::Window { code, at, zone, minutes, kind } = message;
+        let (code, kind) = (ObjectCode::new(&code)?, WindowKind::from_name(&kind)?);
+        Ok(AssignedWindow { code, at, zone: read_zone(zone), minutes, kind })
     }
 }
 
 impl From<&Assignment> for pb::Assignment {
     fn from(value: &Assignment) -> pb::Assignment {
-        let Assignment { deployment, name, intent, available_at, deadline, updates } = value;
+        let Assignment {
+            deployment,
+            name,
+            intent,
+            available_at,
+            deadline,
+            basis,
+            experience,
+            download,
+            detail,
+            wakes,
+            spread_minutes,
+            updates,
+        } = value;
         pb::Assignment {
             deployment: deployment.as_bytes().to_vec(),
             name: name.clone(),
@@ -134,6 +189,13 @@ impl From<&Assignment> for pb::Assignment {
             available_at_ms: available_at.0,
             deadline_ms: deadline.map(|d| d.0),
             updates: updates.iter().map(Into::into).collect(),
+            client_local: *basis == TimeBasis::ClientLocal,
+            uninstall: *intent == Intent::Uninstall,
+            experience: Some(experience.into()),
+            download: Some((*download).into()),
+            detail: detail.as_str().to_owned(),
+            wakes: *wakes,
+            spread_minutes: u32::from(*spread_minutes),
         }
     }
 }
@@ -142,14 +204,38 @@ impl TryFrom<pb::Assignment> for Assignment {
     type Error = Invalid;
 
     fn try_from(message: pb::Assignment) -> Result<Assignment, Invalid> {
-        let pb::Assignment { deployment, name, required, available_at_ms, deadline_ms, updates } =
-            message;
+        let pb::Assignment {
+            deployment,
+            name,
+            required: is_required,
+            available_at_ms,
+            deadline_ms,
+            updates,
+            client_local,
+            uninstall,
+            experience,
+            download,
+            detail,
+            wakes,
+            spread_minutes,
+        } = message;
+        let intent = match (is_required, uninstall) {
+            (_, true) => Intent::Uninstall,
+            (true, false) => Intent::Required,
+            (false, false) => Intent::Available,
+        };
         Ok(Assignment {
             deployment: DeploymentId::from_slice(&deployment)?,
             name,
-            intent: if required { Intent::Required } else { Intent::Available },
+            intent,
             available_at: Timestamp(available_at_ms),
             deadline: deadline_ms.map(Timestamp),
+            basis: if client_local { TimeBasis::ClientLocal } else { TimeBasis::Utc },
+            experience: required("experience", experience)?.try_into()?,
+            download: required("download", download)?.into(),
+            detail: DetailLevel::from_name(&detail)?,
+            wakes,
+            spread_minutes: small("spread", spread_minutes)?,
             updates: updates.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
         })
     }
@@ -157,7 +243,7 @@ impl TryFrom<pb::Assignment> for Assignment {
 
 impl From<&AssignedUpdate> for pb::AssignedUpdate {
     fn from(value: &AssignedUpdate) -> pb::AssignedUpdate {
-        let AssignedUpdate { update, document, files } = value;
+        let AssignedUpdate { update, document, files, max_run_minutes } = value;
         let files = files.iter().map(|file| {
             let AssignedFile { name, size, sha256 } = file;
             pb::AssignedFile { name: name.clone(), size: *size, sha256: sha256.0.to_vec() }
@@ -167,6 +253,7 @@ impl From<&AssignedUpdate> for pb::AssignedUpdate {
             revision: update.revision,
             document: document.0.to_vec(),
             files: files.collect(),
+            max_run_minutes: u32::from(*max_run_minutes),
         }
     }
 }
@@ -175,7 +262,7 @@ impl TryFrom<pb::AssignedUpdate> for AssignedUpdate {
     type Error = Invalid;
 
     fn try_from(message: pb::AssignedUpdate) -> Result<AssignedUpdate, Invalid> {
-        let pb::AssignedUpdate { id, revision, document, files } = message;
+        let pb::AssignedUpdate { id, revision, document, files, max_run_minutes } = message;
         let files = files.into_iter().map(|file| {
             let pb::AssignedFile { name, size, sha256 } = file;
             Ok(AssignedFile { name, size, sha256: Sha256::from_slice(&sha256)? })
@@ -184,6 +271,7 @@ impl TryFrom<pb::AssignedUpdate> for AssignedUpdate {
             update: UpdateRef { id: UpdateId::from_slice(&id)?, revision },
             document: Sha256::from_slice(&document)?,
             files: files.collect::<Result<_, Invalid>>()?,
+            max_run_minutes: small("run time", max_run_minutes)?,
         })
     }
 }

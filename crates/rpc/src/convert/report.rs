@@ -123,13 +123,7 @@ impl TryFrom<pb::StateChange> for StateChange {
 
     fn try_from(message: pb::StateChange) -> Result<StateChange, Invalid> {
         let pb::StateChange { id, revision, state, enforcement, code, at_ms } = message;
-        let state = match state {
-            0 => ComplianceState::Unknown,
-            1 => ComplianceState::NotRequired,
-            2 => ComplianceState::Required,
-            3 => ComplianceState::Installed,
-            other => return Err(Invalid::new("state", format!("there is no state {other}"))),
-        };
+        let state = ComplianceState::from_number(state)?;
         let enforcement = match enforcement {
             0 => None,
             number => Some((EnforcementState::from_number(number)?, code)),

@@ -5,7 +5,9 @@ fn shape(entries: &[Vec<u8>]) -> String {
     match next(entries) {
         None => "nothing".to_owned(),
         Some(Next::Register { id, request }) => format!("register {id} {}", request.incarnation),
-        Some(Next::Submit { ids, request }) => format!("submit {ids:?} {:?}", request.reports),
+        Some(Next::Submit { ids, request }) => {
+            format!("submit {ids:?} {:?} {:?}", request.voice(), request.reports)
+        }
         Some(Next::Unreadable { id, reason }) => format!("unreadable {id}: {reason}"),
     }
 }
@@ -13,22 +15,27 @@ fn shape(entries: &[Vec<u8>]) -> String {
 #[test]
 fn entries_become_requests_in_their_order() {
     let request = RegisterClientRequest { incarnation: 7, ..RegisterClientRequest::default() };
-    let (registered, said) = (registration(&request), report(&[8]));
+    let (registered, said) = (registration(&request), report(Voice::Agents, &[8]));
     assert_eq!(shape(&[]), "nothing");
     assert_eq!(shape(&[registered.clone(), said.clone()]), "register 1 7");
-    assert_eq!(shape(&[said.clone(), said, registered]), "submit [1, 2] [[8], [8]]");
+    let windows = report(Voice::Windows, &[8]);
+    assert_eq!(shape(&[said.clone(), windows, said.clone()]), "submit [1] Agents [[8]]");
+    assert_eq!(shape(&[said.clone(), said, registered]), "submit [1, 2] Agents [[8], [8]]");
+    assert_eq!(shape(&[vec![REPORT]]), "unreadable 1: spool entry: is of an unknown kind");
     assert_eq!(shape(&[vec![9]]), "unreadable 1: spool entry: is of an unknown kind");
     assert_eq!(shape(&[Vec::new()]), "unreadable 1: spool entry: is of an unknown kind");
 }
 
 #[test]
 fn a_submission_fits_a_message() {
-    let large = report(&vec![0; SUBMISSION_BYTES_MAX / 2]);
+    let large = report(Voice::Agents, &vec![0; SUBMISSION_BYTES_MAX / 2]);
     let Some(Next::Submit { ids, .. }) = next((1..).zip(vec![large; 3]).collect()) else {
         panic!("reports become a submission");
     };
     assert_eq!(ids, [1]);
-    let Some(Next::Submit { ids, .. }) = next((1..).zip(vec![report(&[]); 300]).collect()) else {
+    let Some(Next::Submit { ids, .. }) =
+        next((1..).zip(vec![report(Voice::Agents, &[]); 300]).collect())
+    else {
         panic!("reports become a submission");
     };
     assert_eq!(ids.len(), REPORTS_MAX);
@@ -38,7 +45,9 @@ fn a_submission_fits_a_message() {
 fn answers_say_what_to_keep() {
     let client = ClientId::from_slice(&[1; 16]).expect("sixteen bytes");
     let said = encode_report(&StateReport { client: vec![1; 16], ..StateReport::default() });
-    let submit = |count| next((1..=count).map(|id| (id, report(&said))).collect()).expect("one");
+    let submit = |count| {
+        next((1..=count).map(|id| (id, report(Voice::Agents, &said))).collect()).expect("one")
+    };
     let register = next(vec![(7, registration(&RegisterClientRequest::default()))]).expect("one");
     let outcomes = |outcomes: &[Outcome]| Ok(outcomes.iter().map(|o| (*o).into()).collect());
     let fail = |class| Err(status::refuse(class, "no"));

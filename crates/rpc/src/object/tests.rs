@@ -4,6 +4,8 @@ use uuid::Uuid;
 
 use super::ObjectBody;
 
+mod deploying;
+
 fn uuid() -> impl Strategy<Value = Uuid> {
     any::<u128>().prop_map(Uuid::from_u128)
 }
@@ -47,6 +49,8 @@ prop_compose! {
             kb_articles: vec!["5034441".into()], bulletins: vec![], cves: vec!["CVE-1".into()],
             created_at: Timestamp(created), expired: flags[0], hidden: flags[1],
             linux_only: flags[2], may_restart: flags[3],
+            languages: vec!["de".into()], has_license: flags[0],
+            prerequisites: products.iter().copied().rev().map(UpdateId).collect(),
             supersedes: products.into_iter().map(UpdateId).collect(), bundles, files,
             expired_at: flags[0].then_some(Timestamp(created)), withdrawn: flags[1],
         }
@@ -131,9 +135,8 @@ proptest! {
     ) {
         let code = |n| ObjectCode::numbered(SiteCode::new("CAS").expect("good"), n).expect("small");
         let deployment = Deployment {
-            id: DeploymentId(id), name: "n".into(), group: code(1), collection: code(2),
-            intent: Intent::Required, available_at: Timestamp(at),
-            deadline: deadline.map(Timestamp), enabled: true, created_at: Timestamp(at),
+            deadline: deadline.map(Timestamp),
+            ..Deployment::plain(DeploymentId(id), code(1), code(2), Timestamp(at))
         };
         prop_assert_eq!(Deployment::decode(&deployment.encode()), Ok(deployment));
     }

@@ -102,6 +102,7 @@ struct Draft {
     update: Option<UpdateRef>,
     properties: Option<Properties>,
     texts: Vec<LocalizedText>,
+    has_license: bool,
     relations: Relations,
     rules: Rules,
     files: Vec<ItemFile>,
@@ -127,6 +128,7 @@ impl Draft {
             "LocalizedPropertiesCollection" => {
                 let texts = element.children_named("LocalizedProperties");
                 self.texts = texts.map(decode_text).collect();
+                self.has_license = element.child("EulaFile").is_some();
                 Ok(())
             }
             "Relationships" => decode_relations(&element).map(|r| self.relations = r),
@@ -176,9 +178,10 @@ impl Draft {
             meaning(CATEGORY_TYPES, kind)
         });
         let installer = self.handler.filter(|_| category.is_none()).and_then(decode_installer);
+        let properties = self.properties.ok_or_else(|| missing("Properties"))?;
         Ok(Document {
             update: self.update.ok_or_else(|| missing("UpdateIdentity"))?,
-            properties: self.properties.ok_or_else(|| missing("Properties"))?,
+            properties: Properties { has_license: self.has_license, ..properties },
             texts: self.texts,
             relations: self.relations,
             rules: self.rules,
@@ -215,6 +218,8 @@ fn decode_properties(element: &Element) -> Decoded<Properties> {
         more_info_url: texts("MoreInfoUrl").into_iter().next(),
         support_url: texts("SupportUrl").into_iter().next(),
         languages: texts("Language").iter().map(|tag| tag.to_ascii_lowercase()).collect(),
+        // Of another section.
+        has_license: false,
         installation: element.child("InstallationBehavior").cloned(),
     })
 }

@@ -23,12 +23,17 @@ fn an_item_knows_what_it_belongs_to() {
     for id in [product.update.id, classification.update.id, stranger] {
         document.relations.prerequisites.push(Prerequisite { any_of: vec![id], is_category: true });
     }
+    let before = |number: u128| UpdateId(Uuid::from_u128(number));
+    for any_of in [vec![before(8), before(7)], vec![before(8)]] {
+        document.relations.prerequisites.push(Prerequisite { any_of, is_category: false });
+    }
     document.rules.is_installable = Some(linux::os_release("debian", None));
     let known = [company.clone(), product.clone(), classification.clone()];
     let Extracted::Item(item) = extract(&document, Sha256([3; 32]), &lookup(&known)) else {
         panic!("is an item")
     };
     assert_eq!(item.classification, Some(classification.update.id));
+    assert_eq!(item.prerequisites, [before(7), before(8)]);
     assert_eq!((item.products, item.company), (vec![product.update.id], Some(company.update.id)));
     assert_eq!(
         (item.document, item.created_at, item.update),
@@ -59,6 +64,22 @@ fn files_of_differences_are_no_files_of_an_item() {
         panic!("is an item")
     };
     assert_eq!(item.files, [file(2)]);
+}
+
+#[test]
+fn an_item_knows_whether_somebody_has_to_accept_a_license() {
+    let update = UpdateRef { id: UpdateId(Uuid::from_u128(1)), revision: 1 };
+    let plain = Document::new(update, UpdateKind::Software, "Editor 2").to_xml();
+    let end = "</upd:LocalizedPropertiesCollection>";
+    let named = plain.replace(end, &format!("<upd:EulaFile/>{end}"));
+    assert_ne!(named, plain);
+    for (xml, expected) in [(plain, false), (named, true)] {
+        let read = Document::parse(xml.as_bytes()).expect("sound");
+        let Extracted::Item(item) = extract(&read, Sha256([3; 32]), &|_| None) else {
+            panic!("is an item")
+        };
+        assert_eq!(item.has_license, expected);
+    }
 }
 
 #[test]
