@@ -49,8 +49,8 @@ pub(crate) struct Keeper {
 type Change = (ClientStanding, Option<Vector>);
 
 impl Keeper {
-    pub(crate) fn new(db: SiteDb) -> Keeper {
-        Keeper { db, board: BoardWriter::default(), place: Mutex::new(None) }
+    pub(crate) fn new(db: SiteDb, board: BoardWriter) -> Keeper {
+        Keeper { db, board, place: Mutex::new(None) }
     }
 
     pub(crate) fn handle(&self) -> BoardHandle {

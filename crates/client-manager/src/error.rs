@@ -24,6 +24,8 @@ pub enum Error {
          computer draw a new one, or remove that client", held.as_str(), kind.as_str()
     )]
     OtherKind { client: ClientId, held: ClientKind, kind: ClientKind },
+    #[error("the caller does not say whose clients it speaks for")]
+    NoVoice,
     #[error("client {client} was removed; it must join again")]
     RemovedClient { client: ClientId },
 }
@@ -35,7 +37,7 @@ impl Error {
             // The caller keeps what he has and asks again; a conflict he would give up.
             Error::Database(site_db::Error::NotWritable { .. }) => ErrorClass::Unavailable,
             Error::Database(error) => error.class(),
-            Error::Invalid(_) | Error::TooMany { .. } => ErrorClass::Invalid,
+            Error::Invalid(_) | Error::TooMany { .. } | Error::NoVoice => ErrorClass::Invalid,
             Error::NoClients { .. }
             | Error::ForeignClient { .. }
             | Error::OtherVoice { .. }

@@ -36,10 +36,11 @@ impl ManagementService for Management {
         &self,
         request: Request<pb::RegisterClientRequest>,
     ) -> Result<Response<pb::RegisterClientResponse>, Status> {
-        let caller = transport::peer(&request)?;
-        let (caller, voice) = (caller.site, Voice::of(caller.kind));
+        let voice = voice(&request, request.get_ref().voice())?;
+        let caller = transport::peer(&request)?.site;
         // The incarnation matters where policy is asked for and where states are folded.
-        let pb::RegisterClientRequest { client, incarnation: _, home } = request.into_inner();
+        let pb::RegisterClientRequest { client, incarnation: _, home, voice: _ } =
+            request.into_inner();
         let mut record = ClientRecord::decode(&client).map_err(refuse)?;
         record.site = caller;
         let home = SiteCode::new(&home).map_err(refuse)?;
@@ -52,8 +53,8 @@ impl ManagementService for Management {
         &self,
         request: Request<pb::GetPolicyRequest>,
     ) -> Result<Response<pb::GetPolicyResponse>, Status> {
-        let voice = Voice::of(transport::peer(&request)?.kind);
-        let pb::GetPolicyRequest { client, incarnation, have_version } = request.into_inner();
+        let voice = voice(&request, request.get_ref().voice())?;
+        let pb::GetPolicyRequest { client, incarnation, have_version, .. } = request.into_inner();
         let client = ClientId::from_slice(&client).map_err(refuse)?;
         let deps = &self.manager.deps;
         // Whoever asks an update point may name any client, and would disturb its policy.
@@ -86,8 +87,8 @@ impl ManagementService for Management {
         &self,
         request: Request<pb::SubmitStatesRequest>,
     ) -> Result<Response<pb::SubmitStatesResponse>, Status> {
-        let voice = Voice::of(transport::peer(&request)?.kind);
-        let pb::SubmitStatesRequest { reports } = request.into_inner();
+        let voice = voice(&request, request.get_ref().voice())?;
+        let reports = request.into_inner().reports;
         check_count("reports", reports.len(), REPORTS_MAX)?;
         let decode = |report: &Vec<u8>| match rpc::convert::decode_report(report) {
             Ok(report) => Some(report),
@@ -97,8 +98,9 @@ impl ManagementService for Management {
             }
         };
         let reports: Vec<_> = reports.iter().map(decode).collect();
-        let db = &self.manager.deps.db;
-        let taken = db.write(move |w| take_reports(w, &reports, voice)).await.map_err(refuse)?;
+        let (db, refusals) = (&self.manager.deps.db, self.manager.refusals.clone());
+        let taken = db.write(move |w| take_reports(w, &reports, voice, &refusals)).await;
+        let taken = taken.inspect_err(|_| self.manager.refusals.forget()).map_err(refuse)?;
         self.manager.keeper.follow().await.map_err(refuse)?;
         let outcomes = taken.into_iter().map(|taken| outcome(taken).into()).collect();
         Ok(Response::new(pb::SubmitStatesResponse { outcomes }))
@@ -141,6 +143,10 @@ impl ManagementService for Management {
         let files = found.map_err(refuse)?.into_iter().map(Into::into).collect();
         Ok(Response::new(pb::GetLocationsResponse { files }))
     }
+}
+
+fn voice<T>(request: &Request<T>, said: pb::Voice) -> Result<Voice, Status> {
+    Voice::of(transport::peer(request)?.kind, said).map_err(refuse)
 }
 
 fn outcome(taken: Taken) -> pb::Outcome {

@@ -5,14 +5,15 @@ use model::{
     ReportOutcome, Revocation, RoleKind, Severity, SiteCode, SiteKind, StateChange, StateReport,
     StatusMessage, Timestamp,
 };
+use rpc::pb::management as pb;
 use site_db::{Reader, Writer};
 
 use crate::Error;
+use crate::limits::DAY_MS;
+use crate::refusals::Refusals;
 
 const COMPONENT: &str = "SMS_STATE_SYSTEM";
 const SERVER_REFUSED: u32 = 60_120;
-
-const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// What becomes of a report: the outcome, or that it cannot be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,22 +25,22 @@ pub(crate) enum Taken {
 /// Which clients a caller speaks for: those that can have come to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Voice {
-    /// A software update point.
     Windows,
-    /// A management point.
     Agents,
-    /// A secondary site, which has looked at its callers itself.
-    Any,
 }
 
 impl Voice {
-    pub(crate) fn of(caller: PeerKind) -> Voice {
-        match caller {
-            PeerKind::Role(RoleKind::SoftwareUpdatePoint) => Voice::Windows,
-            PeerKind::Role(RoleKind::ManagementPoint | RoleKind::DistributionPoint)
-            | PeerKind::Client
-            | PeerKind::Administrator => Voice::Agents,
-            PeerKind::Site => Voice::Any,
+    /// `said`: by a secondary site, which knows its own callers. What a role says of itself counts
+    /// for nothing.
+    pub(crate) fn of(caller: PeerKind, said: pb::Voice) -> Result<Voice, Error> {
+        match (caller, said) {
+            (PeerKind::Role(RoleKind::SoftwareUpdatePoint), _)
+            | (PeerKind::Site, pb::Voice::Windows) => Ok(Voice::Windows),
+            (PeerKind::Role(RoleKind::ManagementPoint), _)
+            | (PeerKind::Site, pb::Voice::Agents) => Ok(Voice::Agents),
+            (PeerKind::Site, pb::Voice::Unspecified)
+            | (PeerKind::Role(RoleKind::DistributionPoint), _)
+            | (PeerKind::Client | PeerKind::Administrator, _) => Err(Error::NoVoice),
         }
     }
 
@@ -47,7 +48,6 @@ impl Voice {
         match self {
             Voice::Windows => kind == ClientKind::Windows,
             Voice::Agents => kind != ClientKind::Windows,
-            Voice::Any => true,
         }
     }
 }
@@ -93,11 +93,12 @@ pub(crate) fn take_reports(
     w: &Writer<'_>,
     reports: &[Option<StateReport>],
     voice: Voice,
+    refusals: &Refusals,
 ) -> Result<Vec<Taken>, Error> {
     let take = |report: &Option<StateReport>| {
         let taken = match report {
             Some(report) if is_ours(w, report.client, voice)? => {
-                Taken::Outcome(take_report(w, report)?)
+                Taken::Outcome(take_report(w, report, refusals)?)
             }
             _ => Taken::Rejected,
         };
@@ -131,7 +132,11 @@ fn refusal(w: &Writer<'_>, report: &StateReport, refused: &RefusedServer) -> Sta
     }
 }
 
-fn take_report(w: &Writer<'_>, report: &StateReport) -> Result<ReportOutcome, Error> {
+fn take_report(
+    w: &Writer<'_>,
+    report: &StateReport,
+    refusals: &Refusals,
+) -> Result<ReportOutcome, Error> {
     let held = match w.holding(report.client) {
         Err(error @ site_db::Error::DecodeStored { .. }) => {
             let (client, error) = (report.client, model::error_chain(&error));
@@ -148,7 +153,9 @@ fn take_report(w: &Writer<'_>, report: &StateReport) -> Result<ReportOutcome, Er
         w.write_holding(holding)?;
     }
     if folded.outcome == ReportOutcome::Applied {
-        for refused in &report.refused {
+        let is_news =
+            |refused: &&RefusedServer| refusals.is_news(report.client, &refused.url, w.now());
+        for refused in report.refused.iter().filter(is_news) {
             w.append_status(&refusal(w, report, refused))?;
         }
     }

@@ -12,12 +12,13 @@ mod error;
 mod grpc;
 mod intake;
 mod limits;
+mod refusals;
 mod wake;
 
 use std::fmt;
 use std::sync::Arc;
 
-use compliance::BoardHandle;
+use compliance::{BoardHandle, BoardWriter};
 use model::ClientId;
 use rpc::limits::MESSAGE_BYTES_MAX;
 use rpc::pb::management::management_service_server::ManagementServiceServer;
@@ -31,6 +32,7 @@ pub use grpc::Management;
 pub use wake::{Reason, WakeUps};
 
 use board::Keeper;
+use refusals::Refusals;
 
 /// The newest signed head for a client in an incarnation; none before its policy is planned.
 pub type Heads = Arc<
@@ -57,13 +59,14 @@ impl fmt::Debug for Deps {
 pub struct ClientManager {
     deps: Arc<Deps>,
     keeper: Arc<Keeper>,
+    refusals: Arc<Refusals>,
 }
 
 impl ClientManager {
     #[must_use]
-    pub fn new(deps: Deps) -> ClientManager {
-        let keeper = Arc::new(Keeper::new(deps.db.clone()));
-        ClientManager { deps: Arc::new(deps), keeper }
+    pub fn new(deps: Deps, board: BoardWriter) -> ClientManager {
+        let keeper = Arc::new(Keeper::new(deps.db.clone(), board));
+        ClientManager { deps: Arc::new(deps), keeper, refusals: Arc::default() }
     }
 
     /// For those who ask about compliance.

@@ -5,6 +5,11 @@ use std::time::Duration;
 /// States that waited this long for their item are given up and counted.
 pub(crate) const PARKED_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 
+pub(crate) const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// Servers of which a client can say in a day that it refuses them: more than it has.
+pub(crate) const REFUSALS_PER_DAY: usize = 16;
+
 /// How often what has waited too long is looked for, and the board compared with the database.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(60 * 60);
 

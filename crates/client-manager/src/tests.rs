@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use ambient::Ambient;
-use compliance::{LiveItem, StateCounts};
+use compliance::{BoardWriter, LiveItem, StateCounts};
 use expect_test::expect;
 use model::{
     ClientKind, ClientRecord, ComplianceState, EnforcementState, Group, Owner, PeerIdentity,
@@ -76,7 +76,7 @@ fn sites() -> (Site, Site) {
             }),
             wake_ups: WakeUps::default(),
         };
-        let manager = ClientManager::new(deps);
+        let manager = ClientManager::new(deps, BoardWriter::default());
         let service = Management::new(manager.clone(), CancellationToken::new());
         Site { db, manager, service, statement: keys.statement, heads }
     };
@@ -122,13 +122,14 @@ fn report(number: u128, serial: u64, required: &[u32]) -> StateReport {
 impl Site {
     async fn register(&self, number: u128, home: &str) -> Result<(), Code> {
         let (client, home) = (objects::client(number, "ZZZ").encode(), home.to_owned());
-        let request = pb::RegisterClientRequest { client, incarnation: 1, home };
+        let request =
+            pb::RegisterClientRequest { client, incarnation: 1, home, ..Default::default() };
         let answer = self.service.register_client(from("SE1", request)).await;
         answer.map(drop).map_err(|status| status.code())
     }
 
     async fn submit(&self, reports: Vec<Vec<u8>>) -> Vec<pb::Outcome> {
-        let request = from("PR1", pb::SubmitStatesRequest { reports });
+        let request = from("PR1", pb::SubmitStatesRequest { reports, voice: 0 });
         let answer = self.service.submit_states(request).await.expect("an answer").into_inner();
         answer.outcomes.into_iter().map(|o| o.try_into().expect("an outcome")).collect()
     }
@@ -248,7 +249,29 @@ async fn what_a_client_cannot_judge_and_whom_it_refuses_is_seen() {
     let read = pr1.db.read_blocking(|r| r.status_messages(&StatusFilter::default(), 9));
     let messages = read.expect("read");
     let refusals = messages.iter().map(|(_, message)| (message.id, message.strings.clone()));
-    assert_eq!(refusals.collect::<Vec<_>>(), [(60_120, vec![url, reason])], "said once");
+    let expected = [(60_120, vec![url.clone(), reason.clone()])];
+    assert_eq!(refusals.collect::<Vec<_>>(), expected, "said once");
+}
+
+/// Symptom: a client that kept refusing a server filled the status messages of all sites. Cause: each
+/// of its reports made as many as it liked. Repair: one for each server and day, and some in all.
+#[tokio::test]
+async fn a_refused_server_is_news_once_a_day() {
+    let (_, pr1) = sites();
+    pr1.register(9, "PR1").await.expect("registered");
+    for serial in 1..=20 {
+        let refused = ["http://dp", &format!("http://dp{serial}")]
+            .map(|url| RefusedServer { url: url.to_owned(), reason: String::new() });
+        let said = StateReport { refused: refused.to_vec(), ..report(9, serial, &[]) };
+        assert_eq!(pr1.say(&said).await, pb::Outcome::Applied);
+    }
+    let read = pr1.db.read_blocking(|r| r.status_messages(&StatusFilter::default(), 99));
+    assert_eq!(read.expect("read").len(), limits::REFUSALS_PER_DAY);
+    let (refusals, day) = (refusals::Refusals::default(), limits::DAY_MS);
+    let is_news = |at| refusals.is_news(client(9), "http://dp", Timestamp(at));
+    assert_eq!([0, day - 1, day, 0].map(is_news), [true, false, true, true]);
+    refusals.forget();
+    assert!(is_news(0));
 }
 
 #[tokio::test]
@@ -327,56 +350,70 @@ async fn only_ones_own_clients_are_heard() {
 #[tokio::test]
 async fn windows_computers_come_by_an_update_point_and_others_never() {
     let (cas, pr1) = sites();
-    let register = async |at: &Site, caller, number, kind| {
+    let register = async |at: &Site, (caller, voice): (PeerKind, pb::Voice), number, kind| {
         let record = ClientRecord { kind, ..objects::client(number, "PR1") };
-        let home = at.db.identity().code().to_string();
-        let request = pb::RegisterClientRequest { client: record.encode(), incarnation: 1, home };
+        let (client, home) = (record.encode(), at.db.identity().code().to_string());
+        let voice = voice.into();
+        let request = pb::RegisterClientRequest { client, incarnation: 1, home, voice };
         let answer = at.service.register_client(calling(caller, "PR1", request)).await;
         answer.map(drop).map_err(|status| status.message().to_owned())
     };
     use ClientKind::{Agent, Windows};
-    register(&pr1, SUP, 9, Windows).await.expect("registered");
-    register(&pr1, MP, 8, Agent).await.expect("registered");
-    // A secondary site has looked at its callers itself.
-    register(&pr1, PeerKind::Site, 7, Windows).await.expect("registered");
+    // What a role says of itself counts for nothing; a secondary site says who called it.
+    let (sup, mp) = ((SUP, pb::Voice::Agents), (MP, pb::Voice::Windows));
+    let site = |voice| (PeerKind::Site, voice);
+    let [by_sup, by_mp] = [pb::Voice::Windows, pb::Voice::Agents].map(site);
+    register(&pr1, sup, 9, Windows).await.expect("registered");
+    register(&pr1, mp, 8, Agent).await.expect("registered");
+    register(&pr1, by_sup, 7, Windows).await.expect("registered");
     let refused = [
-        register(&pr1, SUP, 6, Agent).await,
-        register(&pr1, MP, 6, Windows).await,
-        register(&pr1, SUP, 8, Windows).await,
-        register(&pr1, MP, 9, Agent).await,
-        register(&cas, SUP, 6, Windows).await,
+        register(&pr1, sup, 6, Agent).await,
+        register(&pr1, by_sup, 6, Agent).await,
+        register(&pr1, mp, 6, Windows).await,
+        register(&pr1, by_mp, 6, Windows).await,
+        register(&pr1, sup, 8, Windows).await,
+        register(&pr1, mp, 9, Agent).await,
+        register(&cas, sup, 6, Windows).await,
+        register(&pr1, site(pb::Voice::Unspecified), 6, Windows).await,
     ];
     let refused = refused.map(|answer| answer.expect_err("is refused")).join("\n");
     let names = [6, 8, 9].map(|number| (client(number).to_string(), format!("client {number}")));
     let refused = names.iter().fold(refused, |text, (id, name)| text.replace(id, name));
     expect![[r#"
         agent computer client 6 registers elsewhere: Windows computers at a software update point, all others at a management point
+        agent computer client 6 registers elsewhere: Windows computers at a software update point, all others at a management point
+        windows computer client 6 registers elsewhere: Windows computers at a software update point, all others at a management point
         windows computer client 6 registers elsewhere: Windows computers at a software update point, all others at a management point
         client 8 is the name of another client, of kind agent, and not of one of kind windows; let the computer draw a new one, or remove that client
         client 9 is the name of another client, of kind windows, and not of one of kind agent; let the computer draw a new one, or remove that client
-        site CAS has no clients; send client 6 to a primary site or to a secondary site"#]]
+        site CAS has no clients; send client 6 to a primary site or to a secondary site
+        the caller does not say whose clients it speaks for"#]]
     .assert_eq(&refused);
 
     // Nor does anybody speak for a client of the other kind, or learn its policy.
-    let submit = async |caller, number| {
+    let submit = async |(caller, voice): (PeerKind, pb::Voice), number| {
         let reports = vec![rpc::convert::encode_report(&report(number, 1, &[]))];
-        let request = calling(caller, "PR1", pb::SubmitStatesRequest { reports });
+        let voice = voice.into();
+        let request = calling(caller, "PR1", pb::SubmitStatesRequest { reports, voice });
         let answer = pr1.service.submit_states(request).await.expect("an answer").into_inner();
         answer.outcomes().next().expect("an outcome")
     };
     let (applied, rejected) = (pb::Outcome::Applied, pb::Outcome::Rejected);
-    assert_eq!([submit(SUP, 8).await, submit(MP, 9).await], [rejected; 2]);
-    assert_eq!([submit(MP, 8).await, submit(SUP, 9).await], [applied; 2]);
+    assert_eq!([submit(sup, 8).await, submit(mp, 9).await], [rejected; 2]);
+    assert_eq!([submit(by_sup, 8).await, submit(by_mp, 9).await], [rejected; 2]);
+    assert_eq!([submit(mp, 8).await, submit(sup, 9).await], [applied; 2]);
+    assert_eq!(submit(by_sup, 7).await, applied);
     let (incarnation, head, signature) = (1, vec![1], vec![2]);
     let head = StoredHead { incarnation, version: 1, head, signature, parts: Vec::new() };
     *pr1.heads.lock().expect("nobody panicked") = Some(head);
-    let has_policy = async |caller, number| {
-        let client = client(number).as_bytes().to_vec();
-        let request = pb::GetPolicyRequest { client, incarnation: 1, have_version: 0 };
+    let has_policy = async |(caller, voice): (PeerKind, pb::Voice), number| {
+        let (client, voice) = (client(number).as_bytes().to_vec(), voice.into());
+        let request = pb::GetPolicyRequest { client, incarnation: 1, have_version: 0, voice };
         let answer = pr1.service.get_policy(calling(caller, "PR1", request)).await;
         answer.expect("an answer").into_inner().head.is_some()
     };
-    assert_eq!([has_policy(SUP, 8).await, has_policy(SUP, 9).await], [false, true]);
+    assert_eq!([has_policy(sup, 8).await, has_policy(sup, 9).await], [false, true]);
+    assert_eq!([has_policy(by_sup, 8).await, has_policy(by_sup, 7).await], [false, true]);
 }
 
 #[tokio::test]
@@ -384,7 +421,8 @@ async fn policy_goes_out_as_it_was_signed() {
     let (_, pr1) = sites();
     let ask = |have_version| {
         let client = client(9).as_bytes().to_vec();
-        from("PR1", pb::GetPolicyRequest { client, incarnation: 1, have_version })
+        let request = pb::GetPolicyRequest { client, incarnation: 1, have_version, voice: 0 };
+        from("PR1", request)
     };
     let version = async |have| {
         let answer = pr1.service.get_policy(ask(have)).await.expect("an answer");

@@ -68,7 +68,12 @@ impl ClientService for Clients {
             address,
         };
         let home = site.to_string();
-        let request = RegisterClientRequest { client: record.encode(), incarnation, home };
+        let request = RegisterClientRequest {
+            client: record.encode(),
+            incarnation,
+            home,
+            ..Default::default()
+        };
         self.point.intake.register(&request).await.map_err(refuse)?;
         Ok(Response::new(pb::RegisterResponse {}))
     }

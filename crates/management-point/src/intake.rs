@@ -16,11 +16,11 @@ use sqlite_engine::spool::Spool;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
-use transport::Backoff;
+use transport::{Backoff, answered};
 
 use crate::Error;
-use crate::limits::{RETRY_MAX, RETRY_MIN, SUBMIT_WAIT};
-use crate::point::{Site, answered};
+use crate::limits::{RETRY_MAX, RETRY_MIN, SITE, SUBMIT_WAIT};
+use crate::point::Site;
 
 #[derive(Debug)]
 pub(crate) struct Intake {
@@ -47,7 +47,7 @@ impl Intake {
         report: &[u8],
         is_full: bool,
     ) -> Result<pb::Outcome, Error> {
-        self.append(forward::report(report)).await?;
+        self.append(forward::report(pb::Voice::Unspecified, report)).await?;
         failpoint("mp.state_spooled");
         let was_incomplete = self.incomplete().remove(&client);
         let full_is_missing = was_incomplete && !is_full;
@@ -127,11 +127,11 @@ async fn ask(mut site: Site, next: &Next) -> Result<Vec<i32>, Status> {
     match next {
         Next::Unreadable { .. } => Ok(Vec::new()),
         Next::Register { request, .. } => {
-            let answer = answered(SUBMIT_WAIT, site.register_client(request.clone())).await;
+            let answer = answered(SUBMIT_WAIT, SITE, site.register_client(request.clone())).await;
             answer.map(|_| Vec::new())
         }
         Next::Submit { request, .. } => {
-            let answer = answered(SUBMIT_WAIT, site.submit_states(request.clone())).await;
+            let answer = answered(SUBMIT_WAIT, SITE, site.submit_states(request.clone())).await;
             answer.map(|answer| answer.outcomes)
         }
     }

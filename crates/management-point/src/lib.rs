@@ -12,6 +12,7 @@ mod error;
 mod grpc;
 mod intake;
 mod limits;
+mod locations;
 mod point;
 mod policy;
 mod wake;

@@ -8,6 +8,9 @@ use sqlite_engine::spool;
 pub(crate) const SPOOL: spool::Limits =
     spool::Limits { entries_max: 10_000_000, bytes_max: 4 << 30 };
 
+/// Who is missed where no answer comes.
+pub(crate) const SITE: &str = "the site server";
+
 /// How long a client's question waits for the site server before the cache answers.
 pub(crate) const SITE_WAIT: Duration = Duration::from_secs(5);
 
@@ -27,8 +30,10 @@ pub(crate) const PARTS_MAX: usize = 1_000;
 /// Files in one question for locations, as the site server has it.
 pub(crate) const FILES_MAX: usize = 1_000;
 
-/// Files whose locations are remembered: some megabytes.
+/// Answers of where a file is that are remembered, one for each address that asked, and files of
+/// which the last answer is: some megabytes each.
 pub(crate) const LOCATIONS_MAX: usize = 10_000;
+pub(crate) const FILES_REMEMBERED: usize = 10_000;
 
 /// Wake-ups a client's stream may lie behind before it is told to ask for policy instead.
 pub(crate) const WAKE_UPS_WAITING: usize = 256;

@@ -1,14 +1,11 @@
 //! The role itself: what it is made of, its port and its tasks.
 
 use std::fmt;
-use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use ambient::Ambient;
 use axum::Router;
-use model::ErrorClass;
 use rpc::limits::MESSAGE_BYTES_MAX;
 use rpc::pb::client::client_service_server::ClientServiceServer;
 use rpc::pb::enrolment::enrolment_service_client::EnrolmentServiceClient;
@@ -18,7 +15,6 @@ use sqlite_engine::spool::Spool;
 use sqlite_engine::{Durability, Executor, Options};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
-use tonic::{Response, Status};
 use transport::{Connection, Credentials, Limits, Listen, Revoked, Server, TaskGroup};
 
 use crate::Error;
@@ -144,18 +140,4 @@ impl ManagementPoint {
 pub(crate) async fn check(data: &Path) -> Result<Vec<String>, Error> {
     let options = Options { executor: Executor::Inline, durability: Durability::Normal };
     Ok(Cache::open(&data.join(CACHE_FILE), options)?.check().await?)
-}
-
-/// The site server's answer, if it comes in time.
-pub(crate) async fn answered<T>(
-    wait: Duration,
-    asked: impl Future<Output = Result<Response<T>, Status>>,
-) -> Result<T, Status> {
-    match tokio::time::timeout(wait, asked).await {
-        Ok(answer) => Ok(answer?.into_inner()),
-        Err(_) => {
-            let text = format!("the site server did not answer within {wait:?}");
-            Err(rpc::status::refuse(ErrorClass::Unavailable, text))
-        }
-    }
 }

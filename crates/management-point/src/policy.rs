@@ -1,30 +1,29 @@
 //! Answering for the site server: policy and locations, from it while it is there, else from what
 //! it said before.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use ambient::Ambient;
-use model::{ClientId, ErrorClass, Sha256};
+use model::{ClientId, Sha256};
 use rpc::convert::decode_head;
 use rpc::pb::{client as pb, management};
-use tonic::Status;
+use rpc::status::is_absence;
+use transport::answered;
 
 use crate::Error;
 use crate::cache::{Cache, Head};
-use crate::limits::{LOCATIONS_MAX, PARTS_BYTES, PARTS_MAX, SITE_WAIT};
-use crate::point::{Site, answered};
+use crate::limits::{PARTS_BYTES, PARTS_MAX, SITE, SITE_WAIT};
+use crate::locations::Locations;
+use crate::point::Site;
 
 #[derive(Debug)]
 pub(crate) struct Policy {
     pub(crate) ambient: Ambient,
     pub(crate) site: Site,
     pub(crate) cache: Cache,
-    pub(crate) locations: Mutex<Known>,
+    pub(crate) locations: Mutex<Locations>,
 }
-
-/// What the site said last of files, by digest and the asker's address.
-type Known = BTreeMap<(Vec<u8>, Vec<u8>), management::FileLocations>;
 
 impl Policy {
     /// The head, if the client has not the newest, and the parts it lacks, as far as they fit.
@@ -52,8 +51,9 @@ impl Policy {
             client: client.as_bytes().to_vec(),
             incarnation,
             have_version: cached.as_ref().map_or(0, |head| head.version),
+            voice: management::Voice::Unspecified.into(),
         };
-        match answered(SITE_WAIT, self.site.clone().get_policy(request)).await {
+        match answered(SITE_WAIT, SITE, self.site.clone().get_policy(request)).await {
             Ok(management::GetPolicyResponse { head: None }) => Ok(cached),
             Ok(management::GetPolicyResponse { head: Some(signed) }) => {
                 self.keep(client, incarnation, signed).await?;
@@ -89,7 +89,7 @@ impl Policy {
         let mut all = here;
         if !absent.is_empty() {
             let request = management::GetPartsRequest { digests: absent };
-            match answered(SITE_WAIT, self.site.clone().get_parts(request)).await {
+            match answered(SITE_WAIT, SITE, self.site.clone().get_parts(request)).await {
                 Ok(answer) => self.cache.keep_parts(answer.parts, self.ambient.now_ms()).await?,
                 Err(status) if is_absence(&status) => {}
                 Err(status) => return Err(status.into()),
@@ -112,38 +112,17 @@ impl Policy {
         ask: management::GetLocationsRequest,
     ) -> Result<Vec<management::FileLocations>, Error> {
         let (sha256, address) = (ask.sha256.clone(), ask.address.clone());
-        let answer = answered(SITE_WAIT, self.site.clone().get_locations(ask)).await;
+        let answer = answered(SITE_WAIT, SITE, self.site.clone().get_locations(ask)).await;
         let mut known = self.locations.lock().unwrap_or_else(PoisonError::into_inner);
         match answer {
             Ok(management::GetLocationsResponse { files }) => {
-                if known.len() + files.len() > LOCATIONS_MAX {
-                    known.clear();
-                }
-                let key = |file: &management::FileLocations| (file.sha256.clone(), address.clone());
-                known.extend(files.iter().map(|file| (key(file), file.clone())));
+                known.note(&address, &files);
                 Ok(files)
             }
             Err(status) if is_absence(&status) => {
-                let said = |file: Vec<u8>| {
-                    let exact = known.get(&(file.clone(), address.clone()));
-                    let mut any = known.range((file.clone(), Vec::new())..);
-                    let any = any.next().filter(|((said_of, _), _)| *said_of == file);
-                    exact.or(any.map(|(_, said)| said)).cloned()
-                };
-                Ok(sha256.into_iter().filter_map(said).collect())
+                Ok(sha256.into_iter().filter_map(|file| known.said(&address, file)).collect())
             }
             Err(status) => Err(status.into()),
         }
     }
-}
-
-/// Whether what is cached shall answer instead: the site server did not refuse, it failed.
-fn is_absence(status: &Status) -> bool {
-    matches!(
-        rpc::status::class(status),
-        ErrorClass::Unavailable
-            | ErrorClass::Exhausted
-            | ErrorClass::Internal
-            | ErrorClass::Corrupt
-    )
 }

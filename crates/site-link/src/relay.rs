@@ -2,12 +2,12 @@
 //!
 //! Owns a spool of registrations and reports, which it acknowledges once they are safe there, but
 //! for registrations of Windows computers, which the primary itself has to take; and a
-//! copy of the policy that passed through, which it hands out alone while the primary is away.
+//! copy of the policy that passed through, which it hands out alone while the primary is away. It
+//! says for whom its caller speaks, because the primary sees this site's certificate alone.
 //! Refuses to know what policy and reports mean. What the primary refuses is set aside with the
 //! reason and holds up nothing.
 
 use std::collections::BTreeSet;
-use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -21,6 +21,7 @@ use rpc::object::ObjectBody as _;
 use rpc::pb::management as pb;
 use rpc::pb::management::management_service_client::ManagementServiceClient;
 use rpc::pb::management::management_service_server::{ManagementService, ManagementServiceServer};
+use rpc::status::is_absence;
 use sha2::Digest as _;
 use site_db::{Reader, SiteDb, StoredHead, Writer};
 use sqlite_engine::spool::Spool;
@@ -30,9 +31,12 @@ use tokio_stream::{Stream, StreamExt as _};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
-use transport::{Backoff, Connection};
+use transport::{Backoff, Connection, answered};
 
 use crate::Error;
+
+/// Who is missed where no answer comes.
+const PRIMARY: &str = "the primary site";
 
 /// How long a question waits for the primary before the copy here answers.
 const PRIMARY_WAIT: Duration = Duration::from_secs(5);
@@ -105,26 +109,6 @@ impl ManagementRelay {
     }
 }
 
-/// The primary's answer, if it comes in time.
-async fn answered<T>(
-    wait: Duration,
-    asked: impl Future<Output = Result<Response<T>, Status>>,
-) -> Result<T, Status> {
-    match tokio::time::timeout(wait, asked).await {
-        Ok(answer) => Ok(answer?.into_inner()),
-        Err(_) => {
-            let text = format!("the primary site did not answer within {wait:?}");
-            Err(rpc::status::refuse(ErrorClass::Unavailable, text))
-        }
-    }
-}
-
-/// Whether what is kept here shall answer instead: the primary did not refuse, it failed.
-fn is_absence(status: &Status) -> bool {
-    use ErrorClass::{Corrupt, Exhausted, Internal, Unavailable};
-    matches!(rpc::status::class(status), Unavailable | Exhausted | Internal | Corrupt)
-}
-
 impl Shared {
     fn incomplete(&self) -> MutexGuard<'_, BTreeSet<ClientId>> {
         self.incomplete.lock().unwrap_or_else(PoisonError::into_inner)
@@ -193,11 +177,11 @@ impl Shared {
             Next::Unreadable { .. } => Ok(Vec::new()),
             Next::Register { request, .. } => {
                 let answer = primary.register_client(request.clone());
-                answered(SUBMIT_WAIT, answer).await.map(|_| Vec::new())
+                answered(SUBMIT_WAIT, PRIMARY, answer).await.map(|_| Vec::new())
             }
             Next::Submit { request, .. } => {
                 let answer = primary.submit_states(request.clone());
-                answered(SUBMIT_WAIT, answer).await.map(|answer| answer.outcomes)
+                answered(SUBMIT_WAIT, PRIMARY, answer).await.map(|answer| answer.outcomes)
             }
         }
     }
@@ -222,7 +206,7 @@ impl Shared {
         ask: pb::GetPolicyRequest,
     ) -> Result<Option<pb::SignedHead>, Error> {
         let (incarnation, have) = (ask.incarnation, ask.have_version);
-        match answered(PRIMARY_WAIT, self.primary.clone().get_policy(ask)).await {
+        match answered(PRIMARY_WAIT, PRIMARY, self.primary.clone().get_policy(ask)).await {
             Ok(pb::GetPolicyResponse { head: None }) => Ok(None),
             Ok(pb::GetPolicyResponse { head: Some(signed) }) => {
                 let said = rpc::convert::decode_head(&signed.head)?;
@@ -255,7 +239,7 @@ impl Shared {
         let absent = self.db.read(move |r| absent_parts(r, &wanted)).await?;
         if !absent.is_empty() {
             let request = pb::GetPartsRequest { digests: absent };
-            match answered(PRIMARY_WAIT, self.primary.clone().get_parts(request)).await {
+            match answered(PRIMARY_WAIT, PRIMARY, self.primary.clone().get_parts(request)).await {
                 Ok(answer) => self.db.write(move |w| keep_parts(w, &answer.parts)).await?,
                 Err(status) if is_absence(&status) => {}
                 Err(status) => return Err(status.into()),
@@ -271,7 +255,7 @@ impl Shared {
         files: BTreeSet<Sha256>,
     ) -> Result<Vec<pb::FileLocations>, Error> {
         let address = rpc::convert::read_address(&ask.address)?;
-        match answered(PRIMARY_WAIT, self.primary.clone().get_locations(ask)).await {
+        match answered(PRIMARY_WAIT, PRIMARY, self.primary.clone().get_locations(ask)).await {
             Ok(pb::GetLocationsResponse { files }) => Ok(files),
             Err(status) if is_absence(&status) => {
                 let near = self.db.identity().code();
@@ -338,6 +322,21 @@ fn sha256_list(bytes: &[Vec<u8>]) -> Result<Vec<Sha256>, Status> {
     bytes.iter().map(read).collect::<Result<_, _>>().map_err(invalid)
 }
 
+/// For whom a role of this site speaks.
+fn voice<T>(request: &Request<T>) -> Result<pb::Voice, Status> {
+    match transport::peer(request)?.kind {
+        PeerKind::Role(RoleKind::SoftwareUpdatePoint) => Ok(pb::Voice::Windows),
+        PeerKind::Role(RoleKind::ManagementPoint) => Ok(pb::Voice::Agents),
+        PeerKind::Role(RoleKind::DistributionPoint)
+        | PeerKind::Site
+        | PeerKind::Client
+        | PeerKind::Administrator => {
+            let text = "management and software update points of this site speak for its clients";
+            Err(rpc::status::refuse(ErrorClass::Denied, text))
+        }
+    }
+}
+
 fn invalid(error: model::Invalid) -> Status {
     rpc::status::from_error(ErrorClass::Invalid, &error)
 }
@@ -348,18 +347,18 @@ impl ManagementService for RelayService {
         &self,
         request: Request<pb::RegisterClientRequest>,
     ) -> Result<Response<pb::RegisterClientResponse>, Status> {
-        let caller = transport::peer(&request)?.kind;
-        let request = request.into_inner();
+        let voice = voice(&request)?;
+        let request = pb::RegisterClientRequest { voice: voice.into(), ..request.into_inner() };
         // What this release cannot read, the primary judges.
         let record = ClientRecord::decode(&request.client).ok();
         let is_windows = record.is_some_and(|record| record.kind == ClientKind::Windows);
-        match caller == PeerKind::Role(RoleKind::SoftwareUpdatePoint) {
+        match voice == pb::Voice::Windows {
             // An update point must not ask for policy before a computer is known, and whether the
             // name of one is free only the primary can tell.
             true if is_windows => {
                 let mut primary = self.relay.primary.clone();
                 let asked = primary.register_client(request);
-                answered(PRIMARY_WAIT, asked).await?;
+                answered(PRIMARY_WAIT, PRIMARY, asked).await?;
             }
             false if !is_windows => {
                 let entry = forward::registration(&request);
@@ -379,7 +378,9 @@ impl ManagementService for RelayService {
         request: Request<pb::GetPolicyRequest>,
     ) -> Result<Response<pb::GetPolicyResponse>, Status> {
         let client = ClientId::from_slice(&request.get_ref().client).map_err(invalid)?;
-        let head = self.relay.policy(client, request.into_inner()).await.map_err(refuse)?;
+        let voice = voice(&request)?.into();
+        let ask = pb::GetPolicyRequest { voice, ..request.into_inner() };
+        let head = self.relay.policy(client, ask).await.map_err(refuse)?;
         Ok(Response::new(pb::GetPolicyResponse { head }))
     }
 
@@ -396,8 +397,9 @@ impl ManagementService for RelayService {
         &self,
         request: Request<pb::SubmitStatesRequest>,
     ) -> Result<Response<pb::SubmitStatesResponse>, Status> {
+        let voice = voice(&request)?;
         let reports = request.into_inner().reports;
-        let entries = reports.iter().map(|report| forward::report(report)).collect();
+        let entries = reports.iter().map(|report| forward::report(voice, report)).collect();
         self.relay.append(entries).await.map_err(refuse)?;
         let outcomes = reports.iter().map(|report| self.relay.first_word(report).into()).collect();
         Ok(Response::new(pb::SubmitStatesResponse { outcomes }))

@@ -11,10 +11,14 @@ CREATE TABLE computer (
     -- Where it last called from, 4 or 16 bytes; empty where that is not known.
     address BLOB NOT NULL,
     last_contact INTEGER NOT NULL,
-    -- What the site makes of it, when it last said so, and whether it has to be asked again.
+    -- What the site makes of it, when it last said so, the address that it was told then, and
+    -- whether it has to be asked again.
     standing TEXT NOT NULL CHECK (standing IN ('new', 'known', 'refused')),
     standing_since INTEGER NOT NULL,
+    told_address BLOB NOT NULL,
     is_due INTEGER NOT NULL,
+    -- Rises with all that the site does not know, so that nothing is lost while it is being told.
+    changes INTEGER NOT NULL,
     -- Of its state messages: drawn once, the last one, and the last one that the site has.
     incarnation INTEGER NOT NULL,
     serial INTEGER NOT NULL,
@@ -29,6 +33,9 @@ CREATE TABLE computer (
 CREATE INDEX computer_due ON computer (standing_since) WHERE is_due;
 CREATE INDEX computer_news ON computer (id)
     WHERE standing = 'known' AND (reported < serial OR wants_full);
+-- Those that did not come any more; whom the site does not know is forgotten sooner.
+CREATE INDEX computer_gone ON computer (last_contact) WHERE standing = 'known';
+CREATE INDEX computer_unknown ON computer (last_contact) WHERE standing <> 'known';
 
 -- What a computer said of its updates. One that is not required is kept until the site knows.
 CREATE TABLE state (
@@ -58,12 +65,25 @@ CREATE TABLE event (
     PRIMARY KEY (computer, number)
 ) STRICT, WITHOUT ROWID;
 
--- Up to which entry of the spool events were taken into account.
 CREATE TABLE progress (
     only INTEGER PRIMARY KEY CHECK (only = 1),
-    folded INTEGER NOT NULL
+    -- Up to which entry of the spool events were taken into account, and the digest of that entry,
+    -- because another spool may give the same number.
+    folded INTEGER NOT NULL,
+    digest BLOB NOT NULL,
+    -- Rows of computer, kept by the triggers.
+    computers INTEGER NOT NULL,
+    -- Whether decided names everything that computers were ever told; NULL: nobody has said so yet.
+    knows_all INTEGER
 ) STRICT;
-INSERT INTO progress VALUES (1, 0);
+INSERT INTO progress VALUES (1, 0, zeroblob(32), 0, NULL);
+
+CREATE TRIGGER computer_came AFTER INSERT ON computer BEGIN
+    UPDATE progress SET computers = computers + 1;
+END;
+CREATE TRIGGER computer_went AFTER DELETE ON computer BEGIN
+    UPDATE progress SET computers = computers - 1;
+END;
 
 -- The newest policy of each computer, as the site planned it.
 CREATE TABLE policy (
@@ -78,8 +98,12 @@ CREATE TABLE part (
     sha256 BLOB PRIMARY KEY CHECK (length(sha256) = 32),
     bytes BLOB NOT NULL,
     seen_at INTEGER NOT NULL,
-    named_at INTEGER NOT NULL
+    -- When policy last named it, and how many policies do.
+    named_at INTEGER NOT NULL,
+    names INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX part_unnamed ON part (named_at) WHERE names = 0;
 
 -- What computers were told of their updates, each set once; cookies name them by their numbers.
 CREATE TABLE audience (
@@ -89,3 +113,9 @@ CREATE TABLE audience (
     decisions BLOB NOT NULL,
     made_at INTEGER NOT NULL
 ) STRICT;
+
+-- Every update that was ever decided in a set, for computers of which nobody knows what they were
+-- told; longer than the sets are kept.
+CREATE TABLE decided (
+    update_id BLOB PRIMARY KEY CHECK (length(update_id) = 16)
+) STRICT, WITHOUT ROWID;

@@ -157,6 +157,7 @@ impl Point {
             config_changed: WireTime::MIN,
             deployments_seen: 0,
             scanned: 0,
+            scan_ended: WireTime::MIN,
             audience: 0,
             told_through: 0,
             protocol_version: ProtocolVersion::CURRENT,
@@ -207,6 +208,7 @@ impl Point {
         same.map_or(authorized, |old| ClientCredential {
             deployments_seen: old.deployments_seen,
             scanned: old.scanned,
+            scan_ended: old.scan_ended,
             audience: old.audience,
             told_through: old.told_through,
             ..authorized
@@ -282,6 +284,7 @@ fn deployment(entry: &ScanEntry, terms: Terms<'_>) -> Option<Deployment> {
     let decision = own.filter(|_| entry.offer == Offer::Update);
     let (action, is_assigned) = match (entry.offer, decision.map(|decision| decision.intent)) {
         (Offer::Update, Some(Intent::Required)) => (DeploymentAction::Install, true),
+        (Offer::Update, Some(Intent::Uninstall)) => (DeploymentAction::Uninstall, true),
         (Offer::Update, Some(Intent::Available)) if version >= OPTIONAL => {
             (DeploymentAction::OptionalInstall, false)
         }

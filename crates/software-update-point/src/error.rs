@@ -80,6 +80,10 @@ pub enum Error {
     Site(#[source] Box<tonic::Status>),
     #[error("the site server answered with {what} of something else")]
     SiteAnswer { what: &'static str },
+    #[error(
+        "{missing} parts of a computer's policy are not here; the site server has to give them"
+    )]
+    PolicyParts { missing: usize },
     #[error("the order of the site server is not usable")]
     Order(#[from] model::Invalid),
 }
@@ -94,6 +98,10 @@ impl Error {
 
     pub(crate) fn request(url: &str, source: impl Into<BoxError>) -> Error {
         Error::Request { url: url.to_owned(), source: source.into() }
+    }
+
+    pub(crate) fn site(status: tonic::Status) -> Error {
+        Error::Site(Box::new(status))
     }
 
     /// The code of the fault that upstream answered with.
@@ -154,6 +162,7 @@ impl Error {
             | Error::Request { .. }
             | Error::ShortFile { .. }
             | Error::NoSource { .. }
+            | Error::PolicyParts { .. }
             | Error::OtherSet { .. } => ErrorClass::Unavailable,
         }
     }

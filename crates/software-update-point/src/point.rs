@@ -147,9 +147,11 @@ impl SoftwareUpdatePoint {
         let options = Options { executor, durability };
         let catalog = config.data.join("catalog.db");
         let catalog = Catalog::open(&catalog, ambient.random_id(), options)?;
-        let server_id = catalog.state().await?.server_id;
+        let state = catalog.state().await?;
+        let server_id = state.server_id;
         let languages = Chosen::load(&catalog).await?;
         let computers = Register::open(&config.data.join("computers.db"), options)?;
+        computers.note_catalog(state.version.map(|(version, _)| version.version)).await?;
         let library = config.data.join("content");
         let library = ContentLibrary::open(ambient.clone(), &library, executor)?;
         let path = config.data.join("spool");

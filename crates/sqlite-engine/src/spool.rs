@@ -72,6 +72,18 @@ impl Spool {
         self.database.read(move |tx| tx.query_all(sql, params![after, count_max], entry)).await
     }
 
+    /// The oldest entries, at most `count_max`, and more than one only while they have no more than
+    /// `bytes_max` together.
+    pub async fn oldest(&self, count_max: usize, bytes_max: u64) -> Result<Vec<Entry>, Error> {
+        self.database.read(move |tx: &ReadTx| oldest(tx, count_max, bytes_max)).await
+    }
+
+    /// The entry `id`, if it is queued.
+    pub async fn queued(&self, id: u64) -> Result<Option<Entry>, Error> {
+        let sql = "SELECT id, body FROM entry WHERE id = ?1 AND reason IS NULL";
+        self.database.read(move |tx: &ReadTx| tx.query_optional(sql, [id], entry)).await
+    }
+
     /// Forgets the entries up to and including `id`: their receiver has made them durable.
     pub async fn acknowledge(&self, id: u64) -> Result<(), Error> {
         let sql = "DELETE FROM entry WHERE id <= ?1 AND reason IS NULL";
@@ -110,6 +122,22 @@ fn append(tx: &WriteTx, bodies: &[Vec<u8>], limits: Limits) -> Result<(), Error>
         return Err(Error::SpoolFull { entries: queued, entries_max, bytes, bytes_max });
     }
     Ok(())
+}
+
+fn oldest(tx: &ReadTx, count_max: usize, bytes_max: u64) -> Result<Vec<Entry>, Error> {
+    let sql = "SELECT id, length(body) FROM entry WHERE reason IS NULL ORDER BY id LIMIT ?1";
+    let sizes: Vec<(u64, u64)> =
+        tx.query_all(sql, [count_max], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (mut bytes, mut last) = (0, None);
+    for (id, size) in sizes {
+        bytes += size;
+        if last.is_some() && bytes > bytes_max {
+            break;
+        }
+        last = Some(id);
+    }
+    let sql = "SELECT id, body FROM entry WHERE id <= ?1 AND reason IS NULL ORDER BY id";
+    tx.query_all(sql, [last.unwrap_or_default()], entry)
 }
 
 fn usage(tx: &ReadTx) -> Result<Usage, Error> {

@@ -1,9 +1,10 @@
 //! A site server's management service that does what a test says, over a memory link.
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use model::{ClientRecord, ErrorClass, PeerIdentity, PolicyHead, StateReport};
+use model::{ClientId, ClientRecord, ErrorClass, PeerIdentity, PolicyHead, StateReport};
 use rpc::object::ObjectBody as _;
 use rpc::pb::management as pb;
 use rpc::pb::management::management_service_server::{ManagementService, ManagementServiceServer};
@@ -30,11 +31,16 @@ pub struct FakeSite {
 /// What the fake does.
 #[derive(Debug)]
 pub struct Script {
-    /// It answers nothing.
+    /// Nobody is there.
     pub is_away: bool,
-    /// The incarnation whose registration it refuses.
+    /// It takes questions about policy and locations, and answers none.
+    pub is_silent: bool,
+    /// The incarnation whose registration it refuses, and how.
     pub refused: u64,
+    pub refusal: ErrorClass,
     pub outcome: pb::Outcome,
+    /// Of the reports of these, by number.
+    pub outcomes: BTreeMap<ClientId, i32>,
     pub head: Option<PolicyHead>,
     pub parts: Vec<Vec<u8>>,
     /// Where every file is.
@@ -42,6 +48,8 @@ pub struct Script {
     /// What came, and was not refused.
     pub registrations: Vec<ClientRecord>,
     pub reports: Vec<StateReport>,
+    /// For whom policy was asked for, and reports were sent.
+    pub voices: Vec<i32>,
 }
 
 #[derive(Clone)]
@@ -57,13 +65,17 @@ impl FakeSite {
     pub fn start(caller: PeerIdentity) -> FakeSite {
         let script = Script {
             is_away: false,
+            is_silent: false,
             refused: 0,
+            refusal: ErrorClass::Conflict,
             outcome: pb::Outcome::Applied,
+            outcomes: BTreeMap::new(),
             head: None,
             parts: Vec::new(),
             points: Vec::new(),
             registrations: Vec::new(),
             reports: Vec::new(),
+            voices: Vec::new(),
         };
         let service = Service {
             script: Arc::new(Mutex::new(script)),
@@ -112,6 +124,14 @@ impl Service {
         Ok(script)
     }
 
+    async fn answers(&self) -> Result<(), Status> {
+        let is_silent = self.script()?.is_silent;
+        if is_silent {
+            std::future::pending::<()>().await;
+        }
+        Ok(())
+    }
+
     fn note(&self, what: String) {
         self.seen.send_modify(|seen| seen.push(what));
     }
@@ -123,11 +143,14 @@ impl ManagementService for Service {
         &self,
         request: Request<pb::RegisterClientRequest>,
     ) -> Result<Response<pb::RegisterClientResponse>, Status> {
-        let refused = self.script()?.refused;
-        let pb::RegisterClientRequest { incarnation, home, client } = request.into_inner();
+        let script = self.script()?;
+        let (refused, refusal) = (script.refused, script.refusal);
+        drop(script);
+        let pb::RegisterClientRequest { incarnation, home, client, voice: _ } =
+            request.into_inner();
         self.note(format!("registration {incarnation} of {home}"));
         if incarnation == refused {
-            return Err(rpc::status::refuse(ErrorClass::Conflict, "it is another site's"));
+            return Err(rpc::status::refuse(refusal, "it is another site's"));
         }
         self.script()?.registrations.extend(ClientRecord::decode(&client));
         Ok(Response::new(pb::RegisterClientResponse {}))
@@ -137,7 +160,9 @@ impl ManagementService for Service {
         &self,
         request: Request<pb::GetPolicyRequest>,
     ) -> Result<Response<pb::GetPolicyResponse>, Status> {
-        let have = request.into_inner().have_version;
+        self.answers().await?;
+        let pb::GetPolicyRequest { have_version: have, voice, .. } = request.into_inner();
+        self.script()?.voices.push(voice);
         let head = self.script()?.head.clone().filter(|head| head.version != have);
         let head = head.map(|head| pb::SignedHead {
             head: rpc::convert::encode_head(&head),
@@ -159,17 +184,19 @@ impl ManagementService for Service {
         &self,
         request: Request<pb::SubmitStatesRequest>,
     ) -> Result<Response<pb::SubmitStatesResponse>, Status> {
+        let request = request.into_inner();
         let mut script = self.script()?;
-        let outcome = script.outcome;
+        script.voices.push(request.voice);
         let mut take = |report: &Vec<u8>| match rpc::convert::decode_report(report) {
             Ok(report) => {
                 self.note(format!("report {}", report.serial_to));
+                let outcome = script.outcomes.get(&report.client).copied();
                 script.reports.push(report);
-                outcome.into()
+                outcome.unwrap_or(script.outcome.into())
             }
             Err(_) => pb::Outcome::Rejected.into(),
         };
-        let outcomes = request.into_inner().reports.iter().map(&mut take).collect();
+        let outcomes = request.reports.iter().map(&mut take).collect();
         Ok(Response::new(pb::SubmitStatesResponse { outcomes }))
     }
 
@@ -191,6 +218,7 @@ impl ManagementService for Service {
         &self,
         request: Request<pb::GetLocationsRequest>,
     ) -> Result<Response<pb::GetLocationsResponse>, Status> {
+        self.answers().await?;
         let points = self.script()?.points.clone();
         let pb::GetLocationsRequest { client: _, sha256, address } = request.into_inner();
         let address = rpc::convert::read_address(&address).expect("an address");

@@ -28,7 +28,10 @@ pub fn item(number: u32) -> Item {
         hidden: false,
         linux_only: false,
         may_restart: false,
+        languages: Vec::new(),
+        has_license: false,
         supersedes: Vec::new(),
+        prerequisites: Vec::new(),
         bundles: Vec::new(),
         files: Vec::new(),
     }

@@ -6,6 +6,7 @@
 //! socket. Refuses to know what is said on a connection. A broken or refused connection ends
 //! alone, is logged once, and never ends a listener.
 
+mod answer;
 mod backoff;
 mod connection;
 mod error;
@@ -16,6 +17,7 @@ mod ports;
 mod server;
 mod tls;
 
+pub use answer::answered;
 pub use backoff::Backoff;
 pub use connection::{Connection, Security};
 pub use error::{Error, explain};

@@ -102,6 +102,7 @@ records! {
     }
 
     /// What a computer says of itself.
+    #[derive(Default)]
     ComputerInfo {
         dns_name: String = "DnsName",
         os_major: i32 = "OSMajorVersion",

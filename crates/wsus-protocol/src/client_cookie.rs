@@ -1,16 +1,16 @@
 //! The inside of a computer's cookies (MS-WUSP 2.2.3.4 and 2.2.3.5).
 //!
 //! Sealed like those of servers, in a format of their own: kind (1 byte), client (16), server
-//! (16), expiry, change of configuration, change and version of the catalog, audience and how much
-//! of it was told (8 each, little endian), major and minor version (2 + 2). Refuses to know who is
-//! registered.
+//! (16), expiry, change of configuration, change of the catalog, version of the catalog at the last
+//! scan and when that ended, audience and how much of it was told (8 each, little endian), major
+//! and minor version (2 + 2). Refuses to know who is registered.
 
 use uuid::Uuid;
 
 use crate::{Cookie, CookieKey, ErrorCode, ProtocolVersion, WireTime};
 
 const FORMAT: u8 = 2;
-const PLAIN_BYTES: usize = 85;
+const PLAIN_BYTES: usize = 93;
 
 /// Which of the two cookies it is, so that one cannot pass for the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,10 +29,12 @@ pub struct ClientCredential {
     /// When the configuration the computer has read was made.
     pub config_changed: WireTime,
     /// The change of the catalog up to which the computer knows what others depend on; what it
-    /// counts is the server's affair, as with the next three.
+    /// counts is the server's affair, as with what follows.
     pub deployments_seen: u64,
-    /// The version of the catalog that its last scan was answered from; 0 before the first.
+    /// The version of the catalog that its last whole scan was answered from; 0 before the first.
     pub scanned: u64,
+    /// When the last answer of that scan was given.
+    pub scan_ended: WireTime,
     /// The set of decisions that the computer was told; 0: nobody knows.
     pub audience: u64,
     /// Up to which revision it was told them.
@@ -56,11 +58,11 @@ impl CookieKey {
         plain.extend_from_slice(content.server_id.as_bytes());
         plain.extend_from_slice(&content.expires.ticks().to_le_bytes());
         plain.extend_from_slice(&content.config_changed.ticks().to_le_bytes());
-        for number in
-            [content.deployments_seen, content.scanned, content.audience, content.told_through]
-        {
-            plain.extend_from_slice(&number.to_le_bytes());
-        }
+        plain.extend_from_slice(&content.deployments_seen.to_le_bytes());
+        plain.extend_from_slice(&content.scanned.to_le_bytes());
+        plain.extend_from_slice(&content.scan_ended.ticks().to_le_bytes());
+        plain.extend_from_slice(&content.audience.to_le_bytes());
+        plain.extend_from_slice(&content.told_through.to_le_bytes());
         plain.extend_from_slice(&major.to_le_bytes());
         plain.extend_from_slice(&minor.to_le_bytes());
         self.seal_bytes(FORMAT, plain, nonce)
@@ -77,6 +79,7 @@ impl CookieKey {
         let (config_changed, rest) = rest.split_first_chunk()?;
         let (seen, rest) = rest.split_first_chunk()?;
         let (scanned, rest) = rest.split_first_chunk()?;
+        let (scan_ended, rest) = rest.split_first_chunk()?;
         let (audience, rest) = rest.split_first_chunk()?;
         let (told_through, rest) = rest.split_first_chunk()?;
         let (major, rest) = rest.split_first_chunk()?;
@@ -89,6 +92,7 @@ impl CookieKey {
             config_changed: time(config_changed),
             deployments_seen: u64::from_le_bytes(*seen),
             scanned: u64::from_le_bytes(*scanned),
+            scan_ended: time(scan_ended),
             audience: u64::from_le_bytes(*audience),
             told_through: u64::from_le_bytes(*told_through),
             protocol_version: ProtocolVersion {

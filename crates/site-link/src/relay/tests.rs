@@ -70,15 +70,18 @@ impl World {
             ..Default::default()
         };
         let reports = vec![forward::encode_report(&report)];
-        let answer = self.service.submit_states(Request::new(pb::SubmitStatesRequest { reports }));
+        let request = pb::SubmitStatesRequest { reports, voice: 0 };
+        let request = calling(RoleKind::ManagementPoint, request);
+        let answer = self.service.submit_states(request);
         let outcomes = answer.await.expect("safe in the spool").into_inner().outcomes;
         outcomes[0].try_into().expect("an outcome")
     }
 
     async fn head(&self, incarnation: u64) -> Option<pb::SignedHead> {
         let client = client(1).as_bytes().to_vec();
-        let request = pb::GetPolicyRequest { client, incarnation, have_version: 0 };
-        let answer = self.service.get_policy(Request::new(request)).await;
+        let request = pb::GetPolicyRequest { client, incarnation, have_version: 0, voice: 0 };
+        let request = calling(RoleKind::ManagementPoint, request);
+        let answer = self.service.get_policy(request).await;
         answer.expect("an answer").into_inner().head
     }
 }
@@ -87,8 +90,8 @@ impl World {
 async fn what_is_in_the_spool_reaches_the_primary_in_order() {
     let world = world();
     world.primary.script().is_away = true;
-    let request =
-        pb::RegisterClientRequest { incarnation: 4, home: "PR1".to_owned(), client: Vec::new() };
+    let (home, client) = ("PR1".to_owned(), Vec::new());
+    let request = pb::RegisterClientRequest { incarnation: 4, home, client, voice: 0 };
     let request = calling(RoleKind::ManagementPoint, request);
     world.service.register_client(request).await.expect("safe in the spool");
     for serial in 1..=2 {
@@ -118,7 +121,7 @@ async fn windows_computers_are_taken_by_the_primary_itself() {
     let register = async |role, kind, incarnation| {
         let record = ClientRecord { kind, ..objects::client(1, "SE1") };
         let (client, home) = (record.encode(), "SE1".to_owned());
-        let request = pb::RegisterClientRequest { client, incarnation, home };
+        let request = pb::RegisterClientRequest { client, incarnation, home, voice: 0 };
         let answer = world.service.register_client(calling(role, request)).await;
         answer.map(drop).map_err(|status| status.code())
     };
@@ -132,6 +135,43 @@ async fn windows_computers_are_taken_by_the_primary_itself() {
     assert_eq!(register(sup, ClientKind::Agent, 4).await, Err(Code::AlreadyExists));
     assert_eq!(register(mp, ClientKind::Windows, 4).await, Err(Code::AlreadyExists));
     assert_eq!(register(mp, ClientKind::Agent, 5).await, Ok(()), "safe in the spool");
+}
+
+/// Symptom: an update point of a secondary site could report for every agent, and a management
+/// point for every Windows computer. Cause: the primary took whatever a secondary site sent, and the
+/// relay sent whatever came. Repair: the relay says which role called it, also of what waited.
+#[tokio::test(start_paused = true)]
+async fn the_primary_hears_which_role_spoke() {
+    let world = world();
+    let (sup, mp) = (RoleKind::SoftwareUpdatePoint, RoleKind::ManagementPoint);
+    world.primary.script().is_away = true;
+    for (role, serial) in [(sup, 1), (mp, 2), (mp, 3), (sup, 4)] {
+        let report = rpc::pb::client::StateReport {
+            client: client(1).as_bytes().to_vec(),
+            serial_from: serial,
+            serial_to: serial,
+            digest_after: vec![0; 32],
+            ..Default::default()
+        };
+        // What the role claims is not passed on.
+        let voice = pb::Voice::Agents.into();
+        let reports = vec![forward::encode_report(&report)];
+        let request = calling(role, pb::SubmitStatesRequest { reports, voice });
+        world.service.submit_states(request).await.expect("safe in the spool");
+    }
+    world.primary.script().is_away = false;
+    world.primary.seen("report 4").await;
+    let (windows, agents) = (pb::Voice::Windows.into(), pb::Voice::Agents.into());
+    assert_eq!(world.primary.script().voices, [windows, agents, windows]);
+    for role in [sup, mp] {
+        let client = client(1).as_bytes().to_vec();
+        let ask = pb::GetPolicyRequest { client, voice: windows, ..Default::default() };
+        world.service.get_policy(calling(role, ask)).await.expect("an answer");
+    }
+    assert_eq!(world.primary.script().voices[3..], [windows, agents]);
+    let request = calling(RoleKind::DistributionPoint, pb::SubmitStatesRequest::default());
+    let refused = world.service.submit_states(request).await.expect_err("is refused");
+    assert_eq!(refused.code(), Code::PermissionDenied);
 }
 
 #[tokio::test(start_paused = true)]

@@ -57,7 +57,7 @@ pub(crate) fn decide(
         }
         let decision = Decision {
             intent: *intent,
-            deadline: deadline.filter(|_| *intent == Intent::Required),
+            deadline: deadline.filter(|_| *intent != Intent::Available),
             since: (*seen_at).max(*available_at),
             number: number(deployment.0),
         };
@@ -148,6 +148,7 @@ fn decode_one(bytes: &[u8; DECISION_BYTES]) -> Result<(UpdateId, Decision), Inva
     let intent = match bytes[16] {
         0 => Intent::Required,
         1 => Intent::Available,
+        2 => Intent::Uninstall,
         _ => return Err(Invalid::new("decisions", "hold an unknown intent")),
     };
     let deadline = Some(eight(17)).filter(|at| *at != i64::MIN).map(Timestamp);
@@ -160,6 +161,7 @@ fn intent_byte(intent: Intent) -> u8 {
     match intent {
         Intent::Required => 0,
         Intent::Available => 1,
+        Intent::Uninstall => 2,
     }
 }
 

@@ -1,11 +1,13 @@
 //! What computers report: events and inventory (MS-WUSP 2.2.2.3).
 //!
 //! Events are acknowledged when they are safe; what they mean is found out later. An event that
-//! names another computer than the one that sent it is dropped. Inventory is not asked for, and
-//! goes nowhere. Refuses to know what an event means for compliance.
+//! names another computer than the one that sent it is dropped. Computers without a cookie say who
+//! they are in each event, and are believed; what they say speaks of no scan. Inventory is not
+//! asked for, and goes nowhere. Refuses to know what an event means for compliance.
 
 use model::Timestamp;
 use uuid::Uuid;
+use wsus_protocol::WireTime;
 use wsus_protocol::reporting::{
     GetRequiredInventoryType, GetRequiredInventoryTypeResponse, ReportEventBatch,
     ReportEventBatch2, ReportEventBatch2Response, ReportEventBatchResponse, ReportInventory,
@@ -13,6 +15,7 @@ use wsus_protocol::reporting::{
 };
 
 use super::intake::Batch;
+use super::states::Scanned;
 use crate::point::Point;
 use crate::soap::{Answer, Refused, not_served, read};
 
@@ -23,16 +26,25 @@ pub(super) async fn answer(point: &Point, name: &str, body: &[u8]) -> Result<Ans
     Ok(match name {
         "ReportEventBatch" => {
             let report: ReportEventBatch = read(body)?;
-            let known = point.admit_computer(report.cookie.as_ref())?;
-            point.take_events(known.client, known.scanned, report.events).await?;
+            // Whoever is not registered any more shall register, and say it again.
+            let known = point.admit_registered(report.cookie.as_ref()).await?;
+            let ended = Timestamp(known.scan_ended.as_millis());
+            let scanned = Scanned { version: known.scanned, ended };
+            let times = (point.wire_now(), report.client_time);
+            point.take_events(known.client, scanned, times, report.events).await?;
             Answer::of(&ReportEventBatchResponse { is_accepted: true })
         }
         "ReportEventBatch2" => {
             let report: ReportEventBatch2 = read(body)?;
             let computer = report.computer_id.parse();
             let computer = computer.map_err(|_| Refused::parameter("computerId"))?;
-            // Without a cookie nobody knows what the last scan was answered from.
-            point.take_events(computer, 0, report.events).await?;
+            let mut events = report.events;
+            events.retain(|event| event.basic.target.is_some());
+            // Whoever has not registered is nobody whose states could be kept.
+            if point.computers.knows(computer).await? {
+                let times = (point.wire_now(), report.client_time);
+                point.take_events(computer, Scanned::default(), times, events).await?;
+            }
             Answer::of(&ReportEventBatch2Response { is_accepted: true })
         }
         "GetRequiredInventoryType" => {
@@ -50,10 +62,12 @@ pub(super) async fn answer(point: &Point, name: &str, body: &[u8]) -> Result<Ans
 }
 
 impl Point {
+    /// Keeps what a registered computer says of itself. `times`: now, by our clock and by its own.
     async fn take_events(
         &self,
         computer: Uuid,
-        scanned: u64,
+        scanned: Scanned,
+        (now, client_time): (WireTime, WireTime),
         mut events: Vec<ReportingEvent>,
     ) -> Result<(), Refused> {
         let sent = events.len();
@@ -63,12 +77,11 @@ impl Point {
         if kept < sent {
             tracing::warn!(client = %computer, dropped = sent - kept, "events of another computer");
         }
-        // Whoever has not registered is nobody whose states could be kept.
-        if events.is_empty() || !self.computers.knows(computer).await? {
+        if events.is_empty() {
             return Ok(());
         }
-        let received_at = Timestamp(self.ambient.now_ms());
-        self.intake.take(Batch { computer, scanned, received_at, events }).await
+        let received_at = Timestamp(now.as_millis());
+        self.intake.take(Batch { computer, scanned, received_at, client_time, events }).await
     }
 }
 

@@ -2,10 +2,12 @@
 //!
 //! Owns the bytes in which a batch of events waits. A computer hears that its events were taken
 //! when they are safe here; what they mean is found out later, once, because the ledger remembers
-//! how far it has come. Refuses to know what events mean. A batch that cannot be read is set aside
-//! with the reason.
+//! the last batch that it has, by number and digest: the numbers of a queue that was made anew, or
+//! put back, mean nothing. Refuses to know what events mean. A batch that cannot be read is set
+//! aside with the reason.
 
-use model::{Timestamp, error_chain};
+use model::{Sha256, Timestamp, error_chain};
+use sha2::Digest as _;
 use sqlite_engine::spool::{Entry, Spool};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -15,6 +17,7 @@ use wsus_protocol::reporting::{ReportEventBatch2, ReportingEvent};
 use wsus_protocol::{ErrorCode, WireTime, decode, encode};
 
 use super::limits;
+use super::states::Scanned;
 use crate::Error;
 use crate::point::Point;
 use crate::soap::Refused;
@@ -23,9 +26,10 @@ use crate::soap::Refused;
 #[derive(Clone, Debug)]
 pub(crate) struct Batch {
     pub(crate) computer: Uuid,
-    /// The catalog version that its last scan was answered from.
-    pub(crate) scanned: u64,
+    pub(crate) scanned: Scanned,
     pub(crate) received_at: Timestamp,
+    /// When it was sent, by the computer's clock.
+    pub(crate) client_time: WireTime,
     pub(crate) events: Vec<ReportingEvent>,
 }
 
@@ -37,27 +41,28 @@ pub(crate) struct Intake {
 }
 
 impl Batch {
-    /// Version and time (8 bytes each, little endian), then a message of the protocol.
+    /// Version and end of the scan and time of arrival (8 bytes each, little endian), then a
+    /// message of the protocol.
     fn encode(self) -> Vec<u8> {
-        let Batch { computer, scanned, received_at, events } = self;
-        let computer_id = computer.to_string();
-        let client_time = WireTime::from_millis(received_at.0);
+        let Batch { computer, scanned: Scanned { version, ended }, received_at, .. } = self;
+        let (computer_id, client_time, events) =
+            (computer.to_string(), self.client_time, self.events);
         let message = encode(&ReportEventBatch2 { computer_id, client_time, events });
-        [&scanned.to_le_bytes(), &received_at.0.to_le_bytes(), message.as_bytes()].concat()
+        let numbers = [version.to_le_bytes(), ended.0.to_le_bytes(), received_at.0.to_le_bytes()];
+        [numbers.as_flattened(), message.as_bytes()].concat()
     }
 
     fn decode(bytes: &[u8]) -> Result<Batch, String> {
         let short = || "it ends in the middle".to_owned();
-        let (scanned, rest) = bytes.split_first_chunk().ok_or_else(short)?;
+        let (version, rest) = bytes.split_first_chunk().ok_or_else(short)?;
+        let (ended, rest) = rest.split_first_chunk().ok_or_else(short)?;
         let (received_at, message) = rest.split_first_chunk().ok_or_else(short)?;
         let message: ReportEventBatch2 = decode(message).map_err(|error| error_chain(&error))?;
         let computer = message.computer_id.parse().map_err(|_| "it is of nobody".to_owned())?;
-        Ok(Batch {
-            computer,
-            scanned: u64::from_le_bytes(*scanned),
-            received_at: Timestamp(i64::from_le_bytes(*received_at)),
-            events: message.events,
-        })
+        let time = |bytes: &[u8; 8]| Timestamp(i64::from_le_bytes(*bytes));
+        let scanned = Scanned { version: u64::from_le_bytes(*version), ended: time(ended) };
+        let ReportEventBatch2 { client_time, events, .. } = message;
+        Ok(Batch { computer, scanned, received_at: time(received_at), client_time, events })
     }
 }
 
@@ -68,7 +73,11 @@ impl Intake {
 
     /// Takes events; after this they survive a crash.
     pub(super) async fn take(&self, batch: Batch) -> Result<(), Refused> {
-        match self.spool.append(vec![batch.encode()]).await {
+        let entry = batch.encode();
+        if entry.len() > limits::BATCH_BYTES_MAX {
+            return Err(Refused::parameter("eventBatch"));
+        }
+        match self.spool.append(vec![entry]).await {
             Ok(()) => {
                 self.more.notify_one();
                 Ok(())
@@ -107,30 +116,40 @@ impl Point {
     /// Takes everything that waits into account.
     pub(crate) async fn fold_events(&self) -> Result<(), Error> {
         let spool = &self.intake.spool;
+        let (last, digest) = self.computers.folded().await?;
+        if spool.queued(last).await?.is_some_and(|entry| digest == digest_of(&entry.body)) {
+            // It was folded before a crash, and with it all before it.
+            spool.acknowledge(last).await?;
+        }
         loop {
-            let folded = self.computers.folded().await?;
-            let entries = spool.read(folded, limits::BATCHES_PER_FOLD).await?;
-            let Some(last) = entries.last().map(|entry| entry.id) else {
-                // What is left was folded before a crash.
-                return Ok(spool.acknowledge(folded).await?);
-            };
-            let mut batches = Vec::new();
+            let entries = spool.oldest(limits::BATCHES_PER_FOLD, limits::FOLD_BYTES).await?;
+            if entries.is_empty() {
+                return Ok(());
+            }
+            let (mut batches, mut last) = (Vec::new(), None);
             for Entry { id, body } in entries {
                 match Batch::decode(&body) {
-                    Ok(batch) => batches.push((id, Some(batch))),
+                    Ok(batch) => {
+                        batches.push(batch);
+                        last = Some((id, digest_of(&body)));
+                    }
                     Err(reason) => {
                         tracing::warn!(reason, "events of a computer were set aside");
                         spool.quarantine(id, reason).await?;
-                        batches.push((id, None));
                     }
                 }
             }
+            let Some((id, digest)) = last else { continue };
             let graph = self.catalog.scan_graph().await?;
             let revision = move |id| graph.latest(id).map(|entry| entry.update.revision);
-            self.computers.fold(batches, revision).await?;
+            self.computers.fold(batches, (id, digest), revision).await?;
             ambient::failpoint("sup.events_folded");
-            spool.acknowledge(last).await?;
+            spool.acknowledge(id).await?;
             self.registrar.news();
         }
     }
+}
+
+fn digest_of(body: &[u8]) -> Sha256 {
+    Sha256(sha2::Sha256::digest(body).into())
 }

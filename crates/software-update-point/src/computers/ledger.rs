@@ -2,11 +2,12 @@
 //!
 //! Owns the rows of states and the numbering of state messages: each change takes the next number,
 //! and a report names what changed since the last number that the site has, so that one which is
-//! sent twice, or overlaps another, says the same. What events mean is decided elsewhere. Events
-//! that came before are known by their names and count once.
+//! sent twice, or overlaps another, says the same. Where much is gone, or the site knows nothing,
+//! everything is told instead. What events mean is decided elsewhere. Events that came before are
+//! known by their names and count once.
 
 use model::{
-    ClientId, ComplianceState, EnforcementState, Invalid, StateChange, StateReport, Timestamp,
+    ClientId, ComplianceState, EnforcementState, Sha256, StateChange, StateReport, Timestamp,
     UpdateId, UpdateRef, UpdateState, state_digest,
 };
 use rpc::limits::REPORT_CHANGES_MAX;
@@ -24,38 +25,51 @@ const LOAD: &str = "SELECT update_id, revision, state, enforcement, code, at, se
     WHERE computer = ?1 ORDER BY update_id";
 
 impl Register {
-    /// The last entry of the spool whose events were taken into account.
-    pub(crate) async fn folded(&self) -> Result<u64, Error> {
-        let sql = "SELECT folded FROM progress";
-        self.database.read(|tx: &ReadTx| tx.query_row(sql, [], |row| row.get(0))).await
+    /// The last entry of the spool whose events were taken into account, and its digest.
+    pub(crate) async fn folded(&self) -> Result<(u64, Sha256), Error> {
+        let sql = "SELECT folded, digest FROM progress";
+        let folded = |row: &Row<'_>| Ok((row.get(0)?, Sha256(row.get(1)?)));
+        self.database.read(move |tx: &ReadTx| tx.query_row(sql, [], folded)).await
     }
 
     /// Takes batches of events into account, each once, and remembers the last of them.
     pub(crate) async fn fold(
         &self,
-        batches: Vec<(u64, Option<Batch>)>,
+        batches: Vec<Batch>,
+        (last, digest): (u64, Sha256),
         revision: impl Fn(UpdateId) -> Option<u32> + Send + 'static,
     ) -> Result<(), Error> {
         let fold = move |tx: &WriteTx| -> Result<(), Error> {
-            for (id, batch) in &batches {
-                if let Some(batch) = batch {
-                    fold(tx, batch, &revision)?;
-                }
-                tx.execute("UPDATE progress SET folded = max(folded, ?1)", [id])?;
-            }
-            Ok(())
+            batches.iter().try_for_each(|batch| fold(tx, batch, &revision))?;
+            let sql = "UPDATE progress SET folded = ?1, digest = ?2";
+            tx.execute(sql, params![last, digest.0]).map(drop)
         };
         self.database.write(fold).await
     }
 
-    /// Reports of computers of which the site lacks something.
-    pub(crate) async fn reports(&self, count_max: usize) -> Result<Vec<StateReport>, Error> {
+    /// Reports of computers of which the site lacks something, by their names, those after `after`:
+    /// as many as one submission is likely to hold.
+    pub(crate) async fn reports(
+        &self,
+        after: Option<Uuid>,
+        count_max: usize,
+    ) -> Result<Vec<StateReport>, Error> {
         let sql = "SELECT id FROM computer
-                   WHERE standing = 'known' AND (reported < serial OR wants_full)
-                   ORDER BY id LIMIT ?1";
+                   WHERE standing = 'known' AND (reported < serial OR wants_full) AND id > ?1
+                   ORDER BY id LIMIT ?2";
         let all = move |tx: &ReadTx| -> Result<Vec<StateReport>, Error> {
-            let ids = tx.query_all(sql, [count_max], |row| uuid(row, 0))?;
-            ids.into_iter().filter_map(|id| report(tx, id).transpose()).collect()
+            let after = after.map_or(Vec::new(), |id| id.as_bytes().to_vec());
+            let ids = tx.query_all(sql, params![after, count_max], |row| uuid(row, 0))?;
+            let (mut reports, mut changes) = (Vec::new(), 0);
+            for id in ids {
+                let Some(report) = report(tx, id)? else { continue };
+                changes += report.changes.len();
+                reports.push(report);
+                if changes >= limits::CHANGES_PER_SUBMISSION {
+                    break;
+                }
+            }
+            Ok(reports)
         };
         self.database.read(all).await
     }
@@ -131,7 +145,9 @@ fn fold(
         return Ok(());
     };
     let mut standing = loaded.standing.clone();
-    let circumstances = Circumstances { scanned: batch.scanned, now: batch.received_at, revision };
+    let (scanned, now) = (batch.scanned, batch.received_at);
+    let behind_ms = now.0.saturating_sub(batch.client_time.as_millis());
+    let circumstances = Circumstances { scanned, now, behind_ms, revision };
     for event in &batch.events {
         if !keep(tx, batch, event)? {
             continue;
@@ -147,11 +163,14 @@ fn fold(
     write(tx, batch.computer, &loaded, &standing)
 }
 
-/// No report has room for more, and no computer has so many.
+/// No report has room for more, and no computer has so many. Its silence about those left out is no
+/// answer.
 fn bounded(standing: &mut Standing, computer: Uuid) {
-    if standing.states.len() > REPORT_CHANGES_MAX {
-        let count = standing.states.len();
+    let count = standing.states.len();
+    if count > REPORT_CHANGES_MAX {
         tracing::warn!(client = %computer, count, "a computer names too many updates");
+        let error = format!("it names {count} updates, of which {REPORT_CHANGES_MAX} are taken");
+        (standing.covered, standing.scan_error) = (0, Some(error));
         while standing.states.len() > REPORT_CHANGES_MAX {
             standing.states.pop_last();
         }
@@ -186,13 +205,25 @@ fn keep(tx: &WriteTx, batch: &Batch, event: &ReportingEvent) -> Result<bool, Err
 /// Writes what changed, each change under the next number.
 fn write(tx: &WriteTx, id: Uuid, loaded: &Loaded, standing: &Standing) -> Result<(), Error> {
     let (old, new) = (&loaded.standing.states, &standing.states);
+    let named = loaded.rows.iter().map(|(update, ..)| update);
+    let is_gone = |update: &&UpdateId| !new.contains_key(update);
+    let wants_full = named.filter(is_gone).count() > limits::GONE_MAX;
+    // What the site was never told of needs not be taken back.
+    let tells_all = wants_full || loaded.wants_full || loaded.reported == 0;
     let gone = old.iter().filter(|(update, _)| !new.contains_key(update)).map(|(update, held)| {
         let state = UpdateState { state: ComplianceState::NotRequired, enforcement: None };
         (update, Held { state, at: standing.scanned_at, ..*held })
     });
+    let gone = gone.filter(|_| !tells_all);
     let changed = new.iter().filter(|(update, held)| old.get(update) != Some(held));
     let changed = changed.map(|(update, held)| (update, *held));
     let mut serial = loaded.serial;
+    if tells_all {
+        let sql = "DELETE FROM state WHERE computer = ?1 AND update_id = ?2";
+        for (update, ..) in loaded.rows.iter().filter(|(update, ..)| is_gone(&update)) {
+            tx.execute(sql, params![id.as_bytes(), update.as_bytes()])?;
+        }
+    }
     let sql =
         "INSERT OR REPLACE INTO state (computer, update_id, revision, state, enforcement, code,
                  at, serial) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
@@ -206,10 +237,11 @@ fn write(tx: &WriteTx, id: Uuid, loaded: &Loaded, standing: &Standing) -> Result
     }
     // A scan that changed nothing is news, too.
     let serial = serial.max(loaded.serial + 1);
-    let sql = "UPDATE computer SET serial = ?2, covered = ?3, scanned_at = ?4, scan_error = ?5
-               WHERE id = ?1";
+    let sql = "UPDATE computer SET serial = ?2, covered = ?3, scanned_at = ?4, scan_error = ?5,
+                 wants_full = wants_full OR ?6 WHERE id = ?1";
     let Standing { covered, scanned_at, scan_error, .. } = standing;
-    tx.execute(sql, params![id.as_bytes(), serial, covered, scanned_at.0, scan_error])?;
+    let values = params![id.as_bytes(), serial, covered, scanned_at.0, scan_error, wants_full];
+    tx.execute(sql, values)?;
     Ok(())
 }
 
@@ -260,7 +292,8 @@ fn settle(tx: &WriteTx, report: &StateReport, outcome: Outcome) -> Result<(), Er
         // The site knows no such computer.
         Outcome::Rejected => {
             tx.execute(ask_again, [computer])?;
-            let sql = "UPDATE computer SET standing = 'new', is_due = 1 WHERE id = ?1";
+            let sql = "UPDATE computer SET standing = 'new', is_due = 1, changes = changes + 1
+                       WHERE id = ?1";
             tx.execute(sql, [computer])?;
         }
     }
@@ -273,7 +306,7 @@ fn is_listed(held: &Held) -> bool {
 
 fn state_row(row: &Row<'_>) -> RowResult<(UpdateId, Held, u64)> {
     let id = parse_column(row, 0, |bytes: Vec<u8>| UpdateId::from_slice(&bytes))?;
-    let state = parse_column(row, 2, compliance_state)?;
+    let state = parse_column(row, 2, ComplianceState::from_number)?;
     let enforcement: Option<u32> = row.get(3)?;
     let enforcement = match enforcement {
         Some(_) => Some((parse_column(row, 3, EnforcementState::from_number)?, row.get(4)?)),
@@ -284,12 +317,5 @@ fn state_row(row: &Row<'_>) -> RowResult<(UpdateId, Held, u64)> {
     Ok((id, held, row.get(6)?))
 }
 
-fn compliance_state(number: u8) -> Result<ComplianceState, Invalid> {
-    match number {
-        0 => Ok(ComplianceState::Unknown),
-        1 => Ok(ComplianceState::NotRequired),
-        2 => Ok(ComplianceState::Required),
-        3 => Ok(ComplianceState::Installed),
-        _ => Err(Invalid::new("state", format!("there is no state {number}"))),
-    }
-}
+#[cfg(test)]
+mod tests;

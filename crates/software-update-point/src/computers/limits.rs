@@ -49,25 +49,53 @@ pub(crate) const TEXT_CHARS_MAX: usize = 200;
 /// Computers of one update point: twice what the largest sites have.
 pub(crate) const COMPUTERS_MAX: u64 = 300_000;
 
+/// How long a computer is kept that does not come any more, and one that the site does not know;
+/// whoever is forgotten registers again. As many go when a new one comes.
+pub(crate) const COMPUTERS_KEPT_MS: i64 = 90 * 24 * 60 * 60 * 1_000;
+pub(crate) const UNKNOWN_KEPT_MS: i64 = 14 * 24 * 60 * 60 * 1_000;
+pub(crate) const FORGOTTEN_AT_ONCE: usize = 100;
+
 /// Events that wait to be taken into account, which takes seconds unless the disk is slow: a day
 /// of the largest site, in which a computer says some kilobytes.
 pub(crate) const EVENTS: spool::Limits =
     spool::Limits { entries_max: 1_000_000, bytes_max: 2 << 30 };
 
-/// Batches of events in one transaction.
+/// Bytes of one batch of events: a status that names 25,000 updates.
+pub(crate) const BATCH_BYTES_MAX: usize = 1 << 20;
+
+/// Batches of events in one transaction, and about how many bytes of them.
 pub(crate) const BATCHES_PER_FOLD: usize = 64;
+pub(crate) const FOLD_BYTES: u64 = 4 << 20;
+
+/// Updates that are not required any more and of which the site is told one by one; more are told
+/// by telling everything.
+pub(crate) const GONE_MAX: usize = 2_000;
+
+/// Changes of states that are read for one submission: twice what a full report may hold, 2 MB.
+pub(crate) const CHANGES_PER_SUBMISSION: usize = 40_000;
 
 /// Events kept of a computer: the last weeks of a usual one, and more than come twice.
 pub(crate) const EVENTS_KEPT: u64 = 100;
 
+/// How far a computer's clock may step between an event and its report without the event being
+/// taken for an older one.
+pub(crate) const CLOCK_STEP_MS: i64 = 1_000;
+
 /// How long after the last time the site hears that a computer was here.
 pub(crate) const CONTACT_MS: i64 = 24 * 60 * 60 * 1_000;
 
-/// Computers that the site is told of before what they said is.
-pub(crate) const NEWCOMERS_PER_PASS: usize = 256;
+/// How long after the last time the site hears that a computer calls from another address; it is
+/// shown, and decides nothing.
+pub(crate) const ADDRESS_MS: i64 = 4 * 60 * 60 * 1_000;
+
+/// Computers that are read at once to tell the site of them.
+pub(crate) const NEWCOMERS_AT_ONCE: usize = 256;
 
 /// Questions to the site server at once, so that a storm of scans leaves it room.
 pub(crate) const QUESTIONS_PARALLEL: usize = 32;
+
+/// Who is missed where no answer comes.
+pub(crate) const SITE: &str = "the site server";
 
 /// How long a computer's question waits for the site server before what is kept here answers.
 pub(crate) const SITE_WAIT: Duration = Duration::from_secs(5);
@@ -89,7 +117,7 @@ pub(crate) const ABSENCE_MS: i64 = 30 * 1_000;
 /// Digests in one question to the site server, as the site server has it.
 pub(crate) const PARTS_PER_QUESTION: usize = 1_000;
 
-/// Parts that were not named for so long belong to policy that is gone.
+/// Parts that nobody has named for so long belong to policy that is gone.
 pub(crate) const PARTS_KEPT_MS: i64 = 90 * 24 * 60 * 60 * 1_000;
 
 /// Sets of decisions that cookies can name. There is one for each combination of deployments that

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use model::{Sha1, Sha256, error_chain};
+use model::{AssignedFile, Sha1, Sha256, UpdateRef, error_chain};
 use rpc::convert::wire_address;
 use rpc::pb::management as pb;
 use update_catalog::CatalogFile;
@@ -17,7 +17,6 @@ use wsus_protocol::client::FileLocation;
 use wsus_protocol::content_path;
 
 use super::limits;
-use super::policies::answered;
 use crate::Error;
 use crate::point::Point;
 
@@ -97,17 +96,35 @@ impl Point {
         if digests.len() < files.len() {
             let assignments = self.assignments(computer).await?;
             let assigned = assignments.iter().flat_map(|assignment| &assignment.updates);
-            let named: BTreeMap<(&str, u64), Sha256> = assigned
-                .flat_map(|update| &update.files)
-                .map(|file| ((file.name.as_str(), file.size), file.sha256))
-                .collect();
+            let mut named: BTreeMap<_, Vec<_>> = BTreeMap::new();
+            for update in assigned {
+                for AssignedFile { name, size, sha256 } in &update.files {
+                    named.entry((name, *size)).or_default().push((update.update, *sha256));
+                }
+            }
             for CatalogFile { file, .. } in files {
-                if let Some(sha256) = named.get(&(file.name.as_str(), file.size)) {
-                    digests.entry(file.sha1).or_insert(*sha256);
+                let named = named.get(&(&file.name, file.size)).map_or(&[][..], Vec::as_slice);
+                if let Some(sha256) = self.digest_among(file.sha1, named).await? {
+                    digests.entry(file.sha1).or_insert(sha256);
                 }
             }
         }
         Ok(digests)
+    }
+
+    /// The digest of the update that has this very file: those of others may be called the same.
+    async fn digest_among(
+        &self,
+        sha1: Sha1,
+        named: &[(UpdateRef, Sha256)],
+    ) -> Result<Option<Sha256>, Error> {
+        for (update, sha256) in named {
+            let own = self.catalog.files(*update).await?;
+            if own.iter().any(|own| own.file.sha1 == sha1) {
+                return Ok(Some(*sha256));
+            }
+        }
+        Ok(None)
     }
 
     async fn ask_places(
@@ -137,7 +154,7 @@ impl Point {
             sha256: unknown.iter().map(|sha256| sha256.0.to_vec()).collect(),
             address: wire_address(address),
         };
-        match answered(site.get_locations(request)).await {
+        match self.ask_site(site.get_locations(request)).await {
             Ok(answer) => {
                 let said: BTreeMap<Sha256, Place> =
                     answer.files.into_iter().filter_map(|file| best(&file)).collect();

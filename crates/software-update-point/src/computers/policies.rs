@@ -2,13 +2,15 @@
 //!
 //! Owns when policy is asked for: when a computer is here for the first time, when its hour is
 //! over, and after a wake-up. Wake-ups are hints; whenever some may have been lost, nothing is
-//! taken for fresh. Without the site, what is kept here goes on. Refuses to know how deployments
-//! are planned; signatures are not looked at, because computers could not believe us more for it.
+//! taken for fresh. Without the site, what is kept here goes on; while it does not answer, one
+//! computer in half a minute finds that out for all. Refuses to know how deployments are planned;
+//! signatures are not looked at, because computers could not believe us more for it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use model::{Assignment, ClientId, Sha256, Timestamp, UpdateId, error_chain};
+use model::{Assignment, ClientId, ErrorClass, Sha256, Timestamp, UpdateId, error_chain};
 use rpc::convert::{Part, decode_head, decode_part};
 use rpc::pb::management as pb;
 use rpc::pb::management::management_service_client::ManagementServiceClient;
@@ -16,7 +18,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 use tonic::{Response, Status};
-use transport::Backoff;
+use transport::{Backoff, answered};
 use update_catalog::ScanGraph;
 use uuid::Uuid;
 
@@ -34,6 +36,8 @@ pub(crate) struct Policies {
     pub(super) site: Option<Management>,
     /// Questions under way.
     turns: Semaphore,
+    /// Until when the site is not asked, because it did not answer; 0: it is asked.
+    away_until_ms: AtomicI64,
     fresh: Mutex<Fresh>,
 }
 
@@ -49,9 +53,21 @@ struct Fresh {
     audiences: BTreeMap<u64, Arc<Audience>>,
     /// The last audience that was made, as far as somebody was told as one since the start.
     latest: u64,
-    /// Every update that an audience is told to install, up to this audience.
-    ever: Option<(u64, Arc<BTreeSet<UpdateId>>)>,
+    /// Every update that an audience was told to install, up to this audience; no set if there may
+    /// have been others.
+    ever: Option<(u64, Ever)>,
 }
+
+/// Whether a question may go to the site server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leave {
+    Given,
+    /// Alone: its absence is over, unless this one learns better.
+    ToTry,
+    Refused,
+}
+
+pub(super) type Ever = Option<Arc<BTreeSet<UpdateId>>>;
 
 #[derive(Clone, Debug)]
 struct Answer {
@@ -64,7 +80,8 @@ struct Answer {
 impl Policies {
     pub(crate) fn new(site: Option<Management>) -> Policies {
         let turns = Semaphore::new(limits::QUESTIONS_PARALLEL);
-        Policies { site, turns, fresh: Mutex::default() }
+        let away_until_ms = AtomicI64::new(0);
+        Policies { site, turns, away_until_ms, fresh: Mutex::default() }
     }
 
     fn fresh(&self) -> MutexGuard<'_, Fresh> {
@@ -81,6 +98,30 @@ impl Policies {
         }
     }
 
+    /// Whether the site may be asked now.
+    fn may_ask(&self, now_ms: i64) -> Leave {
+        let until = self.away_until_ms.load(Ordering::Relaxed);
+        // A clock that was put back does not make the absence longer.
+        let is_away = now_ms < until && until - now_ms <= limits::ABSENCE_MS;
+        let (away, next) = (&self.away_until_ms, now_ms + limits::ABSENCE_MS);
+        let alone = |until| {
+            away.compare_exchange(until, next, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        };
+        match until {
+            0 => Leave::Given,
+            until if !is_away && alone(until) => Leave::ToTry,
+            _ => Leave::Refused,
+        }
+    }
+
+    fn note_answer<T>(&self, answer: &Result<T, Error>, now_ms: i64) {
+        let until = match answer {
+            Err(error) if error.class() == ErrorClass::Unavailable => now_ms + limits::ABSENCE_MS,
+            _ => 0,
+        };
+        self.away_until_ms.store(until, Ordering::Relaxed);
+    }
+
     fn answer(&self, computer: Uuid, version: u64, now: Timestamp) -> Option<Arc<Audience>> {
         let fresh = self.fresh();
         let answer = fresh.computers.get(&computer)?;
@@ -90,7 +131,7 @@ impl Policies {
 
 impl Point {
     /// What this computer is told of its updates. `graph` is the catalog that it scans.
-    pub(super) async fn audience(
+    pub(crate) async fn audience(
         &self,
         computer: Uuid,
         graph: &ScanGraph,
@@ -129,7 +170,12 @@ impl Point {
         {
             return Ok(answer.clone());
         }
-        let arrived = arrived(self.computers.parts(key.0.clone()).await?);
+        let stored = self.computers.parts(key.0.clone()).await?;
+        if stored.len() < key.0.len() {
+            // To tell what is left would take deployments away.
+            return Err(Error::PolicyParts { missing: key.0.len() - stored.len() });
+        }
+        let arrived = arrived(stored);
         let waiting = self.waiting(&arrived, graph).await?;
         let (decisions, next) = decide(&arrived, &waiting, now);
         let audience = self.computers.audience(decisions, now.0).await?;
@@ -159,11 +205,9 @@ impl Point {
         Ok(found)
     }
 
-    /// Every update that some audience, `now` among them, is told to install.
-    pub(super) async fn ever_decided(
-        &self,
-        now: &Audience,
-    ) -> Result<Arc<BTreeSet<UpdateId>>, Error> {
+    /// Every update that some audience, `now` among them, was ever told to install; none if nobody
+    /// knows that.
+    pub(super) async fn ever_decided(&self, now: &Audience) -> Result<Ever, Error> {
         let latest = {
             let mut fresh = self.policies.fresh();
             fresh.latest = fresh.latest.max(now.id);
@@ -174,7 +218,7 @@ impl Point {
         {
             return Ok(ever.clone());
         }
-        let ever = Arc::new(self.computers.ever_decided().await?);
+        let ever = self.computers.ever_decided().await?.map(Arc::new);
         self.policies.fresh().ever = Some((latest, ever.clone()));
         Ok(ever)
     }
@@ -184,13 +228,7 @@ impl Point {
         if !kept.is_known {
             return Ok((kept, limits::ABSENCE_MS));
         }
-        let asked = {
-            let turn = self.policies.turns.acquire().await;
-            let asked = self.ask_policy(computer, &kept).await;
-            drop(turn);
-            asked
-        };
-        let (newer, parts) = match asked {
+        let (newer, parts) = match self.ask_policy(computer, &kept).await {
             Ok(Some(answer)) => answer,
             Ok(None) => return Ok((kept, limits::POLICY_MS)),
             Err(error) => {
@@ -220,8 +258,9 @@ impl Point {
             client: computer.as_bytes().to_vec(),
             incarnation: kept.incarnation,
             have_version: if is_whole { kept.version } else { 0 },
+            voice: pb::Voice::Unspecified.into(),
         };
-        let answer = answered(site.get_policy(request)).await?;
+        let answer = self.ask_site(site.get_policy(request)).await?;
         let Some(signed) = answer.head else { return Ok(None) };
         let head = decode_head(&signed.head)?;
         if (head.client, head.incarnation) != (ClientId(computer), kept.incarnation) {
@@ -232,10 +271,35 @@ impl Point {
         let mut parts = Vec::new();
         for digests in absent.chunks(limits::PARTS_PER_QUESTION) {
             let digests = digests.iter().map(|digest| digest.0.to_vec()).collect();
-            let answer = answered(site.get_parts(pb::GetPartsRequest { digests })).await?;
+            let question = site.get_parts(pb::GetPartsRequest { digests });
+            let answer = self.ask_site(question).await?;
             parts.extend(answer.parts);
         }
         Ok(Some((newer, parts)))
+    }
+
+    /// The site's answer for a computer that waits, unless the site does not answer these days.
+    pub(super) async fn ask_site<T>(
+        &self,
+        question: impl Future<Output = Result<Response<T>, Status>>,
+    ) -> Result<T, Error> {
+        let policies = &self.policies;
+        let refuse =
+            |text: &str| Error::Site(Box::new(rpc::status::refuse(ErrorClass::Unavailable, text)));
+        let leave = policies.may_ask(self.ambient.now_ms());
+        if leave == Leave::Refused {
+            return Err(refuse("the site server did not answer a moment ago"));
+        }
+        let turn = tokio::time::timeout(limits::SITE_WAIT, policies.turns.acquire()).await;
+        let _turn = turn.map_err(|_| refuse("too much is asked of the site server"))?;
+        let is_lost = policies.away_until_ms.load(Ordering::Relaxed) != 0;
+        if is_lost && leave != Leave::ToTry {
+            return Err(refuse("the site server did not answer those before"));
+        }
+        let answer = answered(limits::SITE_WAIT, limits::SITE, question).await;
+        let answer = answer.map_err(Error::site);
+        policies.note_answer(&answer, self.ambient.now_ms());
+        answer
     }
 
     /// Updates that cannot be installed yet, because nobody has their files or those of their
@@ -279,27 +343,13 @@ impl Point {
 fn arrived(stored: Vec<StoredPart>) -> Vec<Arrived> {
     let assignment = |StoredPart { bytes, seen_at }| match decode_part(&bytes) {
         Ok(Part::Assignment(assignment)) => Some(Arrived { assignment, seen_at }),
-        Ok(Part::Settings(_) | Part::Servers(_)) => None,
+        Ok(Part::Settings(_) | Part::Servers(_) | Part::Windows(_) | Part::Options(_)) => None,
         Err(error) => {
             tracing::warn!(error = %error_chain(&error), "a part of policy cannot be read");
             None
         }
     };
     stored.into_iter().filter_map(assignment).collect()
-}
-
-/// The site's answer, if it comes in time.
-pub(super) async fn answered<T>(
-    asked: impl Future<Output = Result<Response<T>, Status>>,
-) -> Result<T, Error> {
-    match tokio::time::timeout(limits::SITE_WAIT, asked).await {
-        Ok(answer) => Ok(answer.map_err(|status| Error::Site(Box::new(status)))?.into_inner()),
-        Err(_) => {
-            let text = format!("the site server did not answer within {:?}", limits::SITE_WAIT);
-            let status = rpc::status::refuse(model::ErrorClass::Unavailable, text);
-            Err(Error::Site(Box::new(status)))
-        }
-    }
 }
 
 /// Listens for wake-ups until `stop`.
@@ -328,7 +378,8 @@ async fn listen(
     let stream = site.clone().watch_wake_ups(pb::WatchWakeUpsRequest {}).await?;
     let mut stream = stream.into_inner();
     backoff.reset();
-    // Whoever was to wake while nobody listened.
+    // It is there, and so is whoever was to wake while nobody listened.
+    policies.away_until_ms.store(0, Ordering::Relaxed);
     policies.wake(&[]);
     while let Some(wake_up) = stream.message().await? {
         let named = wake_up.clients.iter().filter_map(|id| Uuid::from_slice(id).ok());

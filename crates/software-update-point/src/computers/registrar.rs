@@ -2,9 +2,10 @@
 //!
 //! One pass does all there is to do. A computer counts as known when the site itself has taken its
 //! registration; only then is anything said of it. One that the site does not want stays here,
-//! is answered as before, and is offered again when it was here a day later.
+//! is answered as before, and is offered again when it was here a day later. What the site asks for
+//! again is sent in the next pass, which comes soon as long as the site takes anything.
 
-use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use futures_util::stream::{self, StreamExt as _};
 use model::{ErrorClass, SiteCode, StateReport, error_chain};
 use rpc::convert::encode_report;
 use rpc::limits::{MESSAGE_BYTES_MAX, REPORTS_MAX};
@@ -13,11 +14,12 @@ use rpc::pb::management as pb;
 use rpc::pb::management::Outcome;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use tonic::Status;
-use transport::Backoff;
+use tonic::Code;
+use transport::{Backoff, answered};
+use uuid::Uuid;
 
 use super::limits;
-use super::policies::{Management, answered};
+use super::policies::Management;
 use super::register::{Newcomer, Reception};
 use crate::Error;
 use crate::point::Point;
@@ -50,8 +52,12 @@ pub(crate) async fn run(
                 stop.run_until_cancelled(point.registrar.more.notified()).await
             }
             Some(outcome) => {
-                if let Err(error) = outcome {
-                    tracing::info!(error = %error_chain(&error), "computers wait for the site");
+                match outcome {
+                    Ok(Told::Everything | Told::NotAll) => backoff.reset(),
+                    Ok(Told::Nothing) => {}
+                    Err(error) => {
+                        tracing::info!(error = %error_chain(&error), "computers wait for the site");
+                    }
                 }
                 let wait = tokio::time::sleep(backoff.wait(&point.ambient));
                 stop.run_until_cancelled(wait).await
@@ -68,46 +74,94 @@ pub(crate) async fn run(
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Told {
     Everything,
-    /// The site asked for something again; it shall not be asked at once.
+    /// The site asked for some of it again; it shall not be asked at once.
     NotAll,
+    /// It did so for all of it.
+    Nothing,
+}
+
+/// What became of what was sent, one by one.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    taken: usize,
+    put_off: usize,
+}
+
+impl Tally {
+    fn told(self) -> Told {
+        match self {
+            Tally { put_off: 0, .. } => Told::Everything,
+            Tally { taken: 0, .. } => Told::Nothing,
+            Tally { .. } => Told::NotAll,
+        }
+    }
+
+    fn and(self, other: Tally) -> Tally {
+        Tally { taken: self.taken + other.taken, put_off: self.put_off + other.put_off }
+    }
 }
 
 impl Point {
-    /// Tells the site of everything that it lacks.
+    /// Tells the site of everything that it lacks, each computer and each report once; what the
+    /// site does not take waits for the next pass, and holds up nothing.
     pub(crate) async fn tell_site(
         &self,
         site: SiteCode,
         management: &Management,
     ) -> Result<Told, Error> {
+        let (mut tally, mut last) = (Tally::default(), None);
+        let started_ms = self.ambient.now_ms();
         loop {
-            let newcomers = self.computers.newcomers(site, limits::NEWCOMERS_PER_PASS).await?;
-            if newcomers.is_empty() {
-                break;
-            }
-            let introduced =
-                newcomers.into_iter().map(|one| self.introduce(one, management.clone()));
-            let introduced = stream::iter(introduced).buffer_unordered(limits::QUESTIONS_PARALLEL);
-            introduced.try_collect::<()>().await?;
+            let newcomers = self.computers.newcomers(site, last, started_ms).await?;
+            let Some(newcomer) = newcomers.last() else { break };
+            last = Some(newcomer.place);
+            tally = tally.and(self.introduce_all(newcomers, management).await?);
         }
+        let mut last = None;
         loop {
-            let reports = self.computers.reports(REPORTS_MAX).await?;
+            let reports = self.computers.reports(last, REPORTS_MAX).await?;
             if reports.is_empty() {
-                return Ok(Told::Everything);
+                return Ok(tally.told());
             }
-            if self.submit(reports, management.clone()).await? == Told::NotAll {
-                return Ok(Told::NotAll);
-            }
+            let (submitted, through) = self.submit(reports, management.clone()).await?;
+            (tally, last) = (tally.and(submitted), Some(through));
         }
     }
 
-    async fn introduce(
+    async fn introduce_all(
         &self,
-        Newcomer { record, incarnation }: Newcomer,
-        mut management: Management,
-    ) -> Result<(), Error> {
+        newcomers: Vec<Newcomer>,
+        management: &Management,
+    ) -> Result<Tally, Error> {
+        let introduced = newcomers.into_iter().map(|one| self.introduce(one, management.clone()));
+        let mut introduced = stream::iter(introduced).buffer_unordered(limits::QUESTIONS_PARALLEL);
+        let (mut tally, mut failure) = (Tally::default(), None);
+        while let Some(outcome) = introduced.next().await {
+            match outcome {
+                Ok(()) => tally.taken += 1,
+                // Something is wrong with this one.
+                Err(error) if is_of_one(&error) => {
+                    tracing::warn!(error = %error_chain(&error), "the site failed at a computer");
+                    tally.put_off += 1;
+                    failure = Some(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        match failure {
+            Some(error) if tally.taken == 0 => Err(error),
+            _ => Ok(tally),
+        }
+    }
+
+    async fn introduce(&self, newcomer: Newcomer, mut management: Management) -> Result<(), Error> {
+        let Newcomer { record, incarnation, .. } = &newcomer;
         let (client, home) = (record.encode(), record.site.to_string());
-        let request = pb::RegisterClientRequest { client, incarnation, home };
-        let reception = match answered(management.register_client(request)).await {
+        let (incarnation, voice) = (*incarnation, pb::Voice::Unspecified.into());
+        let request = pb::RegisterClientRequest { client, incarnation, home, voice };
+        let asked = management.register_client(request);
+        let asked = answered(limits::SITE_WAIT, limits::SITE, asked).await;
+        let reception = match asked.map_err(Error::site) {
             Ok(pb::RegisterClientResponse {}) => Reception::Known,
             Err(error) if is_refusal(&error) => {
                 let (client, error) = (record.id, error_chain(&error));
@@ -116,17 +170,18 @@ impl Point {
             }
             Err(error) => return Err(error),
         };
-        self.computers.received(record.id.0, reception, self.ambient.now_ms()).await?;
+        self.computers.received(&newcomer, reception, self.ambient.now_ms()).await?;
         // It may have policy now.
         self.policies.wake(&[record.id.0]);
         Ok(())
     }
 
+    /// Says what became of them, and which was the last that was sent.
     async fn submit(
         &self,
         mut reports: Vec<StateReport>,
         mut management: Management,
-    ) -> Result<Told, Error> {
+    ) -> Result<(Tally, Uuid), Error> {
         let mut encoded: Vec<Vec<u8>> = reports.iter().map(encode_report).collect();
         let mut bytes = 0;
         let fits = |report: &&Vec<u8>| {
@@ -137,33 +192,37 @@ impl Point {
         let count = encoded.iter().take_while(fits).count().max(1);
         encoded.truncate(count);
         reports.truncate(count);
-        let request = pb::SubmitStatesRequest { reports: encoded };
-        let answer = tokio::time::timeout(limits::SUBMIT_WAIT, management.submit_states(request));
-        let answer = answer.await.unwrap_or_else(|_| {
-            let text = format!("the site server did not answer within {:?}", limits::SUBMIT_WAIT);
-            Err(rpc::status::refuse(ErrorClass::Unavailable, text))
-        });
-        let refused = |status: Status| Error::Site(Box::new(status));
-        let outcomes = answer.map_err(refused)?.into_inner().outcomes;
-        if outcomes.len() != reports.len() {
-            return Err(Error::SiteAnswer { what: "outcomes" });
-        }
-        let outcome = |number: i32| Outcome::try_from(number).unwrap_or(Outcome::Unspecified);
-        let outcomes: Vec<Outcome> = outcomes.into_iter().map(outcome).collect();
-        let is_taken = |outcome: &Outcome| {
+        let through = reports.last().map_or(Uuid::nil(), |report| report.client.0);
+        let voice = pb::Voice::Unspecified.into();
+        let request = pb::SubmitStatesRequest { reports: encoded, voice };
+        let asked = management.submit_states(request);
+        let answer = answered(limits::SUBMIT_WAIT, limits::SITE, asked).await;
+        let outcomes = answer.map_err(Error::site)?.outcomes;
+        // Of an answer that cannot be read nobody knows what was taken.
+        let outcomes: Result<Vec<Outcome>, _> =
+            outcomes.into_iter().map(Outcome::try_from).collect();
+        let outcomes = outcomes.ok().filter(|outcomes| outcomes.len() == reports.len());
+        let outcomes = outcomes.ok_or(Error::SiteAnswer { what: "outcomes" })?;
+        let is_taken = |outcome: &&Outcome| {
             matches!(outcome, Outcome::Unspecified | Outcome::Applied | Outcome::Known)
         };
-        let told = if outcomes.iter().all(is_taken) { Told::Everything } else { Told::NotAll };
-        let settled = reports.into_iter().zip(outcomes).collect();
-        self.computers.settle(settled).await?;
-        Ok(told)
+        let taken = outcomes.iter().filter(is_taken).count();
+        let tally = Tally { taken, put_off: outcomes.len() - taken };
+        self.computers.settle(reports.into_iter().zip(outcomes).collect()).await?;
+        Ok((tally, through))
     }
 }
 
-/// Whether saying the same again is in vain.
+/// Whether it is this computer that the site does not want, so that saying the same again is in
+/// vain. A site that admits nobody, or does not know the question, says nothing of a computer.
 fn is_refusal(error: &Error) -> bool {
-    matches!(
-        error.class(),
-        ErrorClass::Invalid | ErrorClass::Conflict | ErrorClass::Denied | ErrorClass::NotFound
-    )
+    let Error::Site(status) = error else { return false };
+    status.code() != Code::Unimplemented
+        && matches!(rpc::status::class(status), ErrorClass::Invalid | ErrorClass::Conflict)
+}
+
+/// Whether others may be received all the same.
+fn is_of_one(error: &Error) -> bool {
+    let Error::Site(status) = error else { return false };
+    matches!(rpc::status::class(status), ErrorClass::Internal | ErrorClass::Corrupt)
 }

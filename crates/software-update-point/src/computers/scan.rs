@@ -5,7 +5,6 @@
 //! catalog's knowledge, what is decided of them the site's. There are no drivers and no printers to
 //! tell of.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use model::UpdateId;
@@ -20,6 +19,7 @@ use wsus_protocol::{ClientCredential, Escaped, ProtocolVersion, UpdateIdentity};
 use super::audience::Audience;
 use super::information::derive;
 use super::pages::{Key, Page};
+use super::policies::Ever;
 use super::{ALL, FULL_DEPLOYMENTS, OPTIONAL, Terms, deployment, limits, named, wire_id};
 use crate::Error;
 use crate::point::Point;
@@ -77,7 +77,7 @@ impl Point {
         let Needed { new, is_more_new, changed, withdrawn, unreached } =
             graph.needed(&held, limits::STEP_UPDATES_MAX);
         let (changed, seen) = affordable(changed, &graph);
-        let is_all_seen = seen == graph.changes();
+        let (is_all_seen, is_all_leaves) = (seen == graph.changes(), changed.is_empty());
         let page = self.page(&graph, &new, terms).await?;
         let is_all_told = page.told == new.len();
         tracing::debug!(client = %known.client, told = page.told, "a scan step");
@@ -94,9 +94,17 @@ impl Point {
         let others = changed.iter().filter(|entry| !is_decided(entry));
         let others = others.filter_map(|entry| info(entry, None, terms));
         let changed = decided.iter().filter_map(|entry| info(entry, None, terms.anew()));
+        let is_truncated = !(is_all_told && !is_more_new && is_all_seen && told_through == ALL);
+        // What depends on an update comes when the computer has judged it, in the next step.
+        let is_whole = !is_truncated && held.categories.is_none();
+        let known = match is_whole && is_all_leaves && new.iter().all(ScanEntry::is_leaf) {
+            true => {
+                ClientCredential { scanned: graph.version(), scan_ended: self.wire_now(), ..known }
+            }
+            false => known,
+        };
         let known = ClientCredential {
             deployments_seen: seen,
-            scanned: graph.version(),
             audience: audience.id,
             told_through,
             ..known
@@ -105,7 +113,7 @@ impl Point {
             new: Vec::new(),
             out_of_scope: wire(withdrawn).chain(wire(also_out)).collect(),
             changed: changed.chain(others).collect(),
-            is_truncated: !(is_all_told && !is_more_new && is_all_seen && told_through == ALL),
+            is_truncated,
             new_cookie: Some(self.session_cookie(&known)),
             deployed_out_of_scope: wire(deployed).collect(),
             driver_sync_not_needed: knows_two_groups(version).then_some(true),
@@ -115,7 +123,8 @@ impl Point {
     }
 
     /// What the computer has and knows to be decided otherwise, by the number of the revision. Of
-    /// whom it is not known what he was told, everything that was ever decided is told again.
+    /// whom it is not known what he was told, everything that was ever decided is told again; where
+    /// nobody knows that either, everything.
     async fn redecided(
         &self,
         parameters: &SyncParameters,
@@ -132,15 +141,17 @@ impl Point {
             ALL => self.told_audience(known.audience).await?,
             _ => None,
         };
-        let differing: BTreeSet<UpdateId> = match old {
-            Some(old) => old.differences(now),
-            None => self.ever_decided(now).await?.iter().copied().collect(),
+        let differing: Ever = match old {
+            Some(old) => Some(Arc::new(old.differences(now))),
+            None => self.ever_decided(now).await?,
         };
+        let differs =
+            |id: &UpdateId| differing.as_ref().is_none_or(|differing| differing.contains(id));
         let after = if is_same { known.told_through } else { 0 };
         let entries = ids().filter_map(|id| graph.entry(i64::from(*id)));
         let mut entries: Vec<ScanEntry> = entries
             .filter(|entry| entry.local_id.cast_unsigned() > after)
-            .filter(|entry| entry.offer == Offer::Update && differing.contains(&entry.update.id))
+            .filter(|entry| entry.offer == Offer::Update && differs(&entry.update.id))
             .collect();
         entries.sort_by_key(|entry| entry.local_id);
         entries.dedup();

@@ -1,8 +1,9 @@
 //! Policy as it lies here: what each computer has, the parts that all share, and the sets of
 //! decisions that computers were told.
 //!
-//! Owns that policy is replaced only by newer policy all of whose parts are here, so that a part
-//! that is missing never takes a deployment away. Refuses to know what parts mean.
+//! Owns that policy is replaced only by policy all of whose parts are here, and that no part goes
+//! which policy names, so that a part that is missing never takes a deployment away. Refuses to
+//! know what parts mean.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -69,7 +70,7 @@ impl Register {
     }
 
     /// Keeps parts under the names that their bytes give them, then the policy that names them,
-    /// unless newer policy is here or one of the parts is not. Says whether it was kept.
+    /// unless newer policy is here or one of the parts is not. Says whether it is here now.
     pub(crate) async fn keep_policy(
         &self,
         id: Uuid,
@@ -89,6 +90,12 @@ impl Register {
             found.filter_map(Result::transpose).collect()
         };
         self.database.read(parts).await
+    }
+
+    #[cfg(test)]
+    pub(crate) async fn lose_parts(&self) {
+        let lose = |tx: &WriteTx| tx.execute("DELETE FROM part", []);
+        self.database.write(lose).await.expect("writes");
     }
 
     /// The audience that is told exactly this; made now, if it is new.
@@ -111,6 +118,9 @@ impl Register {
             let insert = "INSERT INTO audience (digest, decisions, made_at) VALUES (?1, ?2, ?3)";
             tx.execute(insert, params![digest.0, audience::encode(&decisions), now_ms])?;
             let id = tx.last_insert_id().cast_unsigned();
+            for update in decisions.keys() {
+                tx.execute("INSERT OR IGNORE INTO decided VALUES (?1)", [update.as_bytes()])?;
+            }
             let sql = "DELETE FROM audience WHERE id <= ?1";
             tx.execute(sql, [id.saturating_sub(limits::AUDIENCES_MAX)])?;
             Ok(Arc::new(Audience { id, made_at: Timestamp(now_ms), decisions }))
@@ -125,14 +135,27 @@ impl Register {
         Ok(self.database.read(find).await?.map(Arc::new))
     }
 
-    /// Every update that any audience is told to install.
-    pub(crate) async fn ever_decided(&self) -> Result<BTreeSet<UpdateId>, Error> {
-        let sql = "SELECT id, made_at, decisions FROM audience";
+    /// Every update that any audience was ever told to install; none if that is not known.
+    pub(crate) async fn ever_decided(&self) -> Result<Option<BTreeSet<UpdateId>>, Error> {
+        let update =
+            |row: &Row<'_>| parse_column(row, 0, |bytes: Vec<u8>| UpdateId::from_slice(&bytes));
         let all = move |tx: &ReadTx| {
-            let audiences = tx.query_all(sql, [], audience_row)?;
-            Ok(audiences.into_iter().flat_map(|audience| audience.decisions.into_keys()).collect())
+            let sql = "SELECT knows_all FROM progress";
+            if tx.query_row(sql, [], |row| row.get::<_, Option<bool>>(0))? != Some(true) {
+                return Ok(None);
+            }
+            let decided = tx.query_all("SELECT update_id FROM decided", [], update)?;
+            Ok(Some(decided.into_iter().collect()))
         };
         self.database.read(all).await
+    }
+
+    /// Notes, once, whether there was a catalog before this database: then it may be in the place
+    /// of one that was lost, and computers may have been told what is not known here.
+    pub(crate) async fn note_catalog(&self, version: Option<u64>) -> Result<(), Error> {
+        let sql = "UPDATE progress SET knows_all = ?1 WHERE knows_all IS NULL";
+        let write = move |tx: &WriteTx| tx.execute(sql, [version.is_none()]).map(drop);
+        self.database.write(write).await
     }
 }
 
@@ -145,23 +168,43 @@ fn keep_policy(
 ) -> Result<bool, Error> {
     for bytes in parts {
         let name: [u8; 32] = sha2::Sha256::digest(bytes).into();
-        let sql = "INSERT OR IGNORE INTO part VALUES (?1, ?2, ?3, ?3)";
+        let sql = "INSERT OR IGNORE INTO part VALUES (?1, ?2, ?3, ?3, 0)";
         tx.execute(sql, params![name, bytes, now_ms])?;
     }
+    let sql = "SELECT 1 FROM part WHERE sha256 = ?1";
     for part in named {
-        let sql = "UPDATE part SET named_at = ?2 WHERE sha256 = ?1";
-        if tx.execute(sql, params![part.0, now_ms])? == 0 {
+        if tx.query_optional(sql, [part.0], |_| Ok(()))?.is_none() {
             return Ok(false);
         }
     }
-    let sql = "INSERT INTO policy VALUES (?1, ?2, ?3)
-               ON CONFLICT DO UPDATE SET version = excluded.version, parts = excluded.parts
-                 WHERE excluded.version > policy.version";
+    let sql = "SELECT version FROM policy WHERE computer = ?1";
+    let held = tx.query_optional(sql, [id.as_bytes()], |row| row.get::<_, i64>(0))?;
+    if held.is_some_and(|held| held.cast_unsigned() > *version) {
+        return Ok(false);
+    }
+    drop_policy(tx, id)?;
+    for part in named {
+        let sql = "UPDATE part SET named_at = ?2, names = names + 1 WHERE sha256 = ?1";
+        tx.execute(sql, params![part.0, now_ms])?;
+    }
     let names: Vec<u8> = named.iter().flat_map(|part| part.0).collect();
-    let written = tx.execute(sql, params![id.as_bytes(), version.cast_signed(), names])?;
-    let sql = "DELETE FROM part WHERE named_at < ?1";
+    let sql = "INSERT INTO policy VALUES (?1, ?2, ?3)";
+    tx.execute(sql, params![id.as_bytes(), version.cast_signed(), names])?;
+    let sql = "DELETE FROM part WHERE names = 0 AND named_at < ?1";
     tx.execute(sql, [now_ms - limits::PARTS_KEPT_MS])?;
-    Ok(written > 0)
+    Ok(true)
+}
+
+/// Parts that nobody names any more stay for a while: policy may name them again.
+pub(super) fn drop_policy(tx: &WriteTx, id: Uuid) -> Result<(), Error> {
+    let sql = "SELECT parts FROM policy WHERE computer = ?1";
+    let named = tx.query_optional(sql, [id.as_bytes()], |row| {
+        parse_column(row, 0, |bytes: Vec<u8>| digests(&bytes))
+    })?;
+    for part in named.iter().flatten() {
+        tx.execute("UPDATE part SET names = names - 1 WHERE sha256 = ?1", [part.0])?;
+    }
+    tx.execute("DELETE FROM policy WHERE computer = ?1", [id.as_bytes()]).map(drop)
 }
 
 fn audience_row(row: &Row<'_>) -> RowResult<Audience> {
@@ -172,3 +215,6 @@ fn audience_row(row: &Row<'_>) -> RowResult<Audience> {
 fn digests(bytes: &[u8]) -> Result<Vec<Sha256>, Invalid> {
     bytes.chunks(32).map(Sha256::from_slice).collect()
 }
+
+#[cfg(test)]
+mod tests;

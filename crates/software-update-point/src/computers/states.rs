@@ -7,10 +7,10 @@
 
 use std::collections::BTreeMap;
 
-use model::{
-    ComplianceState, EnforcementState, Hresult, Timestamp, UpdateId, UpdateRef, UpdateState,
-};
+use model::{ComplianceState, EnforcementState, Timestamp, UpdateId, UpdateRef, UpdateState};
 use wsus_protocol::reporting::{ExtendedData, ReportingEvent};
+
+use super::limits;
 
 /// What an event says, read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,12 +63,31 @@ enum Effect {
 /// How much stands when an event is read, beside the event.
 #[derive(Clone, Copy)]
 pub(crate) struct Circumstances<'a> {
-    /// The catalog version that the computer's last scan was answered from.
-    pub(crate) scanned: u64,
+    pub(crate) scanned: Scanned,
     /// No event happened later than this.
     pub(crate) now: Timestamp,
-    /// The latest revision of an update.
+    /// How far the computer's clock is behind ours.
+    pub(crate) behind_ms: i64,
+    /// The latest revision of an update of the catalog.
     pub(crate) revision: &'a dyn Fn(UpdateId) -> Option<u32>,
+}
+
+/// The last whole scan of a computer, when it reports.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Scanned {
+    /// Of the catalog that answered it; 0: none is known.
+    pub(crate) version: u64,
+    /// When the last answer was given.
+    pub(crate) ended: Timestamp,
+}
+
+impl Circumstances<'_> {
+    /// The catalog version that an event can speak of: one that happened before the last scan
+    /// ended, and comes late, speaks of none that is known.
+    fn covers(&self, event: &Event) -> u64 {
+        let at = event.at.plus_ms(self.behind_ms.saturating_add(limits::CLOCK_STEP_MS));
+        if at < self.scanned.ended { 0 } else { self.scanned.version }
+    }
 }
 
 const STATUS: [i32; 2] = [153, 156];
@@ -113,17 +132,19 @@ impl Standing {
                 (self.scanned_at, self.scan_error) = (at, None);
                 // Before it has listed its updates, its silence about them is no answer.
                 if self.covered > 0 {
-                    self.covered = self.covered.max(circumstances.scanned);
+                    self.covered = self.covered.max(circumstances.covers(event));
                 }
             }
             number if NOT_DETECTED.contains(&number) => {
-                self.scan_error = Some(Hresult(event.hresult).to_string());
+                // What it means is said where it is shown.
+                self.scan_error = Some(format!("0x{:08X}", event.hresult));
             }
             number if STATUS.contains(&number) => {
                 let Some(lists) = &event.lists else { return };
                 self.replace(lists, at, circumstances);
+                self.covered = self.covered.max(circumstances.covers(event));
             }
-            _ => self.advance(event, at),
+            _ => self.advance(event, at, circumstances),
         }
     }
 
@@ -148,19 +169,22 @@ impl Standing {
                 };
                 let state = UpdateState { state, enforcement };
                 let same = before.filter(|held| held.state == state);
-                let revision = (circumstances.revision)(*id)
-                    .or_else(|| before.map(|held| held.revision))
-                    .unwrap_or_default();
+                // Of an update that the catalog never had nobody can make anything.
+                let revision = (circumstances.revision)(*id);
+                let revision = revision.or_else(|| before.map(|held| held.revision));
+                let Some(revision) = revision else { continue };
                 let at = same.map_or(at, |held| held.at);
                 self.states.insert(*id, Held { revision, state, at });
             }
         }
-        self.covered = self.covered.max(circumstances.scanned);
         (self.scanned_at, self.scan_error) = (at, None);
     }
 
-    fn advance(&mut self, event: &Event, at: Timestamp) {
+    fn advance(&mut self, event: &Event, at: Timestamp, circumstances: Circumstances<'_>) {
         let Some(UpdateRef { id, revision }) = event.update else { return };
+        if (circumstances.revision)(id).is_none() && !self.states.contains_key(&id) {
+            return;
+        }
         let state = match effect(event.number, event.hresult) {
             Effect::None => return,
             Effect::Required(enforcement) => {

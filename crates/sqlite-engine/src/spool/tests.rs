@@ -35,6 +35,25 @@ async fn entries_survive_until_acknowledged_and_ids_are_never_reused() {
 }
 
 #[tokio::test]
+async fn the_oldest_entries_come_in_bounded_portions() {
+    let directory = TempDir::new().expect("temporary directory");
+    let spool = open(&directory, Executor::Inline);
+    assert_eq!(spool.oldest(9, 9).await.expect("reads"), []);
+    spool.append(bodies(&["large one", "b", "c", "d"])).await.expect("appends");
+    let ids = async |count_max, bytes_max| {
+        let oldest = spool.oldest(count_max, bytes_max).await.expect("reads");
+        oldest.into_iter().map(|entry| entry.id).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(9, 1).await, [1], "one always comes");
+    assert_eq!((ids(9, 11).await, ids(2, 99).await), (vec![1, 2, 3], vec![1, 2]));
+    spool.quarantine(1, "bad").await.expect("quarantines");
+    assert_eq!(ids(9, 2).await, [2, 3]);
+    assert_eq!(spool.queued(1).await.expect("reads"), None);
+    let second = Entry { id: 2, body: b"b".to_vec() };
+    assert_eq!(spool.queued(2).await.expect("reads"), Some(second));
+}
+
+#[tokio::test]
 async fn a_quarantined_entry_does_not_block_and_is_kept() {
     let directory = TempDir::new().expect("temporary directory");
     let spool = open(&directory, Executor::Inline);

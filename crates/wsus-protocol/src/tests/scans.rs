@@ -218,6 +218,7 @@ fn cookies_of_computers_are_damaged_foreign_old_or_good() {
         config_changed: WireTime::from_millis(500),
         deployments_seen: u64::MAX,
         scanned: 12,
+        scan_ended: WireTime::from_millis(900),
         audience: 3,
         told_through: 1 << 40,
         protocol_version: ProtocolVersion { major: 2, minor: 90 },
@@ -228,7 +229,7 @@ fn cookies_of_computers_are_damaged_foreign_old_or_good() {
         key.admit_client(Some(&cookie), Uuid::from_u128(server), now, changed)
     };
     let sealed = key.seal_client(ClientCookieKind::Session, &content, [3; 12]);
-    assert_eq!(sealed.len(), 114);
+    assert_eq!(sealed.len(), 122);
     assert_eq!(admit(&sealed, 2, 1_000, 500), Ok(content));
     assert_eq!(admit(&sealed, 3, 9_000, 900), Err(ErrorCode::ServerChanged));
     assert_eq!(admit(&sealed, 2, 2_000, 900), Err(ErrorCode::CookieExpired));

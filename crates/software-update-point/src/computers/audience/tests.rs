@@ -12,6 +12,7 @@ fn arrived(intent: Intent, deadline: Option<i64>, updates: &[u128]) -> Arrived {
         update: UpdateRef { id: id(*number), revision: 1 },
         document: Sha256([0; 32]),
         files: Vec::new(),
+        max_run_minutes: 60,
     };
     let assignment = Assignment {
         deployment: DeploymentId(Uuid::from_u128(7)),
@@ -19,6 +20,12 @@ fn arrived(intent: Intent, deadline: Option<i64>, updates: &[u128]) -> Arrived {
         intent,
         available_at: Timestamp(10),
         deadline: deadline.map(Timestamp),
+        basis: model::TimeBasis::Utc,
+        experience: model::Experience::default(),
+        download: model::Download::default(),
+        detail: model::DetailLevel::All,
+        wakes: false,
+        spread_minutes: 0,
         updates: updates.iter().map(assigned).collect(),
     };
     Arrived { assignment, seen_at: Timestamp(20) }

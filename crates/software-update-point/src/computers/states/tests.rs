@@ -1,4 +1,5 @@
 use expect_test::{Expect, expect};
+use model::Hresult;
 
 use super::*;
 
@@ -20,10 +21,20 @@ fn status(lists: Lists) -> Event {
     Event { number: 156, update: None, lists: Some(lists), ..event(156, 0) }
 }
 
+/// At time 9, after a scan of a version that ended then.
+fn circumstances(
+    version: u64,
+    ended: i64,
+    revision: &dyn Fn(UpdateId) -> Option<u32>,
+) -> Circumstances<'_> {
+    let scanned = Scanned { version, ended: Timestamp(ended) };
+    Circumstances { scanned, now: Timestamp(9), behind_ms: 0, revision }
+}
+
 /// At time 9, after a scan of version 4.
 fn fold(standing: &mut Standing, event: &Event) {
     let revision = |_| Some(7);
-    standing.fold(event, Circumstances { scanned: 4, now: Timestamp(9), revision: &revision });
+    standing.fold(event, circumstances(4, 0, &revision));
 }
 
 fn told(standing: &Standing) -> String {
@@ -174,14 +185,47 @@ fn scans_succeed_or_fail_with_a_reason() {
     fold(&mut standing, &event(147, 0));
     assert_eq!((standing.covered, standing.scanned_at), (0, Timestamp(5)), "it has listed nothing");
     fold(&mut standing, &event(148, -2_145_107_940));
-    let error = standing.scan_error.clone().expect("a reason");
-    assert!(error.starts_with("0x8024401C WU_E_PT_HTTP_STATUS_REQUEST_TIMEOUT: "), "{error}");
+    assert_eq!(standing.scan_error.as_deref(), Some("0x8024401C"));
     assert_eq!(standing.states.len(), 0, "an event of a scan is of no update");
     fold(&mut standing, &Event { at: Timestamp(99), ..status(Lists::default()) });
     assert_eq!((standing.covered, standing.scan_error.as_ref()), (4, None));
     assert_eq!(standing.scanned_at, Timestamp(9), "nothing happens in the future");
     let revision = |_| None;
-    let circumstances = Circumstances { scanned: 6, now: Timestamp(9), revision: &revision };
-    standing.fold(&event(147, 0), circumstances);
+    standing.fold(&event(147, 0), circumstances(6, 0, &revision));
     assert_eq!(standing.covered, 6);
+}
+
+/// Symptom: updates that came after a computer's last report read "not required", though it had
+/// said nothing of them. Cause: whatever it sent counted as an answer to the scan under way.
+/// Repair: only what happened after a scan speaks of that scan, by the computer's own clock.
+#[test]
+fn what_happened_before_the_last_scan_speaks_of_an_older_one() {
+    let (revision, step) = (|_| Some(7), limits::CLOCK_STEP_MS);
+    let mut standing = Standing::default();
+    fold(&mut standing, &status(Lists { needed: ids(&[1]), ..Lists::default() }));
+    let later = circumstances(20, 5 + step + 1, &revision);
+    for event in [event(147, 0), status(Lists { needed: ids(&[1, 2]), ..Lists::default() })] {
+        standing.fold(&event, later);
+        assert_eq!(standing.covered, 4, "it was late");
+    }
+    assert_eq!(standing.states.len(), 2, "what it says is taken nevertheless");
+    standing.fold(&event(147, 0), Circumstances { behind_ms: 1, ..later });
+    assert_eq!(standing.covered, 20, "its clock is behind");
+    standing.fold(&event(147, 0), circumstances(21, 5 + step, &revision));
+    assert_eq!(standing.covered, 21);
+}
+
+#[test]
+fn updates_that_the_catalog_never_had_are_of_no_account() {
+    let revision = |update: UpdateId| (update == id(1)).then_some(7);
+    let mut standing = Standing::default();
+    let lists = Lists { needed: ids(&[1, 2]), installed: ids(&[3]), ..Lists::default() };
+    let unknown = Event { update: Some(UpdateRef { id: id(4), revision: 1 }), ..event(183, 0) };
+    for event in [status(lists.clone()), unknown, event(181, 0)] {
+        standing.fold(&event, circumstances(1, 0, &revision));
+    }
+    expect!["1/2 required installing 0x00000000 @5\n"].assert_eq(&told(&standing));
+    // What left the catalog goes on until the computer says otherwise.
+    standing.fold(&status(lists), circumstances(1, 0, &|_| None));
+    expect!["1/2 required installing 0x00000000 @5\n"].assert_eq(&told(&standing));
 }
