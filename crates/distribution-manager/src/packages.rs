@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use content_library::ContentLibrary;
-use model::{Group, ObjectCode, Severity, StatusMessage, error_chain};
+use model::{ContentManifest, Group, ObjectCode, Severity, Sha256, StatusMessage, error_chain};
 use site_db::{ContentDemand, Found, SiteDb, Writer};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -16,6 +16,9 @@ use crate::limits::{COLLECT_EVERY, LEASE_MS};
 
 const COMPONENT: &str = "SMS_DISTRIBUTION_MANAGER";
 
+/// Before the code and the version of a package, its name as one who needs files.
+const HOLDER: &str = "package ";
+
 /// A package has a new content version: its code, the version and the number of files.
 const PACKAGE_VERSION: u32 = 60_110;
 
@@ -23,13 +26,15 @@ const PACKAGE_VERSION: u32 = 60_110;
 pub(crate) struct Packages {
     db: SiteDb,
     library: ContentLibrary,
-    /// The versions whose files the library was told to keep.
-    held: BTreeMap<ObjectCode, u32>,
+    /// For whom the library keeps files; none before it was asked.
+    held: Option<BTreeSet<String>>,
+    /// The files of published updates that it was told to keep.
+    published: Option<BTreeSet<Sha256>>,
 }
 
 impl Packages {
     pub(crate) fn new(db: SiteDb, library: ContentLibrary) -> Packages {
-        Packages { db, library, held: BTreeMap::new() }
+        Packages { db, library, held: None, published: None }
     }
 
     pub(crate) async fn run(mut self, shutdown: &CancellationToken) {
@@ -75,6 +80,7 @@ impl Packages {
             self.db.write(move |w| finish(w, &code)).await?;
         }
         self.hold().await?;
+        self.hold_published().await?;
         Ok(complete)
     }
 
@@ -92,36 +98,52 @@ impl Packages {
         Ok(found)
     }
 
-    /// The library keeps the files of packages made here and of those meant for below.
-    async fn hold(&mut self) -> Result<(), Error> {
-        let site = self.db.identity().code();
-        let manifests = self
-            .db
-            .read(move |r| {
-                let below = r.points_below(site)?;
-                let all = r.list::<model::ContentManifest>()?.into_iter();
-                let needed = all.filter(|(owner, manifest)| {
-                    let targets: BTreeSet<_> = manifest.targets.iter().copied().collect();
-                    owner.code == site || !targets.is_disjoint(&below)
-                });
-                Ok::<_, Error>(needed.map(|(_, manifest)| manifest).collect::<Vec<_>>())
-            })
-            .await?;
-        for manifest in manifests {
-            let (code, version) = (manifest.package, manifest.version);
-            let before = self.held.get(&code).copied().unwrap_or(0);
-            if before >= version {
-                continue;
-            }
-            let files = manifest.files.iter().map(|file| file.sha256).collect();
-            let holder = |version: u32| format!("package {code} {version}");
-            self.library.set_references(holder(version), files).await?;
-            for old in before.max(1)..version {
-                self.library.set_references(holder(old), Vec::new()).await?;
-            }
-            self.held.insert(code, version);
+    /// The update point has the files of what is published here, too; the library keeps them for
+    /// the day that one has to be replaced.
+    async fn hold_published(&mut self) -> Result<(), Error> {
+        let published = self.db.read(|r| r.published_files()).await?;
+        if self.published.as_ref() != Some(&published) {
+            let files = published.iter().copied().collect();
+            self.library.set_references("published".to_owned(), files).await?;
+            self.published = Some(published);
         }
         Ok(())
+    }
+
+    /// The library keeps the files of packages made here and of those meant for below, of each
+    /// only those of its version now, and of a deleted package none.
+    async fn hold(&mut self) -> Result<(), Error> {
+        let needed = self.needed().await?;
+        let held = match self.held.take() {
+            Some(held) => held,
+            None => self.library.holders(HOLDER.to_owned()).await?,
+        };
+        for (holder, manifest) in &needed {
+            if !held.contains(holder) {
+                let files = manifest.files.iter().map(|file| file.sha256).collect();
+                self.library.set_references(holder.clone(), files).await?;
+            }
+        }
+        for gone in held.iter().filter(|holder| !needed.contains_key(*holder)) {
+            self.library.set_references(gone.clone(), Vec::new()).await?;
+        }
+        self.held = Some(needed.into_keys().collect());
+        Ok(())
+    }
+
+    /// The manifests whose files are needed here, by the name that the library knows them by.
+    async fn needed(&self) -> Result<BTreeMap<String, ContentManifest>, Error> {
+        let site = self.db.identity().code();
+        let read = self.db.read(move |r| {
+            let below = r.points_below(site)?;
+            let mut all = r.list::<ContentManifest>()?;
+            all.retain(|(owner, manifest)| {
+                owner.code == site || manifest.targets.iter().any(|point| below.contains(point))
+            });
+            Ok::<_, Error>(all)
+        });
+        let name = |m: &ContentManifest| format!("{HOLDER}{} {}", m.package, m.version);
+        Ok(read.await?.into_iter().map(|(_, manifest)| (name(&manifest), manifest)).collect())
     }
 }
 

@@ -18,7 +18,7 @@ use rpc::pb::content as pb;
 use rpc::pb::content::content_service_client::ContentServiceClient;
 use rpc::pb::content::upload_file_request::Part;
 use sha1::Digest as _;
-use site_db::{Executor, Identity, StatusFilter};
+use site_db::{ErrandKind, ErrandReport, Executor, Identity, StatusFilter};
 use tempfile::TempDir;
 use testkit::pki::Pki;
 use tokio_util::task::TaskTracker;
@@ -211,7 +211,7 @@ async fn an_upload_that_a_package_wants_makes_its_next_version() {
     let (content, wanted) = (content(), file(&content()));
     let asked = wanted.clone();
     let made: Package = cas.write(move |w| {
-        let package = w.create_package("Patches")?;
+        let package = w.create_package("Patches", "")?;
         let update = UpdateId(Uuid::from_u128(1));
         assert_eq!(w.demand_files(&package.code, &[(update, asked)])?, 1);
         Ok(package)
@@ -321,6 +321,102 @@ async fn nobody_speaks_for_others() {
     let foreign = dp.send_status(status(&StatusMessage { site: site("CAS"), ..message })).await;
     assert_eq!(foreign.expect_err("another site").code(), tonic::Code::PermissionDenied);
     assert_eq!(pr1.messages().await, [(60_111, Vec::new())]);
+    drop(dp);
+    pr1.stop().await;
+    cas.stop().await;
+}
+
+/// Symptom: every file that was ever published stayed for good, also of packages that were refused.
+/// Cause: the reference was made for each file before anything was published, and ended by nothing.
+/// Repair: the list of publications says what is kept.
+#[tokio::test]
+async fn files_of_what_is_published_are_kept_as_long_as_it_is() {
+    let (cas, pr1) = sites();
+    let library = cas.deps.library.clone();
+    let holders = async || library.holders("published".to_owned()).await.expect("read").len();
+    let publish = |w: &site_db::Writer<'_>| {
+        let package = ErrandKind::Publish { name: "Editor".to_owned(), package: Vec::new() };
+        let id = w.add_errand(&package)?;
+        w.note_publication(id, UpdateId(Uuid::from_u128(1)), &[Sha256([1; 32])])?;
+        w.pending_errand()
+    };
+    let errand = cas.write(publish).expect("it waits");
+    cas.start();
+    while holders().await == 0 {
+        tokio::task::yield_now().await;
+    }
+    let refused = "it is no package".to_owned();
+    let report = ErrandReport { refused, ..ErrandReport::default() };
+    cas.write(move |w| w.finish_errand(&errand, &report));
+    while holders().await > 0 {
+        tokio::task::yield_now().await;
+    }
+    pr1.stop().await;
+    cas.stop().await;
+}
+
+/// Files of old versions and of deleted packages go, also of those deleted while nobody looked.
+#[tokio::test]
+async fn content_that_no_package_has_any_more_is_let_go() {
+    let (cas, pr1) = sites();
+    let contents = [b"one".as_slice(), b"two"];
+    for content in contents {
+        let expected = Expected {
+            name: "setup.exe".to_owned(),
+            size: Some(content.len() as u64),
+            sha256: Some(sha256(content)),
+            sha1: Some(file(content).sha1),
+        };
+        let source = std::io::Cursor::new(content.to_vec());
+        cas.deps.library.import(expected, source).await.expect("taken in");
+    }
+    let kept = async || cas.deps.library.holders("package ".to_owned()).await.expect("read");
+    let wanted = contents.map(|content| (UpdateId(Uuid::from_u128(1)), file(content))).to_vec();
+    cas.write(move |w| w.demand_files(&w.create_package("Patches", "")?.code, &wanted));
+    let mut packages = Packages::new(cas.deps.db.clone(), cas.deps.library.clone());
+    assert_eq!(packages.step().await.expect("a pass"), [package()]);
+    assert_eq!(kept().await, ["package CAS00001 2".to_owned()].into());
+    let gone = [(file(b"one").sha1, 3)].into();
+    cas.write(move |w| w.remove_files(&package(), &gone));
+    packages.step().await.expect("a pass");
+    assert_eq!(kept().await, ["package CAS00001 3".to_owned()].into());
+    drop(packages);
+    cas.write(|w| w.delete_package(&package()));
+    let mut packages = Packages::new(cas.deps.db.clone(), cas.deps.library.clone());
+    packages.step().await.expect("a pass");
+    assert_eq!(kept().await, [].into());
+    pr1.stop().await;
+    cas.stop().await;
+}
+
+/// PKG-09: two packages have a file, and the point has the other one.
+#[tokio::test]
+async fn a_file_is_found_at_a_point_whatever_package_took_it_there() {
+    let (cas, pr1) = sites();
+    let (name, content) = ("setup.exe".to_owned(), content());
+    let shared = ContentFile { sha256: sha256(&content), size: CONTENT_BYTES as u64, name };
+    let manifest = |code: &str, targets: Vec<RoleId>| ContentManifest {
+        package: ObjectCode::new(code).expect("a good code"),
+        version: 2,
+        files: vec![shared.clone()],
+        targets,
+    };
+    let both = [manifest("CAS00001", vec![point()]), manifest("CAS00009", Vec::new())];
+    pr1.write(move |w| both.iter().try_for_each(|manifest| w.put_own(manifest)));
+    let wanted = [shared.sha256].into();
+    let locate = async |wanted| pr1.deps.db.read(move |r| r.content_locations(&wanted)).await;
+    assert_eq!(locate(wanted).await.expect("read"), [].into(), "nothing is installed yet");
+    let mut dp = pr1.point();
+    dp.report_distribution(report(point())).await.expect("its own");
+    pr1.write(|w| {
+        let id = b"CAS00009".to_vec();
+        w.write_own(
+            model::Group::Topology,
+            vec![site_db::Own::delete(model::Kind::ContentManifest, id)],
+        )
+    });
+    let found = locate([shared.sha256].into()).await.expect("read");
+    assert_eq!(found[&shared.sha256][0].name, "PR1-DP");
     drop(dp);
     pr1.stop().await;
     cas.stop().await;

@@ -237,7 +237,9 @@ CREATE TABLE sync_run (
   updates_changed INTEGER NOT NULL,
   started_at INTEGER NOT NULL,
   ended_at INTEGER,
-  cause TEXT NOT NULL
+  cause TEXT NOT NULL,
+  -- What it asked its source for, 16 bytes each.
+  products BLOB NOT NULL
 ) STRICT;
 
 -- Local at the top-level site: deletions of what expired. The one without an end is under way.
@@ -267,7 +269,9 @@ CREATE TABLE catalog_import (
   account TEXT NOT NULL DEFAULT '',
   -- Of the hierarchy that is believed from now on, SHA-256 of its root key.
   trust BLOB,
-  is_unsigned INTEGER NOT NULL DEFAULT 0
+  is_unsigned INTEGER NOT NULL DEFAULT 0,
+  -- How often it was handed to an update point.
+  tries INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE TABLE catalog_import_part (
@@ -287,7 +291,9 @@ CREATE TABLE catalog_export (
   -- Parts made so far.
   parts INTEGER NOT NULL DEFAULT 0,
   failure TEXT NOT NULL DEFAULT '',
-  missing TEXT NOT NULL DEFAULT ''
+  missing TEXT NOT NULL DEFAULT '',
+  -- When all parts were made, or when it failed.
+  ended_at INTEGER
 ) STRICT;
 
 CREATE TABLE catalog_export_part (
@@ -339,12 +345,22 @@ CREATE TABLE catalog_errand (
   -- Of the package, of the subscription; of the update in the last case.
   name TEXT NOT NULL,
   package BLOB,
+  -- How often it was handed to an update point.
+  tries INTEGER NOT NULL DEFAULT 0,
   is_done INTEGER NOT NULL DEFAULT 0,
   imported INTEGER NOT NULL DEFAULT 0,
   unchanged INTEGER NOT NULL DEFAULT 0,
   rejected TEXT NOT NULL DEFAULT '',
   revised TEXT NOT NULL DEFAULT '',
   refused TEXT NOT NULL DEFAULT ''
+) STRICT;
+
+-- Local at the top-level site: updates that were published here, by the errand that did it, and the
+-- files that are kept for them, 32 bytes of SHA-256 each.
+CREATE TABLE publication (
+  errand INTEGER NOT NULL PRIMARY KEY,
+  update_id BLOB NOT NULL,
+  files BLOB NOT NULL
 ) STRICT;
 
 -- Local at the top-level site: catalogs of packages that are looked at regularly.
@@ -390,3 +406,69 @@ CREATE TABLE content_state (
   is_forwarded INTEGER NOT NULL,
   PRIMARY KEY (package, point)
 ) STRICT, WITHOUT ROWID;
+
+-- Local at the owner of a rule: its runs; 0 is the code of a run that has not failed.
+CREATE TABLE rule_run (
+  rule TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  started_at INTEGER NOT NULL,
+  ended_at INTEGER,
+  outcome TEXT NOT NULL,
+  code INTEGER NOT NULL,
+  updates INTEGER NOT NULL,
+  PRIMARY KEY (rule, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE rule_step (
+  rule TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  step INTEGER NOT NULL,
+  what TEXT NOT NULL,
+  result TEXT NOT NULL,
+  detail TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  PRIMARY KEY (rule, number, step)
+) STRICT, WITHOUT ROWID;
+
+-- Local: what a rule has seen last: the catalog version, and a digest of what it took.
+CREATE TABLE rule_input (
+  rule TEXT NOT NULL PRIMARY KEY,
+  digest BLOB NOT NULL,
+  at INTEGER NOT NULL,
+  catalog INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Local: who was a member, 16 bytes each, at the last full evaluation of a collection that changes
+-- only then.
+CREATE TABLE kept_members (
+  collection TEXT NOT NULL PRIMARY KEY,
+  members BLOB NOT NULL,
+  evaluated_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Projection of items: the articles that name them, in lower case and without "kb".
+CREATE TABLE article (
+  article TEXT NOT NULL,
+  id BLOB NOT NULL,
+  PRIMARY KEY (article, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX article_by_id ON article (id);
+
+-- Local: deployments whose alert is raised.
+CREATE TABLE deployment_alert (
+  deployment BLOB NOT NULL PRIMARY KEY,
+  raised_at INTEGER NOT NULL,
+  compliant INTEGER NOT NULL,
+  targeted INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Projection of items: `id` supersedes `superseded`.
+CREATE TABLE supersedes (
+  id BLOB NOT NULL,
+  superseded BLOB NOT NULL,
+  PRIMARY KEY (id, superseded)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX supersedes_by_superseded ON supersedes (superseded);

@@ -1,5 +1,13 @@
 -- schema version 1
 
+CREATE TABLE article (
+  article TEXT NOT NULL,
+  id BLOB NOT NULL,
+  PRIMARY KEY (article, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX article_by_id ON article (id);
+
 CREATE TABLE catalog_bundle (
   direction TEXT NOT NULL CHECK (direction IN ('import', 'export')),
   -- Of the import or export.
@@ -32,6 +40,8 @@ CREATE TABLE catalog_errand (
   -- Of the package, of the subscription; of the update in the last case.
   name TEXT NOT NULL,
   package BLOB,
+  -- How often it was handed to an update point.
+  tries INTEGER NOT NULL DEFAULT 0,
   is_done INTEGER NOT NULL DEFAULT 0,
   imported INTEGER NOT NULL DEFAULT 0,
   unchanged INTEGER NOT NULL DEFAULT 0,
@@ -49,7 +59,9 @@ CREATE TABLE catalog_export (
   -- Parts made so far.
   parts INTEGER NOT NULL DEFAULT 0,
   failure TEXT NOT NULL DEFAULT '',
-  missing TEXT NOT NULL DEFAULT ''
+  missing TEXT NOT NULL DEFAULT '',
+  -- When all parts were made, or when it failed.
+  ended_at INTEGER
 ) STRICT;
 
 CREATE TABLE catalog_export_part (
@@ -74,7 +86,9 @@ CREATE TABLE catalog_import (
   account TEXT NOT NULL DEFAULT '',
   -- Of the hierarchy that is believed from now on, SHA-256 of its root key.
   trust BLOB,
-  is_unsigned INTEGER NOT NULL DEFAULT 0
+  is_unsigned INTEGER NOT NULL DEFAULT 0,
+  -- How often it was handed to an update point.
+  tries INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE TABLE catalog_import_part (
@@ -139,6 +153,13 @@ CREATE TABLE counter (
   value INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE deployment_alert (
+  deployment BLOB NOT NULL PRIMARY KEY,
+  raised_at INTEGER NOT NULL,
+  compliant INTEGER NOT NULL,
+  targeted INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE deployment_outcome (
   deployment BLOB NOT NULL PRIMARY KEY,
   outcome TEXT NOT NULL
@@ -185,6 +206,12 @@ CREATE TABLE item (
   expired INTEGER NOT NULL,
   hidden INTEGER NOT NULL
 ) STRICT;
+
+CREATE TABLE kept_members (
+  collection TEXT NOT NULL PRIMARY KEY,
+  members BLOB NOT NULL,
+  evaluated_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE live (
   kind INTEGER NOT NULL,
@@ -239,6 +266,12 @@ CREATE TABLE policy_part (
   last_used INTEGER NOT NULL
 ) STRICT;
 
+CREATE TABLE publication (
+  errand INTEGER NOT NULL PRIMARY KEY,
+  update_id BLOB NOT NULL,
+  files BLOB NOT NULL
+) STRICT;
+
 CREATE TABLE repair_report (
   id INTEGER PRIMARY KEY,
   at INTEGER NOT NULL,
@@ -249,6 +282,36 @@ CREATE TABLE repair_report (
   seq INTEGER NOT NULL,
   body BLOB
 ) STRICT;
+
+CREATE TABLE rule_input (
+  rule TEXT NOT NULL PRIMARY KEY,
+  digest BLOB NOT NULL,
+  at INTEGER NOT NULL,
+  catalog INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE rule_run (
+  rule TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  started_at INTEGER NOT NULL,
+  ended_at INTEGER,
+  outcome TEXT NOT NULL,
+  code INTEGER NOT NULL,
+  updates INTEGER NOT NULL,
+  PRIMARY KEY (rule, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE rule_step (
+  rule TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  step INTEGER NOT NULL,
+  what TEXT NOT NULL,
+  result TEXT NOT NULL,
+  detail TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  PRIMARY KEY (rule, number, step)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE ruling (
   id BLOB NOT NULL PRIMARY KEY,
@@ -291,6 +354,14 @@ CREATE TABLE stream (
   PRIMARY KEY (grp, owner)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE supersedes (
+  id BLOB NOT NULL,
+  superseded BLOB NOT NULL,
+  PRIMARY KEY (id, superseded)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX supersedes_by_superseded ON supersedes (superseded);
+
 CREATE TABLE sync_point (
   role BLOB NOT NULL PRIMARY KEY,
   server_id BLOB NOT NULL,
@@ -313,7 +384,9 @@ CREATE TABLE sync_run (
   updates_changed INTEGER NOT NULL,
   started_at INTEGER NOT NULL,
   ended_at INTEGER,
-  cause TEXT NOT NULL
+  cause TEXT NOT NULL,
+  -- What it asked its source for, 16 bytes each.
+  products BLOB NOT NULL
 ) STRICT;
 
 CREATE TABLE token (

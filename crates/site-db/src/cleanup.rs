@@ -12,6 +12,9 @@ use crate::{Error, Reader, Writer};
 /// The documented age of expired updates at which they are deleted, in days.
 pub const CLEANUP_AGE_DAYS: u32 = 7;
 
+/// How often the top-level site looks for expired updates to delete (SUPX-07).
+pub const CLEANUP_EVERY_MS: i64 = 60 * 60 * 1_000;
+
 /// Runs kept: of four days.
 const RUNS_KEPT: u64 = 100;
 

@@ -1,15 +1,13 @@
-//! Packages and where their files shall be and are.
+//! Files that packages want, and where those are that packages have.
 //!
 //! Owns what packages of this site still want, and what distribution points say. Refuses to know
-//! where files lie: the content library does. A package belongs to the site that made it; another
-//! site is refused with the owner's code.
+//! where files lie: the content library does. What cannot be read back is an error of the database.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
-    ContentFile, ContentManifest, ContentState, DistributionState, Item, ItemFile, Kind,
-    ObjectCode, Package, PackageFile, RoleId, RoleKind, RoleRecord, Sha1, Sha256, SiteCode,
-    Timestamp, UpdateGroup, UpdateId,
+    ContentManifest, ContentState, DistributionState, Item, ItemFile, Kind, ObjectCode, RoleId,
+    RoleKind, RoleRecord, Sha1, Sha256, SiteCode, Timestamp, UpdateGroup, UpdateId,
 };
 use sqlite_engine::{Row, RowResult, params, parse_column};
 
@@ -37,7 +35,7 @@ pub enum Found {
     Stored { sha256: Sha256, is_weak: bool },
 }
 
-fn demand(row: &Row<'_>) -> RowResult<ContentDemand> {
+pub(crate) fn demand(row: &Row<'_>) -> RowResult<ContentDemand> {
     let sha256 = |bytes: Vec<u8>| Sha256::from_slice(&bytes);
     let optional = |index| match row.get::<_, Option<Vec<u8>>>(index)? {
         Some(_) => parse_column(row, index, sha256).map(Some),
@@ -74,18 +72,6 @@ fn content_state(row: &Row<'_>) -> RowResult<DistributionState> {
         reason: row.get(7)?,
         at: Timestamp(row.get(8)?),
     })
-}
-
-/// The files of a package version: each content once, each name once.
-fn manifest_files(files: &[PackageFile]) -> Vec<ContentFile> {
-    let mut names = BTreeSet::new();
-    let contents: BTreeMap<Sha256, &PackageFile> = files.iter().map(|f| (f.sha256, f)).collect();
-    let unique = |(sha256, file): (Sha256, &PackageFile)| {
-        let taken = !names.insert(file.name.clone());
-        let name = if taken { format!("{sha256}-{}", file.name) } else { file.name.clone() };
-        ContentFile { sha256, size: file.size, name }
-    };
-    contents.into_iter().map(unique).collect()
 }
 
 impl Reader<'_> {
@@ -173,36 +159,9 @@ impl Reader<'_> {
         }
         Ok(files)
     }
-
-    /// A package of this site.
-    pub fn own_package(&self, code: &ObjectCode) -> Result<Package, Error> {
-        let package: Package = self.require(code.as_str().as_bytes())?;
-        let (here, owner) = (self.identity().code(), package.site);
-        if owner != here {
-            let what = format!("package {code} belongs to site {owner}; change it there");
-            return Err(Error::Conflict { what });
-        }
-        Ok(package)
-    }
 }
 
 impl Writer<'_> {
-    /// A new package: content version 1, nothing in it (PKG-07).
-    pub fn create_package(&self, name: &str) -> Result<Package, Error> {
-        let site = self.identity().code();
-        let number = u32::try_from(self.next("package")?).unwrap_or(u32::MAX);
-        let code = ObjectCode::numbered(site, number)?;
-        let package = Package { code, name: name.to_owned(), site, version: 1, files: Vec::new() };
-        self.put_own(&package)?;
-        self.put_own(&ContentManifest {
-            package: package.code.clone(),
-            version: 1,
-            files: Vec::new(),
-            targets: Vec::new(),
-        })?;
-        Ok(package)
-    }
-
     /// Wants files for a package; says how many it did not hold or want already.
     pub fn demand_files(
         &self,
@@ -256,45 +215,6 @@ impl Writer<'_> {
         self.write.execute("DELETE FROM content_demand WHERE sha1 = ?1", [sha1.0])?;
         self.wake(None);
         Ok(())
-    }
-
-    /// The next content version of a package of which every wanted file is stored (PKG-08).
-    pub fn finish_download(&self, code: &ObjectCode) -> Result<Package, Error> {
-        let mut package = self.own_package(code)?;
-        let sql = "SELECT * FROM content_demand WHERE package = ?1";
-        for demand in self.tx.query_all(sql, [code.as_str()], demand)? {
-            let Found::Stored { sha256, is_weak } = demand.found else {
-                let what = format!("package {code} still waits for {}", demand.file.name);
-                return Err(Error::Conflict { what });
-            };
-            let ItemFile { name, size, sha1, .. } = demand.file;
-            let update = demand.update;
-            package.files.push(PackageFile { update, name, size, sha1, sha256, weak: is_weak });
-        }
-        package.version += 1;
-        let mut manifest: ContentManifest = self.require(code.as_str().as_bytes())?;
-        manifest.version = package.version;
-        manifest.files = manifest_files(&package.files);
-        self.put_own(&package)?;
-        self.put_own(&manifest)?;
-        self.write.execute("DELETE FROM content_demand WHERE package = ?1", [code.as_str()])?;
-        self.wake(None);
-        Ok(package)
-    }
-
-    /// Sends a package to more distribution points, all at or below this site.
-    pub fn add_targets(&self, code: &ObjectCode, points: &[RoleId]) -> Result<(), Error> {
-        self.own_package(code)?;
-        let reachable = self.points_below(self.identity().code())?;
-        if let Some(stranger) = points.iter().find(|point| !reachable.contains(point)) {
-            let what = "distribution point at or below this site";
-            return Err(Error::NotFound { what, id: stranger.to_string() });
-        }
-        let mut manifest: ContentManifest = self.require(code.as_str().as_bytes())?;
-        manifest.targets.extend(points);
-        manifest.targets.sort_unstable();
-        manifest.targets.dedup();
-        self.put_own(&manifest)
     }
 
     /// A wanted file arrived in the content library: those who wait for it are told again.

@@ -1,12 +1,13 @@
 //! What the first update point of the top-level site shall do for catalogs of packages: take in an
 //! update published here, look at a subscribed catalog, fetch the content of one of its updates.
 //!
-//! Owns the list until the point has reported, so that a crash on either side loses nothing.
-//! Refuses to know what packages say.
+//! Owns the list until the point has reported, so that a crash on either side loses nothing, and
+//! which files are kept for what was published. Refuses to know what packages say.
 
+use std::collections::BTreeSet;
+
+use model::{Invalid, Sha256, UpdateId};
 use sqlite_engine::{params, parse_column};
-
-use model::{Invalid, UpdateId};
 
 use crate::{Error, Reader, Writer};
 
@@ -74,6 +75,22 @@ impl Reader<'_> {
         })?)
     }
 
+    /// Whether it was handed to the update point yet.
+    pub fn is_errand_begun(&self, id: i64) -> Result<bool, Error> {
+        let sql = "SELECT tries > 0 FROM catalog_errand WHERE id = ?1";
+        Ok(self.tx.query_optional(sql, [id], |row| row.get(0))?.unwrap_or(false))
+    }
+
+    /// The files of every update that is published here, or about to be.
+    pub fn published_files(&self) -> Result<BTreeSet<Sha256>, Error> {
+        let sql = "SELECT files FROM publication";
+        let read = |files: Vec<u8>| {
+            files.chunks(32).map(Sha256::from_slice).collect::<Result<Vec<_>, Invalid>>()
+        };
+        let all = self.tx.query_all(sql, [], |row| parse_column(row, 0, read))?;
+        Ok(all.into_iter().flatten().collect())
+    }
+
     /// None until the update point has reported.
     pub fn errand_report(&self, id: i64) -> Result<Option<ErrandReport>, Error> {
         let sql = "SELECT imported, unchanged, rejected, revised, refused
@@ -92,6 +109,12 @@ impl Reader<'_> {
 }
 
 impl Writer<'_> {
+    /// Notes that it is handed to an update point now, and says how often it was.
+    pub fn try_errand(&self, id: i64) -> Result<u32, Error> {
+        let sql = "UPDATE catalog_errand SET tries = tries + 1 WHERE id = ?1 RETURNING tries";
+        Ok(self.write.query_row(sql, [id], |row| row.get(0))?)
+    }
+
     pub fn add_errand(&self, kind: &ErrandKind) -> Result<i64, Error> {
         self.require_top("updates are published, and catalogs subscribed to,")?;
         let id = i64::try_from(self.next("catalog_errand")?).unwrap_or(i64::MAX);
@@ -102,6 +125,41 @@ impl Writer<'_> {
         self.write.execute(sql, params![id, kind, name, package])?;
         self.wake(None);
         Ok(id)
+    }
+
+    /// Keeps the files that an errand publishes an update with, until it is refused, another
+    /// revision takes its place, or the update is cleaned up.
+    pub fn note_publication(
+        &self,
+        errand: i64,
+        update: UpdateId,
+        files: &[Sha256],
+    ) -> Result<(), Error> {
+        let files: Vec<u8> = files.iter().flat_map(|file| file.0).collect();
+        let sql = "INSERT INTO publication VALUES (?1, ?2, ?3)";
+        self.write.execute(sql, params![errand, update.as_bytes(), files])?;
+        Ok(())
+    }
+
+    /// The files of an update are kept no more. What is being published of it stays.
+    pub fn release_publication(&self, update: UpdateId) -> Result<(), Error> {
+        let sql = "DELETE FROM publication WHERE update_id = ?1
+                   AND errand NOT IN (SELECT id FROM catalog_errand WHERE NOT is_done)";
+        self.write.execute(sql, [update.as_bytes()])?;
+        Ok(())
+    }
+
+    /// After the report: this revision takes the place of earlier ones, unless it was not taken.
+    fn settle_publication(&self, errand: i64, is_taken: bool) -> Result<(), Error> {
+        let sql = match is_taken {
+            true => {
+                "DELETE FROM publication WHERE errand < ?1
+                 AND update_id = (SELECT update_id FROM publication WHERE errand = ?1)"
+            }
+            false => "DELETE FROM publication WHERE errand = ?1",
+        };
+        self.write.execute(sql, [errand])?;
+        Ok(())
     }
 
     /// Keeps the report and forgets the package. A look at a catalog is noted with its
@@ -116,8 +174,15 @@ impl Writer<'_> {
                rejected = ?4, revised = ?5, refused = ?6 WHERE id = ?1",
             params![errand.id, imported, unchanged, rejected, revised, refused],
         )?;
-        if let ErrandKind::Refresh { subscription } = &errand.kind {
-            self.note_refresh(subscription, *imported, refused)?;
+        match &errand.kind {
+            ErrandKind::Refresh { subscription } => {
+                self.note_refresh(subscription, *imported, refused)?;
+            }
+            ErrandKind::Publish { .. } => {
+                let is_taken = refused.is_empty() && rejected.is_empty();
+                self.settle_publication(errand.id, is_taken)?;
+            }
+            ErrandKind::Content { .. } => {}
         }
         self.wake(None);
         Ok(())

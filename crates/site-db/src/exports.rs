@@ -1,12 +1,17 @@
 //! Bundles on their way from an update point to whoever asked.
 //!
 //! Owns a few parts at a time: one is dropped when the next is asked for, so that a bundle of any
-//! size passes through without being kept. Refuses to know what is in it. An export does not
-//! outlive the process: whoever waits for it is told and asks again.
+//! size passes through without being kept. What was made and not fetched is kept for a while, also
+//! when another export begins. Refuses to know what is in it. An export does not outlive the
+//! process: whoever waits for it is told and asks again.
 
 use sqlite_engine::params;
 
 use crate::{Error, Reader, Writer};
+
+/// How long the last parts of an export, and why it failed, are kept: longer than whoever asked
+/// tries to get an answer through.
+const ENDED_KEPT_MS: i64 = 60 * 60 * 1_000;
 
 /// An export that nobody has begun yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,15 +55,16 @@ impl Reader<'_> {
 }
 
 impl Writer<'_> {
-    /// Asks for a bundle. Those that ended are forgotten.
+    /// Asks for a bundle. Those that ended long ago are forgotten.
     pub fn begin_export(&self, since: u64, has_content: bool, account: &str) -> Result<i64, Error> {
         let id = i64::try_from(self.next("catalog_export")?).unwrap_or(i64::MAX);
+        let before = self.now().plus_ms(-ENDED_KEPT_MS).0;
         for sql in [
             "DELETE FROM catalog_export_part
-             WHERE export IN (SELECT id FROM catalog_export WHERE state <> 'asked')",
-            "DELETE FROM catalog_export WHERE state <> 'asked'",
+             WHERE export IN (SELECT id FROM catalog_export WHERE ended_at < ?1)",
+            "DELETE FROM catalog_export WHERE ended_at < ?1",
         ] {
-            self.write.execute(sql, [])?;
+            self.write.execute(sql, [before])?;
         }
         let sql = "INSERT INTO catalog_export (id, since, has_content, account)
                    VALUES (?1, ?2, ?3, ?4)";
@@ -79,15 +85,17 @@ impl Writer<'_> {
 
     /// All parts were made.
     pub fn end_export(&self, id: i64, missing: &[String]) -> Result<(), Error> {
-        let sql = "UPDATE catalog_export SET state = 'sent', missing = ?2 WHERE id = ?1";
-        self.write.execute(sql, params![id, missing.join("\n")])?;
+        let sql =
+            "UPDATE catalog_export SET state = 'sent', missing = ?2, ended_at = ?3 WHERE id = ?1";
+        self.write.execute(sql, params![id, missing.join("\n"), self.now().0])?;
         self.wake(None);
         Ok(())
     }
 
     pub fn fail_export(&self, id: i64, reason: &str) -> Result<(), Error> {
-        let sql = "UPDATE catalog_export SET state = 'failed', failure = ?2 WHERE id = ?1";
-        self.write.execute(sql, params![id, reason])?;
+        let sql =
+            "UPDATE catalog_export SET state = 'failed', failure = ?2, ended_at = ?3 WHERE id = ?1";
+        self.write.execute(sql, params![id, reason, self.now().0])?;
         self.write.execute("DELETE FROM catalog_export_part WHERE export = ?1", [id])?;
         self.wake(None);
         Ok(())

@@ -146,6 +146,12 @@ impl Writer<'_> {
         Ok(())
     }
 
+    /// Notes that it is handed to an update point now, and says how often it was.
+    pub fn try_import(&self, id: i64) -> Result<u32, Error> {
+        let sql = "UPDATE catalog_import SET tries = tries + 1 WHERE id = ?1 RETURNING tries";
+        Ok(self.write.query_row(sql, [id], |row| row.get(0))?)
+    }
+
     /// Keeps the report and forgets the file. `signer` is who signed it, if anybody did.
     pub fn finish_import(
         &self,

@@ -1,6 +1,10 @@
 //! Configuration items by number.
 
-use model::UpdateId;
+use std::collections::{BTreeMap, BTreeSet};
+
+use compliance::LiveItem;
+use model::{Item, Kind, UpdateId};
+use rpc::object::ObjectBody as _;
 use sqlite_engine::{Row, RowResult, params, parse_column};
 
 use crate::{Error, Reader};
@@ -31,6 +35,12 @@ fn numbered(row: &Row<'_>) -> RowResult<NumberedItem> {
     })
 }
 
+/// Ids as a JSON array that `unhex(value)` of `json_each` reads.
+pub(crate) fn id_list(ids: &BTreeSet<UpdateId>) -> String {
+    let quoted: Vec<String> = ids.iter().map(|id| format!("\"{}\"", id.0.simple())).collect();
+    format!("[{}]", quoted.join(","))
+}
+
 impl Reader<'_> {
     pub fn item_by_id(&self, id: UpdateId) -> Result<Option<NumberedItem>, Error> {
         let sql = format!("{NUMBERED} WHERE item.id = ?1");
@@ -45,6 +55,42 @@ impl Reader<'_> {
     /// Every live item, by number.
     pub fn numbered_items(&self) -> Result<Vec<NumberedItem>, Error> {
         Ok(self.tx.query_all(&format!("{NUMBERED} ORDER BY item.number"), [], numbered)?)
+    }
+
+    /// Some items and, however deep, what they bundle: one query per depth. Those that are not here
+    /// are left out.
+    pub fn items_with_parts(
+        &self,
+        updates: BTreeSet<UpdateId>,
+    ) -> Result<BTreeMap<UpdateId, Item>, Error> {
+        let (mut ahead, mut items) = (updates, BTreeMap::new());
+        let sql = "SELECT e.body FROM json_each(?2) j
+                   JOIN live l ON l.kind = ?1 AND l.id = unhex(j.value)
+                   JOIN entry e ON e.lsn = l.lsn";
+        while !ahead.is_empty() {
+            let mut parts = BTreeSet::new();
+            let body = |row: &Row<'_>| row.get::<_, Vec<u8>>(0);
+            self.tx.for_each(sql, params![Kind::Item as u32, id_list(&ahead)], body, |body| {
+                let item = Item::decode(&body).map_err(Error::stored(Item::KIND.as_str()))?;
+                parts.extend(item.bundles.iter().map(|part| part.id));
+                items.insert(item.update.id, item);
+                Ok::<(), Error>(())
+            })?;
+            parts.retain(|id| !items.contains_key(id) && !ahead.contains(id));
+            ahead = parts;
+        }
+        Ok(items)
+    }
+
+    /// Those of some updates that can still be deployed, as they are counted.
+    pub fn deployable_items(&self, updates: &[UpdateId]) -> Result<Vec<LiveItem>, Error> {
+        let mut live = Vec::with_capacity(updates.len());
+        for id in updates {
+            let item = self.item_by_id(*id)?;
+            let item = item.filter(|item| !item.expired && !item.declined && !item.hidden);
+            live.extend(item.map(|item| LiveItem { number: item.number, since: item.since }));
+        }
+        Ok(live)
     }
 
     /// How many updates this site has, without bundle children (contract, section 2).

@@ -7,11 +7,14 @@
 //! that is applied whole or refused. A write that contradicts what is stored is an [`Error`] and
 //! leaves nothing behind.
 
+mod alerts;
+mod articles;
 mod bundles;
 mod categories;
 mod cleanup;
 mod content;
 mod db;
+mod deployment_limits;
 mod errands;
 mod error;
 mod events;
@@ -20,26 +23,31 @@ mod follow;
 mod identity;
 mod imports;
 mod items;
+mod kept_members;
 mod locations;
 mod maintain;
 mod objects;
 mod own;
+mod packages;
 mod policies;
 mod project;
 mod put;
 mod reconcile;
+mod rule_runs;
 mod rulings;
 mod settings;
 mod states;
 mod streams;
 mod subscriptions;
+mod superseding;
 mod sync;
 mod tokens;
 
 pub use bundles::{CatalogFacts, Direction, Signer, StoredBundle, TrustedRoot};
-pub use cleanup::{CLEANUP_AGE_DAYS, CleanupRun};
+pub use cleanup::{CLEANUP_AGE_DAYS, CLEANUP_EVERY_MS, CleanupRun};
 pub use content::{ContentDemand, Found};
 pub use db::{Changes, PlantedFault, Reader, SiteDb, Writer};
+pub use deployment_limits::DEPLOYMENT_UPDATES_MAX;
 pub use errands::{Errand, ErrandKind, ErrandReport};
 pub use error::Error;
 pub use events::{EventGap, StatusFilter};
@@ -53,6 +61,7 @@ pub use own::Own;
 pub use policies::{HeadPart, StoredHead};
 pub use reconcile::Walk;
 pub use replication::{Batch, Losses, Neighbor, StreamState};
+pub use rule_runs::{RuleRun, RuleSeen, RunOutcome, RunStep};
 pub use rulings::{CatalogRuling, own_ruling};
 pub use sqlite_engine::{Error as EngineError, Executor, WriteTx};
 pub use states::{ClientStanding, StandingVector};

@@ -1,6 +1,6 @@
 //! Writing one's own objects: whole, signed transactions of the owner.
 
-use model::{Epoch, Group, Kind, StatusMessage, StreamId};
+use model::{DeploymentId, Epoch, Group, Kind, ObjectCode, StatusMessage, StreamId};
 use replication::{StreamState, TransactionEnd};
 use rpc::limits::{BODY_BYTES_MAX, TRANSACTION_BYTES_MAX, TRANSACTION_OBJECTS_MAX};
 use rpc::object::ObjectBody;
@@ -71,6 +71,24 @@ impl Writer<'_> {
     /// Writes one object of its own group.
     pub fn put_own<T: ObjectBody>(&self, value: &T) -> Result<(), Error> {
         self.write_own(T::KIND.group(), vec![Own::put(value)])
+    }
+
+    /// A code of this site that was never given to such an object; after a restore the counter may
+    /// lag behind.
+    pub fn new_code<T: ObjectBody>(&self, counter: &str) -> Result<ObjectCode, Error> {
+        loop {
+            let number = u32::try_from(self.next(counter)?).unwrap_or(u32::MAX);
+            let code = ObjectCode::numbered(self.identity().code(), number)?;
+            if self.get::<T>(code.as_str().as_bytes())?.is_none() {
+                return Ok(code);
+            }
+        }
+    }
+
+    /// An id that nothing has yet.
+    #[must_use]
+    pub fn new_deployment_id(&self) -> DeploymentId {
+        DeploymentId(self.context.ambient.ordered_id())
     }
 
     /// Appends to this site's status messages.

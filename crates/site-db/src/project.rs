@@ -18,6 +18,8 @@ impl Writer<'_> {
     }
 
     fn project_item(&self, id: &[u8], body: Option<&[u8]>) -> Result<(), Error> {
+        self.write.execute("DELETE FROM supersedes WHERE id = ?1", [id])?;
+        self.write.execute("DELETE FROM article WHERE id = ?1", [id])?;
         let Some(Ok(item)) = body.map(Item::decode) else {
             self.write.execute("DELETE FROM item WHERE id = ?1", [id])?;
             return Ok(());
@@ -27,6 +29,13 @@ impl Writer<'_> {
             "INSERT OR REPLACE INTO item VALUES (?1, ?2, ?3, ?4, ?5)",
             params![item.number, id, item.since, item.expired, item.hidden],
         )?;
+        for superseded in &item.supersedes {
+            self.write.execute(
+                "INSERT OR IGNORE INTO supersedes VALUES (?1, ?2)",
+                params![id, superseded.as_bytes()],
+            )?;
+        }
+        self.project_articles(&item)?;
         self.apply_parked(item.update.id)
     }
 }

@@ -3,6 +3,8 @@
 //! Owns the projection of rulings and what each update point of this site was told of them. Refuses
 //! to know who rules what, and why.
 
+use std::collections::BTreeSet;
+
 use model::{Kind, RoleId, Ruled, Ruling, Sha256, UpdateId};
 use rpc::object::ObjectBody as _;
 use sqlite_engine::{Row, RowResult, params, parse_column};
@@ -45,6 +47,13 @@ impl Reader<'_> {
         let sql = "SELECT is_declined FROM ruling WHERE id = ?1";
         let found = self.tx.query_optional(sql, [update.as_bytes()], |row| row.get(0))?;
         Ok(found.unwrap_or(false))
+    }
+
+    /// Every update that nobody shall be offered.
+    pub fn declined_updates(&self) -> Result<BTreeSet<UpdateId>, Error> {
+        let id = |row: &Row<'_>| parse_column(row, 0, |b: Vec<u8>| UpdateId::from_slice(&b));
+        let all = self.tx.query_all("SELECT id FROM ruling WHERE is_declined", [], id)?;
+        Ok(all.into_iter().collect())
     }
 
     /// What the catalog that is at `version`, or on its way there, has to know, in order of id:

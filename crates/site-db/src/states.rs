@@ -93,13 +93,25 @@ impl Reader<'_> {
             visit(standing);
             Ok(())
         })?;
-        let sql = "SELECT coalesce(max(lsn), 0) FROM entry";
-        Ok(self.tx.query_row(sql, [], |row| row.get(0))?)
+        self.last_row()
     }
 
     /// Clients whose record or vector changed in rows beyond `after`, as they are now, and the last
     /// row looked at; nobody if there is nothing new.
     pub fn changed_standings(&self, after: i64) -> Result<(Vec<ClientStanding>, i64), Error> {
+        let (changed, last) = self.changed_clients(after)?;
+        let standings = changed.into_iter().map(|client| self.standing(client));
+        Ok((standings.collect::<Result<_, _>>()?, last))
+    }
+
+    /// The last row of the log.
+    pub fn last_row(&self) -> Result<i64, Error> {
+        let sql = "SELECT coalesce(max(lsn), 0) FROM entry";
+        Ok(self.tx.query_row(sql, [], |row| row.get(0))?)
+    }
+
+    /// Clients whose record or vector changed in rows beyond `after`, and the last row looked at.
+    pub fn changed_clients(&self, after: i64) -> Result<(BTreeSet<ClientId>, i64), Error> {
         let sql = "SELECT lsn, id FROM entry WHERE grp IN (?1, ?2) AND lsn > ?3
                    ORDER BY lsn LIMIT ?4";
         let groups = (Group::Clients as u8, Group::State as u8);
@@ -108,9 +120,7 @@ impl Reader<'_> {
             Ok((row.get(0)?, parse_column(row, 1, |b: Vec<u8>| ClientId::from_slice(&b))?))
         })?;
         let last = rows.last().map_or(after, |(lsn, _)| *lsn);
-        let changed: BTreeSet<ClientId> = rows.into_iter().map(|(_, client)| client).collect();
-        let standings = changed.into_iter().map(|client| self.standing(client));
-        Ok((standings.collect::<Result<_, _>>()?, last))
+        Ok((rows.into_iter().map(|(_, client)| client).collect(), last))
     }
 
     fn standing(&self, client: ClientId) -> Result<ClientStanding, Error> {

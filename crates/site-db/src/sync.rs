@@ -6,7 +6,7 @@
 
 use model::{
     CatalogVersion, Group, Invalid, Item, Kind, Languages, RoleId, RoleKind, RoleRecord, Sha256,
-    SiteCode, SiteRecord, SupersedenceRule, Timestamp,
+    SiteCode, SiteRecord, SupersedenceRule, Timestamp, UpdateId,
 };
 use recurrence::Recurrence;
 use rpc::object::ObjectBody as _;
@@ -85,6 +85,8 @@ pub struct SyncRun {
     pub ended_at: Option<Timestamp>,
     /// Why it failed or was cancelled.
     pub cause: String,
+    /// What the top-level site asked its source for.
+    pub products: Vec<UpdateId>,
 }
 
 /// A synchronization somebody asked for.
@@ -165,19 +167,29 @@ impl SyncSchedule {
         }
     }
 
-    /// As it is stored: when it was set, and an interval with its start or a recurrence.
-    fn from_text(text: &str) -> Option<SyncSchedule> {
-        let (set_at, text) = text.split_once(' ')?;
-        let (kind, rhythm) = text.split_once(' ')?;
+    /// As it is stored: when it was set, and an interval with its start or a recurrence. A
+    /// recurrence is in a time zone that this computer may not know any more.
+    fn from_text(text: &str) -> Result<SyncSchedule, Invalid> {
+        let refuse = |why: &dyn std::fmt::Display| {
+            let reason = format!("is stored as \"{text}\": {why}; set it again");
+            Invalid::new("schedule", reason)
+        };
+        let unreadable = || refuse(&"it cannot be read");
+        let number = |text: &str| text.parse::<i64>().map_err(|_| unreadable());
+        let (set_at, rest) = text.split_once(' ').ok_or_else(unreadable)?;
+        let (kind, rhythm) = rest.split_once(' ').ok_or_else(unreadable)?;
         let rhythm = match kind {
             "every" => {
-                let (every_ms, start) = rhythm.split_once(' ')?;
-                let start = Timestamp(start.parse().ok()?);
-                SyncRhythm::Every { start, every_ms: every_ms.parse().ok()? }
+                let (every_ms, start) = rhythm.split_once(' ').ok_or_else(unreadable)?;
+                let (every_ms, start) = (number(every_ms)?, Timestamp(number(start)?));
+                SyncRhythm::Every { start, every_ms }
             }
-            _ => SyncRhythm::Recurring(Box::new(rhythm.parse().ok()?)),
+            _ => {
+                let recurrence = rhythm.parse::<Recurrence>();
+                SyncRhythm::Recurring(Box::new(recurrence.map_err(|error| refuse(&error))?))
+            }
         };
-        Some(SyncSchedule { rhythm, set_at: Timestamp(set_at.parse().ok()?) })
+        Ok(SyncSchedule { rhythm, set_at: Timestamp(number(set_at)?) })
     }
 
     fn to_text(&self) -> String {
@@ -192,7 +204,7 @@ impl SyncSchedule {
 }
 
 const RUN: &str = "SELECT number, reason, is_full, step, phase, done, total, version,
-     updates_changed, started_at, ended_at, cause FROM sync_run";
+     updates_changed, started_at, ended_at, cause, products FROM sync_run";
 
 fn run(row: &Row<'_>) -> RowResult<SyncRun> {
     Ok(SyncRun {
@@ -208,7 +220,12 @@ fn run(row: &Row<'_>) -> RowResult<SyncRun> {
         started_at: Timestamp(row.get(9)?),
         ended_at: row.get::<_, Option<i64>>(10)?.map(Timestamp),
         cause: row.get(11)?,
+        products: parse_column(row, 12, update_ids)?,
     })
+}
+
+fn update_ids(bytes: Vec<u8>) -> Result<Vec<UpdateId>, Invalid> {
+    bytes.chunks(16).map(UpdateId::from_slice).collect()
 }
 
 impl Reader<'_> {
@@ -236,8 +253,8 @@ impl Reader<'_> {
     }
 
     pub fn sync_schedule(&self) -> Result<Option<SyncSchedule>, Error> {
-        let text = self.setting(COMPONENT, "schedule")?.unwrap_or_default();
-        Ok(SyncSchedule::from_text(&text))
+        let text = self.setting(COMPONENT, "schedule")?.filter(|text| !text.is_empty());
+        Ok(text.map(|text| SyncSchedule::from_text(&text)).transpose()?)
     }
 
     /// When superseded updates expire; never, until somebody decides.
@@ -250,7 +267,12 @@ impl Reader<'_> {
 
     pub fn sync_source(&self) -> Result<SyncSource, Error> {
         let text = |name| Ok::<_, Error>(self.setting(COMPONENT, name)?.unwrap_or_default());
-        let pin = text("source_pin")?.parse().ok();
+        let pin = Some(text("source_pin")?).filter(|pin| !pin.is_empty());
+        let read = |pin: String| {
+            let unreadable = format!("is stored as \"{pin}\"; set the source again");
+            pin.parse().map_err(|_| Invalid::new("source pin", unreadable))
+        };
+        let pin = pin.map(read).transpose()?;
         Ok(SyncSource { url: text("source")?, pin, roots: text("source_roots")? })
     }
 
@@ -341,6 +363,7 @@ impl Writer<'_> {
             started_at: self.now(),
             ended_at: None,
             cause: String::new(),
+            products: Vec::new(),
         };
         self.save_sync(&run)?;
         self.set_setting(COMPONENT, "request", "")?;
@@ -353,7 +376,7 @@ impl Writer<'_> {
     pub fn save_sync(&self, run: &SyncRun) -> Result<(), Error> {
         self.write.execute(
             "INSERT OR REPLACE INTO sync_run VALUES
-             (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+             (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
             params![
                 run.number,
                 run.reason,
@@ -366,7 +389,8 @@ impl Writer<'_> {
                 run.updates_changed,
                 run.started_at.0,
                 run.ended_at.map(|at| at.0),
-                run.cause
+                run.cause,
+                run.products.iter().flat_map(|id| *id.as_bytes()).collect::<Vec<u8>>()
             ],
         )?;
         self.wake(None);

@@ -20,7 +20,7 @@ fn anchor() -> &'static Anchor {
     })
 }
 
-fn open(path: &Path, code: &str) -> Result<SiteDb, Error> {
+pub(crate) fn open(path: &Path, code: &str) -> Result<SiteDb, Error> {
     let owner = Owner { code: SiteCode::new(code).expect("a good code"), uuid: Uuid::nil() };
     let hierarchy = HierarchyId(Uuid::nil());
     let identity = Identity { hierarchy, owner, kind: SiteKind::Central, parent: None };

@@ -7,9 +7,9 @@
 //! refused with the reason and a remedy.
 
 use catalog_bundle::{Bundle, Manifest, Seal, is_bundle, trailer_length};
-use model::{KeyStatement, PeerIdentity, PeerKind, Revocation, Sha256, SiteKind, error_chain};
+use model::{KeyStatement, PeerIdentity, PeerKind, Revocation, Sha256, error_chain};
 use rpc::object::ObjectBody as _;
-use site_db::{PendingImport, Reader, Signer, TrustedRoot, Writer};
+use site_db::{PendingImport, Reader, Signer, TrustedRoot};
 use trust::{Anchor, CertificateDer, Purpose, verify_signature, verify_statement};
 
 use crate::Error;
@@ -23,6 +23,8 @@ pub(crate) enum Verdict {
         signer: Signer,
         /// SHA-256 of the manifest that was signed.
         manifest: Sha256,
+        /// What an administrator named with it and is believed from now on.
+        named: Option<TrustedRoot>,
     },
     Refused {
         reason: String,
@@ -37,9 +39,6 @@ pub(crate) fn sign(
 ) -> Result<(Seal, Signer), Error> {
     let identity = r.identity();
     let site = identity.code();
-    if identity.kind == SiteKind::Secondary {
-        return Err(Error::NoSigner);
-    }
     let known = r.catalog_version()?.map_or((0, None), |v| (v.version, Some(v.set_digest)));
     if known != (manifest.version, Some(manifest.set_digest)) {
         return Err(Error::OtherCatalog { found: manifest.version, recorded: known.0 });
@@ -53,22 +52,21 @@ pub(crate) fn sign(
     Ok((Seal { statement, root, signature }, signer))
 }
 
-/// Judges a file that is here whole. A hierarchy that an administrator named with it is believed
-/// from now on, if it did sign it.
-pub(crate) fn judge(w: &Writer<'_>, import: &PendingImport) -> Result<Verdict, Error> {
-    let beginning = w.import_part(import.id, 0)?;
+/// Judges a file that is here whole. Only reads, because it can have a manifest of many megabytes.
+pub(crate) fn judge(r: &Reader<'_>, import: &PendingImport) -> Result<Verdict, Error> {
+    let beginning = r.import_part(import.id, 0)?;
     if !is_bundle(&beginning) {
         return Ok(Verdict::NoBundle);
     }
     let refused = |reason: String| {
         Ok(Verdict::Refused { reason: format!("{} is not taken: {reason}", import.name) })
     };
-    let bundle = match read(w, import, &beginning)? {
+    let bundle = match read(r, import, &beginning)? {
         Ok(bundle) => bundle,
         Err(error) => return refused(error_chain(&error)),
     };
-    match believe(w, import, &bundle)? {
-        Ok(signer) => Ok(Verdict::Believed { signer, manifest: bundle.digest() }),
+    match believe(r, import, &bundle)? {
+        Ok((signer, named)) => Ok(Verdict::Believed { signer, manifest: bundle.digest(), named }),
         Err(reason) => refused(reason),
     }
 }
@@ -97,12 +95,13 @@ fn read(
 /// More than the footer of a bundle has; the last part of a file may be shorter.
 const FOOTER_SURELY: usize = 64;
 
-/// Who signed a bundle, or why nobody is believed.
+/// Who signed a bundle, and what is to be believed from now on, if an administrator named it with
+/// the bundle; or why nobody is believed.
 fn believe(
-    w: &Writer<'_>,
+    r: &Reader<'_>,
     import: &PendingImport,
     bundle: &Bundle,
-) -> Result<Result<Signer, String>, Error> {
+) -> Result<Result<(Signer, Option<TrustedRoot>), String>, Error> {
     let Seal { statement, root, signature } = &bundle.seal;
     let Ok(statement_read) = KeyStatement::decode(statement) else {
         return Ok(Err("its key statement cannot be read; export it again".to_owned()));
@@ -112,14 +111,14 @@ fn believe(
         Err(error) => return Ok(Err(format!("its root: {}", error_chain(&error)))),
     };
     let (pin, hierarchy) = (anchor.pin().0, anchor.hierarchy());
-    let is_own = pin == w.anchor().pin().0;
-    let is_known = is_own || w.trusted_roots()?.iter().any(|root| root.pin == pin);
+    let is_own = pin == r.anchor().pin().0;
+    let is_known = is_own || r.trusted_roots()?.iter().any(|root| root.pin == pin);
     let is_named = import.consent.trust == Some(pin);
     if !is_known && !is_named {
         return Ok(Err(stranger(import, &anchor)));
     }
     let message = Seal::message(&bundle.manifest_bytes, statement, root);
-    let verified = verify_statement(&statement_read, &anchor, w.now()).and_then(|()| {
+    let verified = verify_statement(&statement_read, &anchor, r.now()).and_then(|()| {
         verify_signature(Purpose::CatalogBundle, &statement_read.key, &message, signature)
     });
     if let Err(refused) = verified {
@@ -127,14 +126,13 @@ fn believe(
         return Ok(Err(format!("{}; {remedy}", error_chain(&refused))));
     }
     let site = statement_read.site;
-    if is_own && is_revoked(w, site)? {
+    if is_own && is_revoked(r, site)? {
         return Ok(Err(format!("site {site}, which signed it, has left the hierarchy")));
     }
-    if is_named && !is_known {
-        let account = import.consent.account.clone();
-        w.trust_root(&TrustedRoot { pin, hierarchy, at: w.now(), account })?;
-    }
-    Ok(Ok(Signer { hierarchy, site, pin }))
+    let account = import.consent.account.clone();
+    let named = TrustedRoot { pin, hierarchy, at: r.now(), account };
+    let named = Some(named).filter(|_| is_named && !is_known);
+    Ok(Ok((Signer { hierarchy, site, pin }, named)))
 }
 
 fn stranger(import: &PendingImport, anchor: &Anchor) -> String {

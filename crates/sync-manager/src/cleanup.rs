@@ -8,6 +8,7 @@
 //! synchronization compares sets, nothing is deleted.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use model::{
@@ -15,12 +16,14 @@ use model::{
     deletable, error_chain,
 };
 use rpc::object::ObjectBody as _;
-use site_db::{Changes, CleanupRun, Own, Reader, SiteDb, SyncStep, Writer, own_ruling};
+use site_db::{
+    CLEANUP_EVERY_MS, Changes, CleanupRun, Own, Reader, SiteDb, SyncStep, Writer, own_ruling,
+};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::Error;
-use crate::limits::{CLEANED_PER_WRITE, CLEANUP_EVERY_MS, RETRY_MIN};
+use crate::limits::{CLEANED_PER_WRITE, RETRY_MIN};
 use crate::messages::Message;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
@@ -35,12 +38,14 @@ pub(crate) struct Cleaner {
 struct Plan {
     updates: Vec<UpdateId>,
     position: u64,
+    /// What groups named.
+    assigned: Arc<BTreeSet<UpdateId>>,
 }
 
 /// What became of a batch.
 enum Batch {
     Done(CleanupRun, u64),
-    /// Somebody else changed the catalog; what may go has to be found anew.
+    /// Somebody else changed the catalog, or a group; what may go has to be found anew.
     Outdated,
     /// A synchronization compares sets.
     Busy,
@@ -99,14 +104,15 @@ impl Cleaner {
     /// Batch by batch, to the end of the run.
     async fn go_on(&mut self, mut run: CleanupRun) -> Result<(), Error> {
         loop {
-            let Plan { updates, mut position } = self.db.read(plan).await?;
+            let Plan { updates, mut position, assigned } = self.db.read(plan).await?;
             if updates.is_empty() {
                 return self.end(run).await;
             }
             run.total = run.done + updates.len() as u64;
             for batch in updates.chunks(CLEANED_PER_WRITE) {
-                let (batch, row) = (batch.to_vec(), run.clone());
-                match self.db.write(move |w| delete(w, row, &batch, position)).await? {
+                let (batch, row, assigned) = (batch.to_vec(), run.clone(), Arc::clone(&assigned));
+                let delete = move |w: &Writer<'_>| delete(w, row, &batch, (position, &assigned));
+                match self.db.write(delete).await? {
                     Batch::Done(saved, at) => (run, position) = (saved, at),
                     Batch::Outdated => break,
                     Batch::Busy => {
@@ -151,24 +157,27 @@ fn plan(r: &Reader<'_>) -> Result<Plan, Error> {
     let position = position(r)?;
     let age_ms = i64::from(r.cleanup_age_days()?).saturating_mul(DAY_MS);
     // Mostly nothing is, and the items need not be read.
+    let assigned = Arc::new(r.assigned_updates()?);
     if r.expired_count()? == 0 {
-        return Ok(Plan { updates: Vec::new(), position });
+        return Ok(Plan { updates: Vec::new(), position, assigned });
     }
-    let mut assigned = r.assigned_updates()?;
-    assigned.extend(kept(r)?);
+    let mut used = kept(r)?;
+    used.extend(assigned.iter());
     let mut items = Vec::new();
     r.visit(Kind::Item, |_, body| {
-        let Item { update, expired, expired_at, hidden, bundles, .. } = Item::decode(&body)?;
+        let Item { update, expired, expired_at, hidden, bundles, prerequisites, .. } =
+            Item::decode(&body)?;
         items.push(Cleanable {
             id: update.id,
             expired_at: expired_at.filter(|_| expired),
             is_part: hidden,
             parts: bundles.iter().map(|part| part.id).collect(),
+            prerequisites,
         });
         Ok(())
     })?;
-    let updates = deletable(&items, &assigned, r.now().plus_ms(-age_ms));
-    Ok(Plan { updates, position })
+    let updates = deletable(&items, &used, r.now().plus_ms(-age_ms));
+    Ok(Plan { updates, position, assigned })
 }
 
 /// The updates that an administrator keeps.
@@ -182,26 +191,29 @@ pub(crate) fn kept(r: &Reader<'_>) -> Result<BTreeSet<UpdateId>, Error> {
     Ok(kept)
 }
 
-/// Deletes a batch, as far as it is still in no use, and counts it.
+/// Deletes a batch that was planned at a position of the catalog and with these groups, and counts
+/// it.
 fn delete(
     w: &Writer<'_>,
     mut run: CleanupRun,
     batch: &[UpdateId],
-    planned_at: u64,
+    (planned_at, assigned): (u64, &BTreeSet<UpdateId>),
 ) -> Result<Batch, Error> {
     let is_comparing = |step| matches!(step, SyncStep::UpdatePoint | SyncStep::Database);
     if w.sync_run()?.is_some_and(|run| is_comparing(run.step)) {
         return Ok(Batch::Busy);
     }
-    if position(w)? != planned_at {
+    // A group may name a bundle whose parts were to go.
+    if position(w)? != planned_at || w.assigned_updates()? != *assigned {
         return Ok(Batch::Outdated);
     }
     let version = w.catalog_version()?.map_or(0, |last| last.version) + 1;
-    let (assigned, mut changes) = (w.assigned_updates()?, Vec::new());
-    for id in batch.iter().filter(|id| !assigned.contains(id)) {
+    let mut changes = Vec::new();
+    for id in batch {
         let Some(item) = w.get::<Item>(id.as_bytes())? else { continue };
         changes.push(Own::delete(Kind::Item, id.as_bytes().to_vec()));
         changes.extend(own_ruling(*id, ruled(w, &item, version)?));
+        w.release_publication(*id)?;
         run.deleted += 1;
     }
     w.write_own(Group::Catalog, changes)?;
@@ -222,3 +234,6 @@ fn ruled(w: &Writer<'_>, item: &Item, version: u64) -> Result<Ruled, Error> {
     let (revision, number) = (item.update.revision, item.number);
     Ok(Ruled::Put(Ruling { cleaned: Some(Cleaned { revision, number, version }), ..ruling }))
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,8 +24,12 @@ pub enum Error {
     Replica { name: String },
     #[error("software update point {name} is not connected; is it running?")]
     NotConnected { name: String },
-    #[error("the connection of the update point was lost")]
+    #[error("the connection of the update point was lost; see whether it runs, and its log")]
     PointLost,
+    #[error("the update point did not finish within {hours} hours; see its log")]
+    Unfinished { hours: u64 },
+    #[error("software update point {name} has something else to do")]
+    Busy { name: String },
     #[error("{reason}")]
     PointFailed { reason: String, is_transient: bool },
     #[error("the update point answered with something that was not asked")]
@@ -47,8 +51,13 @@ pub enum Error {
     Backoff(#[from] transport::Error),
     #[error("the bundle is not usable")]
     Bundle(#[from] catalog_bundle::Error),
-    #[error("nobody asked for the next part of the bundle")]
+    #[error("nobody asked for the next part of the bundle for a minute; export again")]
     NobodyTakes,
+    #[error(
+        "the bundle was not fetched within {hours} hours; fetch it over a faster line, or without \
+         --content"
+    )]
+    TooSlow { hours: u64 },
     #[error(
         "a secondary site signs nothing; export at its primary site, or at the top, with --server"
     )]
@@ -70,10 +79,12 @@ impl Error {
             Error::NoPoint { .. } | Error::NoSource { .. } => ErrorClass::NotFound,
             Error::NotConnected { .. }
             | Error::PointLost
+            | Error::Unfinished { .. }
+            | Error::Busy { .. }
             | Error::PointFailed { .. }
             | Error::WatchInbox { .. } => ErrorClass::Unavailable,
             Error::Bundle(error) => error.class(),
-            Error::NobodyTakes => ErrorClass::Unavailable,
+            Error::NobodyTakes | Error::TooSlow { .. } => ErrorClass::Unavailable,
             Error::NoSigner => ErrorClass::Invalid,
             Error::OtherCatalog { .. } => ErrorClass::Conflict,
             Error::Sets { .. } | Error::Replica { .. } => ErrorClass::Conflict,

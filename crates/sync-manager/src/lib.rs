@@ -15,6 +15,7 @@
 mod bundles;
 mod cleanup;
 mod error;
+mod exports;
 mod grpc;
 mod inbox;
 mod items;
@@ -40,6 +41,7 @@ use tokio_util::task::TaskTracker;
 
 use cleanup::Cleaner;
 pub use error::Error;
+use exports::Exports;
 pub use grpc::UpdatePoints;
 use inbox::Inbox;
 use rulings::Rulings;
@@ -97,6 +99,7 @@ impl SyncManager {
         let wishes = Wishes::new(db.clone(), Arc::clone(&sessions))?;
         let rulings = Arc::new(Rulings::new(db.clone(), Arc::clone(&sessions)));
         let cleaner = Cleaner::new(db.clone());
+        let exports = Exports::new(db.clone(), Arc::clone(&sessions));
         let links = (from_parent, to_children);
         let synchronizer = Synchronizer::new(db, sessions, Arc::clone(&rulings), links)?;
         let watch = async {
@@ -109,6 +112,7 @@ impl SyncManager {
             wishes.run(shutdown.clone()),
             watch,
             cleaner.run(shutdown.clone()),
+            exports.run(shutdown.clone()),
             rulings.run(shutdown.clone()),
         );
         told

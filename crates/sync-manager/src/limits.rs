@@ -40,14 +40,27 @@ pub(crate) const PROGRESS_MESSAGE_MS: i64 = 60 * 1000;
 /// Rulings told with one order: half a megabyte.
 pub(crate) const RULINGS_PER_ORDER: usize = 20_000;
 
-/// How often the top-level site looks for expired updates to delete (SUPX-07).
-pub(crate) const CLEANUP_EVERY_MS: i64 = 60 * 60 * 1000;
-
 /// Expired updates deleted in one transaction (SUPX-07).
 pub(crate) const CLEANED_PER_WRITE: usize = 100;
 
 /// Updates that expire in one transaction, so that others wait for no longer than a page takes.
 pub(crate) const EXPIRED_PER_WRITE: usize = 500;
+
+/// How long others wait for an update point that has something else to do before they hear what
+/// was ruled in its stead.
+pub(crate) const BUSY_WAIT: Duration = Duration::from_secs(10);
+
+/// How often an errand or a catalog file is handed to an update point that breaks off: beyond it,
+/// what was handed over is the likely cause.
+pub(crate) const TRIES_MAX: u32 = 3;
+
+/// How long an errand or a catalog file may keep an update point: the largest content over a slow
+/// line. No synchronization begins meanwhile.
+pub(crate) const TASK_MAX: Duration = Duration::from_secs(4 * 60 * 60);
+
+/// How long a bundle may keep its update point: 4 GiB at a megabyte each three seconds. A
+/// synchronization that is due waits.
+pub(crate) const EXPORT_MAX: Duration = Duration::from_secs(4 * 60 * 60);
 
 /// Parts of a bundle, of a megabyte each, that wait to be asked for; beyond it the update point
 /// waits.

@@ -7,16 +7,17 @@
 //! something is ruled.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use model::{Group, RoleRecord, UpdateId, error_chain};
+use model::{Group, RoleRecord, Sha256, UpdateId, error_chain};
 use site_db::{CatalogRuling, Reader, SiteDb};
-use tokio::sync::Mutex;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use transport::Backoff;
 
 use crate::Error;
-use crate::limits::{RETRY_JITTER_PERCENT, RETRY_MAX, RETRY_MIN, RULINGS_PER_ORDER};
-use crate::session::{Answer, Order, Sessions};
+use crate::limits::{BUSY_WAIT, RETRY_JITTER_PERCENT, RETRY_MAX, RETRY_MIN, RULINGS_PER_ORDER};
+use crate::session::{Answer, Order, Sessions, Turn};
 
 /// Updates of a range of ids, and what is ruled of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +25,15 @@ pub(crate) struct RulingRange {
     pub(crate) from: Option<UpdateId>,
     pub(crate) to: Option<UpdateId>,
     pub(crate) rulings: Vec<CatalogRuling>,
+}
+
+/// What an update point has to be told.
+#[derive(Debug)]
+struct News {
+    rulings: Vec<CatalogRuling>,
+    digest: Sha256,
+    /// The catalog version that it is told them for.
+    version: u64,
 }
 
 /// The whole of `rulings`, which come in order of id, in ranges that leave nothing out.
@@ -46,13 +56,11 @@ fn ranges(rulings: &[CatalogRuling], length: usize) -> Vec<RulingRange> {
 pub(crate) struct Rulings {
     db: SiteDb,
     sessions: Arc<Sessions>,
-    /// One list is told at a time, so that parts of two do not mix.
-    turn: Mutex<()>,
 }
 
 impl Rulings {
     pub(crate) fn new(db: SiteDb, sessions: Arc<Sessions>) -> Rulings {
-        Rulings { db, sessions, turn: Mutex::default() }
+        Rulings { db, sessions }
     }
 
     /// Tells update points whenever something was ruled, or one of them came.
@@ -62,14 +70,11 @@ impl Rulings {
         let work = async {
             loop {
                 let told = self.tell_all().await;
-                if let Err(error) = &told {
-                    let error = error_chain(error);
-                    tracing::info!(error, "an update point could not be told what is declined");
-                }
+                let wait = self.wait_after(told, &mut backoff);
                 let retry = async {
-                    match told {
-                        Ok(()) => std::future::pending().await,
-                        Err(_) => tokio::time::sleep(backoff.wait(self.db.ambient())).await,
+                    match wait {
+                        Some(wait) => tokio::time::sleep(wait).await,
+                        None => std::future::pending().await,
                     }
                 };
                 tokio::select! {
@@ -84,21 +89,58 @@ impl Rulings {
         Ok(())
     }
 
+    /// How long until the next try; none is needed after success.
+    fn wait_after(&self, told: Result<(), Error>, backoff: &mut Backoff) -> Option<Duration> {
+        match told {
+            Ok(()) => {
+                backoff.reset();
+                None
+            }
+            // It was waited for already.
+            Err(Error::Busy { .. }) => Some(Duration::ZERO),
+            Err(error) => {
+                let error = error_chain(&error);
+                tracing::info!(error, "an update point could not be told what is declined");
+                Some(backoff.wait(self.db.ambient()))
+            }
+        }
+    }
+
+    /// Whoever has something else to do is left for the next time.
     async fn tell_all(&self) -> Result<(), Error> {
         let points = self.db.read(|r| r.update_points(r.identity().code())).await?;
         let mut failure = Ok(());
         for point in points.iter().filter(|point| self.sessions.is_connected(point.id)) {
-            if let Err(error) = self.tell(point, 0).await {
-                failure = Err(error);
+            match self.tell_if_idle(point).await {
+                Ok(()) => {}
+                Err(Error::Busy { .. }) if failure.is_err() => {}
+                Err(error) => failure = Err(error),
             }
         }
         failure
     }
 
+    async fn tell_if_idle(&self, point: &RoleRecord) -> Result<(), Error> {
+        if self.news(point, 0).await?.is_none() {
+            return Ok(());
+        }
+        let busy = |_| Error::Busy { name: point.name.clone() };
+        let turn = timeout(BUSY_WAIT, self.sessions.turn(point)).await.map_err(busy)??;
+        self.tell_in(turn, point, 0).await
+    }
+
     /// Tells `point` what a catalog has to know that is at `version`, or at a later one that it was
     /// told for before.
     pub(crate) async fn tell(&self, point: &RoleRecord, version: u64) -> Result<(), Error> {
-        let _turn = self.turn.lock().await;
+        if self.news(point, version).await?.is_none() {
+            return Ok(());
+        }
+        let turn = self.sessions.turn(point).await?;
+        self.tell_in(turn, point, version).await
+    }
+
+    /// What `point` does not know yet.
+    async fn news(&self, point: &RoleRecord, version: u64) -> Result<Option<News>, Error> {
         let id = point.id;
         let read = move |r: &Reader<'_>| {
             let known = r.sync_point(id)?;
@@ -109,14 +151,23 @@ impl Rulings {
         let digest = CatalogRuling::digest(&rulings);
         // A replica of a foreign server takes its decisions from there.
         let is_known = told == digest.0 || (told.is_empty() && rulings.is_empty());
-        if is_known || self.sessions.is_replica(id) {
-            return Ok(());
-        }
+        let has_news = !is_known && !self.sessions.is_replica(id);
+        Ok(has_news.then_some(News { rulings, digest, version }))
+    }
+
+    /// In one turn, so that parts of two lists do not mix.
+    async fn tell_in(&self, mut turn: Turn, point: &RoleRecord, version: u64) -> Result<(), Error> {
+        // Somebody else may have told it before its turn came.
+        let Some(news) = self.news(point, version).await? else { return Ok(()) };
+        let News { rulings, digest, version } = news;
+        let id = point.id;
         for range in ranges(&rulings, RULINGS_PER_ORDER) {
             let number = self.db.write(|w| w.next("sync_order")).await?;
-            let mut answers = self.sessions.send(point, number, Order::SetRulings(range)).await?;
+            let mut answers = self.sessions.order(turn, number, Order::SetRulings(range)).await?;
             let Answer::Synchronized(_) = answers.next().await? else { return Err(Error::Answer) };
+            turn = answers.into_turn();
         }
+        drop(turn);
         tracing::info!(point = point.name, rulings = rulings.len(), "told what is declined");
         Ok(self.db.write(move |w| w.set_point_rulings(id, digest, version)).await?)
     }

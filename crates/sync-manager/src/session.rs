@@ -188,19 +188,34 @@ impl Sessions {
         number: u64,
         order: Order,
     ) -> Result<Answers, Error> {
+        let turn = self.turn(point).await?;
+        self.order(turn, number, order).await
+    }
+
+    /// Waits a while for an update point to connect, and then until it has nothing else to do.
+    pub(crate) async fn turn(&self, point: &RoleRecord) -> Result<Turn, Error> {
         let connected = timeout(CONNECT_WAIT, self.connected(point.id)).await;
         let lost = |_| Error::NotConnected { name: point.name.clone() };
         let (orders, turn) = connected.map_err(lost)?;
-        let turn = turn.acquire_owned().await.map_err(|_| Error::PointLost)?;
+        let permit = turn.acquire_owned().await.map_err(|_| Error::PointLost)?;
+        Ok(Turn { role: point.id, orders, _permit: permit })
+    }
+
+    /// Sends an order in a turn; the answers end it, unless it is taken from them.
+    pub(crate) async fn order(
+        &self,
+        turn: Turn,
+        number: u64,
+        order: Order,
+    ) -> Result<Answers, Error> {
         let (sender, receiver) = mpsc::channel(ANSWERS_WAITING);
+        let is_same = |live: &&mut Live| live.orders.same_channel(&turn.orders);
         // If another session has begun meanwhile, this one's orders go nowhere.
-        if let Some(live) =
-            self.lock().get_mut(&point.id).filter(|l| l.orders.same_channel(&orders))
-        {
+        if let Some(live) = self.lock().get_mut(&turn.role).filter(is_same) {
             live.waiting.insert(number, sender);
         }
-        orders.send((number, order)).await.map_err(|_| Error::PointLost)?;
-        Ok(Answers { receiver, _turn: turn })
+        turn.orders.send((number, order)).await.map_err(|_| Error::PointLost)?;
+        Ok(Answers { receiver, turn })
     }
 
     /// Sends what belongs to an order that is under way.
@@ -227,14 +242,27 @@ impl Sessions {
     }
 }
 
+/// The right to order something of an update point. Others wait until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    role: RoleId,
+    orders: mpsc::Sender<(u64, Order)>,
+    _permit: OwnedSemaphorePermit,
+}
+
 /// The answers to one order. The next order waits until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Answers {
     receiver: mpsc::Receiver<Answer>,
-    _turn: OwnedSemaphorePermit,
+    turn: Turn,
 }
 
 impl Answers {
+    /// The order is done, and another one follows before anybody else's.
+    pub(crate) fn into_turn(self) -> Turn {
+        self.turn
+    }
+
     pub(crate) async fn next(&mut self) -> Result<Answer, Error> {
         match self.receiver.recv().await {
             Some(Answer::Failure { reason, is_transient }) => {

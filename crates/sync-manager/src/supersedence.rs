@@ -50,6 +50,10 @@ pub(crate) fn expire(w: &Writer<'_>, ids: &[UpdateId]) -> Result<u64, Error> {
         let held: Option<Item> = w.get(id.as_bytes())?;
         let Some(item) = held.filter(|item| !item.expired) else { continue };
         let ruling: Option<Ruling> = w.get(id.as_bytes())?;
+        // An administrator may have kept it since it was found to be due.
+        if ruling.as_ref().is_some_and(|ruling| ruling.verdict == Verdict::Kept) {
+            continue;
+        }
         let new = Ruling::new(*id, Verdict::Superseded, "", w.now());
         changes.extend(own_ruling(*id, Ruling::decline(ruling.as_ref(), new)));
         changes.push(Own::put(&Item { expired: true, expired_at: Some(w.now()), ..item }));

@@ -6,7 +6,6 @@
 
 mod effects;
 mod errands;
-mod exports;
 mod imports;
 mod replicas;
 
@@ -14,8 +13,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{Group, RoleId, RoleRecord, Sha256, Timestamp, UpdateId, error_chain};
-use site_db::{Changes, SiteDb, SyncRequest, SyncRun, SyncStep, Writer};
+use model::{Group, RoleId, RoleRecord, Sha256, Timestamp, error_chain};
+use site_db::{Changes, SiteDb, SyncRequest, SyncRun, SyncSchedule, SyncStep, Writer};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -59,8 +58,6 @@ struct Turn {
     failures: usize,
     losses: u32,
     messaged_at: Option<Timestamp>,
-    /// The products that were asked for.
-    products: Vec<UpdateId>,
 }
 
 impl Synchronizer {
@@ -116,28 +113,27 @@ impl Synchronizer {
         Ok(())
     }
 
-    /// One import, one event of the run under way, or a wait until something is due.
+    /// One event of the run under way, one import or errand, or a wait until something is due.
     async fn step(&mut self) -> Result<(), Error> {
+        let last = self.db.read(|r| r.sync_run()).await?;
+        if let Some(run) = last.clone().filter(|run| !run.step.is_ended()) {
+            return self.go_on(run).await;
+        }
+        // Only between runs: a run compares the catalog with what it brought, and this adds to it.
         if self.hand_over_import().await? || self.run_errand().await? {
             return Ok(());
         }
-        let last = self.db.read(|r| r.sync_run()).await?;
-        match last {
-            Some(run) if !run.step.is_ended() => self.go_on(run).await,
-            // A catalog is exported as it stands after a run.
-            _ if self.hand_out_export().await? => Ok(()),
-            last => match plan_due(&self.outlook(last).await?, self.now()) {
-                Due::Now(request) => self.begin(request).await,
-                Due::At(at) => {
-                    let wait = u64::try_from(at.0 - self.now().0).unwrap_or(0);
-                    self.wait(Duration::from_millis(wait)).await;
-                    Ok(())
-                }
-                Due::Never => {
-                    self.wait(LOOK_EVERY).await;
-                    Ok(())
-                }
-            },
+        match plan_due(&self.outlook(last).await?, self.now()) {
+            Due::Now(request) => self.begin(request).await,
+            Due::At(at) => {
+                let wait = u64::try_from(at.0 - self.now().0).unwrap_or(0);
+                self.wait(Duration::from_millis(wait)).await;
+                Ok(())
+            }
+            Due::Never => {
+                self.wait(LOOK_EVERY).await;
+                Ok(())
+            }
         }
     }
 
@@ -162,7 +158,7 @@ impl Synchronizer {
             Ok(Outlook {
                 place,
                 request: r.sync_request()?,
-                schedule: r.sync_schedule()?,
+                schedule: schedule(r),
                 last,
                 complete: r.complete_version()?,
                 catalog: catalog.map_or(0, |catalog| catalog.version),
@@ -311,6 +307,14 @@ impl Synchronizer {
             news
         });
     }
+}
+
+/// The schedule, unless it cannot be read any more; requests and retries go on without it.
+fn schedule(r: &site_db::Reader<'_>) -> Option<SyncSchedule> {
+    r.sync_schedule().unwrap_or_else(|error| {
+        tracing::error!(error = %error_chain(&error), "nothing synchronizes by itself");
+        None
+    })
 }
 
 /// The version of the items as they stand, if they are what the update point says it holds.

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::*;
 
 mod bundles;
+mod handed;
 mod upkeep;
 mod world;
 
@@ -136,6 +137,24 @@ async fn a_failure_is_told_with_its_cause_and_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_source_that_cannot_be_read_fails_the_run_and_a_schedule_that_cannot_holds_up_none() {
+    let mut world = World::new("CAS", None, 1).await;
+    let spoil = |w: &site_db::Writer<'_>| {
+        w.set_setting("sync", "schedule", "5 at 0 2 * * * in Europe/Nowhere")?;
+        w.set_setting("sync", "source_pin", "abc")
+    };
+    world.db.write(spoil).await.expect("written");
+    world.start();
+    world.ask(false).await.expect("at the top");
+    world.until_ended(1).await;
+    let run = world.db.read(|r| r.sync_run()).await.expect("read").expect("it has run");
+    assert_eq!(run.step, SyncStep::Failed);
+    assert!(run.cause.ends_with("source pin: is stored as \"abc\"; set the source again"));
+    assert!(world.points[0].catalog().orders.is_empty(), "nobody is asked without the pin");
+    world.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn texts_are_kept_in_the_languages_that_were_chosen() {
     let mut world = World::new("CAS", None, 1).await;
     let text = |language: &str| model::LocalizedText {
@@ -248,7 +267,7 @@ async fn files_that_can_be_had_do_not_wait_for_those_that_cannot() {
     world.points[0].catalog().files = vec![file(0).sha1, file(11).sha1];
     let demand = |w: &site_db::Writer<'_>| {
         let files: Vec<_> = (0..=11).map(|n| (item(1, 100).update.id, file(n))).collect();
-        w.demand_files(&w.create_package("Patches")?.code, &files)?;
+        w.demand_files(&w.create_package("Patches", "")?.code, &files)?;
         // The others are looked for while this one is fetched.
         w.note_found(&file(0), Found::Missing)
     };
@@ -277,7 +296,7 @@ async fn files_for_languages_nobody_chose_are_wanted_no_more() {
     world.points[0].catalog().foreign = vec![file(2).sha1];
     let demand = |w: &site_db::Writer<'_>| {
         let files: Vec<_> = (1..=2).map(|n| (item(1, 100).update.id, file(n))).collect();
-        w.demand_files(&w.create_package("Patches")?.code, &files)?;
+        w.demand_files(&w.create_package("Patches", "")?.code, &files)?;
         w.note_found(&file(1), Found::Missing)?;
         w.note_found(&file(2), Found::Missing)
     };

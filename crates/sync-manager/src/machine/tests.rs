@@ -17,6 +17,7 @@ fn run(step: SyncStep) -> SyncRun {
         started_at: Timestamp(0),
         ended_at: None,
         cause: String::new(),
+        products: Vec::new(),
     }
 }
 

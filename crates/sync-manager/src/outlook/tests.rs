@@ -34,6 +34,7 @@ fn failed() -> Option<SyncRun> {
         started_at: Timestamp(0),
         ended_at: Some(Timestamp(1)),
         cause: "no route".to_owned(),
+        products: Vec::new(),
     })
 }
 

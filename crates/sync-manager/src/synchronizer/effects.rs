@@ -38,7 +38,10 @@ impl Synchronizer {
         };
         Ok(match self.source(false).await {
             Ok(target) => (first, target.source.url),
-            Err(Error::NoSource { .. }) => (first, String::new()),
+            // The run itself fails at this, and says why.
+            Err(Error::NoSource { .. } | Error::Database(site_db::Error::Invalid(_))) => {
+                (first, String::new())
+            }
             Err(error) => return Err(error),
         })
     }
@@ -87,7 +90,7 @@ impl Synchronizer {
         }
         let mut target = self.source(run.is_full).await?;
         if self.place == Place::Top {
-            self.turn.products = target.products.clone();
+            run.products.clone_from(&target.products);
             let done = self.synchronize(run, &first, target).await?;
             self.turn.set = Some((done.set_digest, done.updates));
             return Ok(Event::Synchronized);
@@ -178,7 +181,7 @@ impl Synchronizer {
                 break;
             }
         }
-        let asked = self.turn.products.clone();
+        let asked = run.products.clone();
         let finish = move |w: &site_db::Writer<'_>| {
             let swept = if anchor == 0 { sweep(w, &named)? } else { 0 };
             w.save_sync_point(id, &point)?;

@@ -1,15 +1,22 @@
 //! Third-party updates, by the first update point: updates published here, catalogs that are
 //! subscribed to, and the content of their updates (SUPX-21).
 //!
-//! Each errand is tried once; its report says what came of it. A look at a catalog that failed is a
-//! status message too, with its address and the reason, and is due again within the hour.
+//! Each errand is carried out once; its report says what came of it. If the update point breaks
+//! off, it is tried again, but not for ever, and whatever takes too long is stopped: others wait. A
+//! look at a catalog that failed is a status message too, with its address and the reason, and is
+//! due again within the hour.
 
-use model::{RoleRecord, Severity, StatusMessage};
+use model::{RoleId, RoleRecord, Severity, StatusMessage, error_chain};
 use site_db::{ErrandKind, ErrandReport, ImportReport, Subscription, Writer};
+use tokio::time::timeout;
 
 use super::Synchronizer;
 use crate::Error;
-use crate::session::{Answer, Order};
+use crate::limits::{TASK_MAX, TRIES_MAX};
+use crate::session::{Answer, Answers, Order};
+
+/// The counter of orders.
+pub(super) const ORDER: &str = "sync_order";
 
 const COMPONENT: &str = "SMS_ISVUPDATES_SYNCAGENT";
 
@@ -42,7 +49,7 @@ impl Synchronizer {
         });
         let subscription = subscription.await?;
         let report = match order(&errand.kind, subscription.clone()) {
-            Some(order) => self.carry_out(&first, order).await?,
+            Some(order) => self.carry_out(&first, errand.id, order).await?,
             None => ErrandReport {
                 refused: "the subscription has ended".to_owned(),
                 ..ErrandReport::default()
@@ -67,23 +74,61 @@ impl Synchronizer {
         Ok(true)
     }
 
-    async fn carry_out(&mut self, first: &RoleRecord, order: Order) -> Result<ErrandReport, Error> {
-        let mut answers = self.ask(first, order).await?;
-        loop {
-            match answers.next().await {
-                Ok(Answer::Imported(report)) => {
-                    let ImportReport { imported, unchanged, rejected, revised, refused, .. } =
-                        report;
-                    return Ok(ErrandReport { imported, unchanged, rejected, revised, refused });
-                }
-                Ok(_) => {}
-                Err(Error::PointFailed { reason, .. }) => {
-                    return Ok(ErrandReport { refused: reason, ..ErrandReport::default() });
-                }
-                Err(error) => return Err(error),
+    async fn carry_out(
+        &self,
+        first: &RoleRecord,
+        errand: i64,
+        order: Order,
+    ) -> Result<ErrandReport, Error> {
+        let begin = move |w: &Writer<'_>| Ok::<_, Error>((w.try_errand(errand)?, w.next(ORDER)?));
+        let (tries, number) = self.db.write(begin).await?;
+        let report = match tries > TRIES_MAX {
+            true => broke_off(),
+            false => {
+                let mut answers = self.sessions.send(first, number, order).await?;
+                self.bounded((first.id, number), reported(&mut answers)).await?
+            }
+        };
+        let ImportReport { imported, unchanged, rejected, revised, refused, .. } = report;
+        Ok(ErrandReport { imported, unchanged, rejected, revised, refused })
+    }
+
+    /// The report of an errand or a file, which is stopped after a while.
+    pub(super) async fn bounded(
+        &self,
+        (role, order): (RoleId, u64),
+        report: impl Future<Output = Result<ImportReport, Error>>,
+    ) -> Result<ImportReport, Error> {
+        let refused = |refused| Ok(ImportReport { refused, ..ImportReport::default() });
+        match timeout(TASK_MAX, report).await {
+            Ok(Err(Error::PointFailed { reason, .. })) => refused(reason),
+            Ok(report) => report,
+            Err(_) => {
+                // If it is not connected any more, there is nothing to stop.
+                let _ = self.sessions.send_more(role, order, Order::Cancel { order }).await;
+                let hours = TASK_MAX.as_secs() / 3_600;
+                refused(error_chain(&Error::Unfinished { hours }))
             }
         }
     }
+}
+
+/// What an update point made of an errand or a file.
+pub(super) async fn reported(answers: &mut Answers) -> Result<ImportReport, Error> {
+    loop {
+        if let Answer::Imported(report) = answers.next().await? {
+            return Ok(report);
+        }
+    }
+}
+
+/// Instead of another try.
+pub(super) fn broke_off() -> ImportReport {
+    let refused = format!(
+        "the update point broke off {TRIES_MAX} times at this; see its log, and hand it in again \
+         once that is repaired"
+    );
+    ImportReport { refused, ..ImportReport::default() }
 }
 
 fn order(kind: &ErrandKind, subscription: Option<Subscription>) -> Option<Order> {

@@ -47,6 +47,14 @@ pub(super) struct Catalog {
     pub(super) version: u64,
     /// Break the connection at this order, counted from one.
     pub(super) breaks_at: Option<usize>,
+    /// Break it at every order that is called so.
+    pub(super) breaks_on: &'static str,
+    /// What happens at the site while it synchronizes.
+    pub(super) meanwhile: Option<fn(&SiteDb)>,
+    /// What the next import adds to its catalog.
+    pub(super) brings: Option<Item>,
+    /// How often it still refuses to hear what is ruled.
+    pub(super) deaf: u32,
     pub(super) refusals: Vec<String>,
     /// Files that it can get.
     pub(super) files: Vec<Sha1>,
@@ -74,7 +82,7 @@ impl Catalog {
     /// Answers an order; nothing breaks the connection.
     fn answer(&mut self, db: &SiteDb, told: Told) -> Option<Vec<Said>> {
         self.orders.push(format!("{told:?}").split('(').next().unwrap_or_default().to_owned());
-        if self.breaks_at == Some(self.orders.len()) {
+        if self.breaks_at == Some(self.orders.len()) || self.orders.last()? == self.breaks_on {
             return None;
         }
         Some(match told {
@@ -83,6 +91,9 @@ impl Catalog {
                 let pb::Synchronize { order, set_digest, .. } = told;
                 if let Some(reason) = self.refusals.pop() {
                     return Some(vec![failure(order, reason)]);
+                }
+                if let Some(meanwhile) = self.meanwhile.take() {
+                    meanwhile(db);
                 }
                 let (updates, phase) = (self.items.len() as u64, "updates".to_owned());
                 let progress = pb::Progress { order, phase, done: updates, total: updates };
@@ -111,6 +122,7 @@ impl Catalog {
                 self.imported.extend(data);
                 self.warrant = (manifest, unsigned);
                 let report = pb::ImportReport { order, imported: 2, ..Default::default() };
+                self.items.extend(self.brings.take_if(|_| last));
                 if last { vec![Said::ImportReport(report)] } else { Vec::new() }
             }
             Told::Export(pb::Export { order, since, .. }) => self.export(order, since),
@@ -128,6 +140,10 @@ impl Catalog {
     /// Knows what the last word on each update of a range is, and drops what is dropped.
     fn rule(&mut self, told: pb::SetRulings) -> Vec<Said> {
         let pb::SetRulings { order, from, to, rulings } = told;
+        if self.deaf > 0 {
+            self.deaf -= 1;
+            return vec![failure(order, "its disk is full".to_owned())];
+        }
         let is_inside = |id: &UpdateId| {
             id.as_bytes()[..] >= from[..] && (to.is_empty() || id.as_bytes()[..] < to[..])
         };
@@ -239,10 +255,19 @@ pub(super) struct World {
 
 impl World {
     pub(super) async fn new(code: &str, parent: Option<&str>, points: usize) -> World {
+        World::of_kind(SiteKind::Primary, code, parent, points).await
+    }
+
+    pub(super) async fn of_kind(
+        kind: SiteKind,
+        code: &str,
+        parent: Option<&str>,
+        points: usize,
+    ) -> World {
         let clock = Arc::new(ManualClock::at(1_795_168_800_000));
         let ambient = Ambient::new(clock.clone(), Arc::new(SeededEntropy::new(1)));
         let pki = Pki::new(&ambient);
-        let (kind, hierarchy) = (SiteKind::Primary, pki.anchor().hierarchy());
+        let hierarchy = pki.anchor().hierarchy();
         let owner = Owner { code: site(code), uuid: Uuid::from_u128(5) };
         let identity = Identity { hierarchy, owner, kind, parent: parent.map(site) };
         let own = pki.site(site(code));
