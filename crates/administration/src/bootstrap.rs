@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{ALL_SYSTEMS, Collection, CollectionRule, ObjectCode, PeerKind, SiteRecord, Timestamp};
+use model::{ALL_SYSTEMS, Collection, ObjectCode, PeerKind, SiteRecord, Timestamp};
 use site_db::{Recovering, SiteDb};
 
 use crate::token::{Order, mint};
@@ -48,5 +48,5 @@ pub async fn bootstrap(
 /// The built-in collection.
 pub(crate) fn all_systems() -> Collection {
     let code = ObjectCode::new(ALL_SYSTEMS).expect("the built-in code is well-formed");
-    Collection { code, name: "All Systems".to_owned(), rules: vec![CollectionRule::All] }
+    Collection::built_in(&code).expect("it is built in")
 }

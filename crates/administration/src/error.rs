@@ -69,10 +69,55 @@ pub enum Error {
     ForeignOwner { what: String, owner: SiteCode },
     #[error("update group {group} is deployed by {deployment}; delete that deployment first")]
     Deployed { group: ObjectCode, deployment: DeploymentId },
+    #[error("no package holds the files of these updates: {updates}; {remedy}")]
+    NoContent { updates: String, remedy: &'static str },
+    #[error(
+        "package {package} holds the last copy of files that deployments need: {updates}; with \
+         --force they go all the same, and computers get them only after they are downloaded again"
+    )]
+    LastCopy { package: ObjectCode, updates: String },
+    #[error(
+        "these are {count} updates, and a deployment has at most {max}; take some out, or have \
+         several groups made with --split"
+    )]
+    TooManyUpdates { count: usize, max: u32 },
+    #[error("there is a {what} \"{name}\" already; see `{see}`")]
+    NameTaken { what: &'static str, name: String, see: &'static str },
+    #[error(
+        "update group {group} is filled by rule {rule}, whose runs exchange its updates; make a \
+         group of its own for phases"
+    )]
+    RuledGroup { group: ObjectCode, rule: ObjectCode },
+    #[error("phased deployment {code} is {state} and cannot be {verb}; see `tierline phased show`")]
+    PhasedState { code: ObjectCode, state: &'static str, verb: &'static str },
+    #[error(
+        "phased deployment {code} would pause again at once: {reason}; raise the limit first: \
+         `tierline phased change {code} --pause-above PERCENT`"
+    )]
+    StillFailing { code: ObjectCode, reason: String },
+    #[error("{what} is kept by approvals; change those with `tierline approval`")]
+    KeptByApprovals { what: String },
+    #[error(transparent)]
+    Query(#[from] query::Error),
+    #[error("the collection would refer to itself: {way}; take one of these references away")]
+    Circle { way: String },
+    #[error("collection {code} is built in and stays as it is; make one that is limited to it")]
+    BuiltIn { code: ObjectCode },
+    #[error("{what} cannot be told yet: it waits for {missing}; ask again when that is here")]
+    Untold { what: String, missing: String },
+    #[error("{code} is a template and never runs; make a rule of it with --template")]
+    TemplateRuns { code: ObjectCode },
+    #[error("update group {group} belongs to phased deployment {phased}, which alone deploys it")]
+    PhasedGroup { group: ObjectCode, phased: ObjectCode },
     #[error("{what} is used by {by}; {remedy}")]
     InUse { what: String, by: String, remedy: &'static str },
     #[error("boundary {code} already covers {scope}; put that one into the group")]
     SameBoundary { scope: String, code: ObjectCode },
+    #[error(
+        "{what}, and no window of the collection ever has room for that; make it longer, say that \
+         the installation takes less with `tierline update-settings set`, or pass --force"
+    )]
+    NeverFits { what: String },
     #[error("compliance is being read since the server started; ask again in a moment")]
     Warming,
     #[error("the content library failed")]
@@ -105,12 +150,14 @@ impl Error {
             Error::Sign(error) => error.class(),
             Error::NoRoom { .. } => ErrorClass::Exhausted,
             Error::Parent { class, .. } => *class,
+            Error::Query(error) => error.class(),
             Error::Invalid(_)
             | Error::Ambiguous { .. }
             | Error::MayNotJoin { .. }
             | Error::NoPlace { .. }
             | Error::RelativePath { .. } => ErrorClass::Invalid,
-            Error::UnknownToken { .. }
+            Error::BuiltIn { .. }
+            | Error::UnknownToken { .. }
             | Error::WrongKind { .. }
             | Error::WrongSite { .. }
             | Error::WrongParent { .. }
@@ -125,12 +172,25 @@ impl Error {
             Error::SelectedAbove { .. }
             | Error::NotDeployable { .. }
             | Error::NotForked { .. }
+            | Error::NoContent { .. }
+            | Error::LastCopy { .. }
+            | Error::TooManyUpdates { .. }
+            | Error::NameTaken { .. }
+            | Error::KeptByApprovals { .. }
+            | Error::RuledGroup { .. }
+            | Error::PhasedState { .. }
+            | Error::StillFailing { .. }
             | Error::Deployed { .. }
+            | Error::Circle { .. }
+            | Error::TemplateRuns { .. }
+            | Error::PhasedGroup { .. }
             | Error::InUse { .. }
+            | Error::NeverFits { .. }
             | Error::SameBoundary { .. } => ErrorClass::Conflict,
             Error::Keep { .. }
             | Error::KeepPublisher { .. }
             | Error::NoPublishing
+            | Error::Untold { .. }
             | Error::Warming => ErrorClass::Unavailable,
         }
     }

@@ -4,12 +4,14 @@
 //! transaction and a request. Errors become statuses in one place, where what concerns only us is
 //! logged.
 
+mod approval;
 mod boundary;
 mod boundary_group;
 mod catalog;
 mod category;
 mod cleanup;
 mod client;
+mod client_settings;
 mod collection;
 mod compliance;
 mod content;
@@ -17,17 +19,27 @@ mod db;
 mod decline;
 mod deployment;
 mod enrolment;
+mod explain;
 mod group;
+mod hold;
 mod languages;
+mod naming;
 mod noun;
 mod package;
+mod phased;
 mod publishing;
 mod replication;
 mod role;
+mod rule;
+mod rule_run;
+mod rule_template;
 mod site;
+mod standing;
 mod status_message;
 mod sync;
 mod update;
+mod update_settings;
+mod window;
 
 use std::pin::Pin;
 
@@ -204,10 +216,16 @@ admin_service! {
 
         read list_collections(ListCollectionsRequest) -> ListCollectionsResponse { rows }
             = collection::list;
-        read get_collection(GetCollectionRequest) -> GetCollectionResponse { row }
+        read get_collection(GetCollectionRequest) -> GetCollectionResponse
             = collection::show;
         change create_collection(CreateCollectionRequest) -> CreateCollectionResponse { code }
             = collection::create;
+        change change_collection(ChangeCollectionRequest) -> ChangeCollectionResponse { row }
+            = collection::change;
+        change delete_collection(DeleteCollectionRequest) -> DeleteCollectionResponse
+            = collection::delete;
+        change evaluate_collection(EvaluateCollectionRequest) -> EvaluateCollectionResponse { row }
+            = collection::evaluate;
 
         read get_boundary(GetBoundaryRequest) -> GetBoundaryResponse = boundary::show;
         change create_boundaries(CreateBoundariesRequest) -> CreateBoundariesResponse { rows }
@@ -236,14 +254,92 @@ admin_service! {
 
         read list_deployments(ListDeploymentsRequest) -> ListDeploymentsResponse { rows }
             = deployment::list;
-        read get_deployment(GetDeploymentRequest) -> GetDeploymentResponse { row }
+        read get_deployment(GetDeploymentRequest) -> GetDeploymentResponse
             = deployment::show;
-        change create_deployment(CreateDeploymentRequest) -> CreateDeploymentResponse { id }
+        change create_deployment(CreateDeploymentRequest) -> CreateDeploymentResponse
             = deployment::create;
         change set_deployment_enabled(SetDeploymentEnabledRequest) -> SetDeploymentEnabledResponse
             = deployment::set_enabled;
         change delete_deployment(DeleteDeploymentRequest) -> DeleteDeploymentResponse
             = deployment::delete;
+        change change_deployment(ChangeDeploymentRequest) -> ChangeDeploymentResponse { row }
+            = deployment::change;
+        read get_deployment_limits(GetDeploymentLimitsRequest)
+            -> GetDeploymentLimitsResponse { updates_max } = deployment::limits;
+        change set_deployment_limits(SetDeploymentLimitsRequest)
+            -> SetDeploymentLimitsResponse { updates_max } = deployment::set_limits;
+        read list_holds(ListHoldsRequest) -> ListHoldsResponse { rows } = hold::list;
+        change hold_deployment(HoldDeploymentRequest) -> HoldDeploymentResponse { row }
+            = hold::hold;
+        change release_deployment(ReleaseDeploymentRequest) -> ReleaseDeploymentResponse
+            = hold::release;
+
+        task explain_update(ExplainUpdateRequest) -> ExplainUpdateResponse { steps }
+            = explain::update;
+
+        read list_rules(ListRulesRequest) -> ListRulesResponse { rows } = rule::list;
+        read get_rule(GetRuleRequest) -> GetRuleResponse = rule::show;
+        change create_rule(CreateRuleRequest) -> CreateRuleResponse = rule::create;
+        change change_rule(ChangeRuleRequest) -> ChangeRuleResponse = rule::change;
+        change set_rule_enabled(SetRuleEnabledRequest) -> SetRuleEnabledResponse
+            = rule::set_enabled;
+        change delete_rule(DeleteRuleRequest) -> DeleteRuleResponse { kept } = rule::delete;
+        change add_rule_deployment(AddRuleDeploymentRequest)
+            -> AddRuleDeploymentResponse { number } = rule::add_deployment;
+        change remove_rule_deployment(RemoveRuleDeploymentRequest)
+            -> RemoveRuleDeploymentResponse = rule::remove_deployment;
+        read preview_rule(PreviewRuleRequest) -> PreviewRuleResponse = rule_run::preview;
+        change run_rule(RunRuleRequest) -> RunRuleResponse { number } = rule_run::run;
+        read list_rule_runs(ListRuleRunsRequest) -> ListRuleRunsResponse { rows } = rule_run::list;
+        read get_rule_run(GetRuleRunRequest) -> GetRuleRunResponse = rule_run::show;
+        change save_rule_template(SaveRuleTemplateRequest) -> SaveRuleTemplateResponse { code }
+            = rule_template::save;
+        read list_rule_templates(ListRuleTemplatesRequest) -> ListRuleTemplatesResponse { rows }
+            = rule_template::list;
+
+        read list_phased(ListPhasedRequest) -> ListPhasedResponse { rows } = phased::list;
+        read get_phased(GetPhasedRequest) -> GetPhasedResponse = phased::show;
+        change create_phased(CreatePhasedRequest) -> CreatePhasedResponse = phased::create;
+        change change_phased(ChangePhasedRequest) -> ChangePhasedResponse = phased::change;
+        change pause_phased(PausePhasedRequest) -> PausePhasedResponse { row } = phased::pause;
+        change resume_phased(ResumePhasedRequest) -> ResumePhasedResponse { row } = phased::resume;
+        change start_next_phase(StartNextPhaseRequest) -> StartNextPhaseResponse
+            = phased::start_next;
+        change delete_phased(DeletePhasedRequest) -> DeletePhasedResponse { kept } = phased::delete;
+        read list_approvals(ListApprovalsRequest) -> ListApprovalsResponse { rows }
+            = approval::list;
+        read list_updates_to_approve(ListUpdatesToApproveRequest)
+            -> ListUpdatesToApproveResponse { rows } = approval::to_approve;
+        change set_approvals(SetApprovalsRequest) -> SetApprovalsResponse = approval::set;
+        change remove_approvals(RemoveApprovalsRequest) -> RemoveApprovalsResponse { removed }
+            = approval::remove;
+
+        read list_settings(ListSettingsRequest) -> ListSettingsResponse { rows }
+            = client_settings::settings;
+        read list_settings_profiles(ListSettingsProfilesRequest)
+            -> ListSettingsProfilesResponse { rows } = client_settings::list;
+        read get_settings_profile(GetSettingsProfileRequest) -> GetSettingsProfileResponse
+            = client_settings::show;
+        change create_settings_profile(CreateSettingsProfileRequest)
+            -> CreateSettingsProfileResponse { code } = client_settings::create;
+        change set_settings(SetSettingsRequest) -> SetSettingsResponse = client_settings::set;
+        change deploy_settings_profile(DeploySettingsProfileRequest)
+            -> DeploySettingsProfileResponse { row } = client_settings::deploy;
+        change delete_settings_profile(DeleteSettingsProfileRequest)
+            -> DeleteSettingsProfileResponse = client_settings::delete;
+        task get_resultant_settings(GetResultantSettingsRequest) -> GetResultantSettingsResponse
+            = client_settings::resultant;
+        read list_windows(ListWindowsRequest) -> ListWindowsResponse { rows } = window::list;
+        read get_window(GetWindowRequest) -> GetWindowResponse = window::show;
+        change create_window(CreateWindowRequest) -> CreateWindowResponse = window::create;
+        change set_window_enabled(SetWindowEnabledRequest) -> SetWindowEnabledResponse
+            = window::set_enabled;
+        change delete_window(DeleteWindowRequest) -> DeleteWindowResponse = window::delete;
+        read next_windows(NextWindowsRequest) -> NextWindowsResponse = window::next;
+        change set_update_settings(SetUpdateSettingsRequest)
+            -> SetUpdateSettingsResponse { rows } = update_settings::set;
+        read get_update_settings(GetUpdateSettingsRequest) -> GetUpdateSettingsResponse { rows }
+            = update_settings::show;
 
         read get_compliance_summary(GetComplianceSummaryRequest) -> GetComplianceSummaryResponse
             = compliance::summary;
@@ -343,6 +439,11 @@ admin_service! {
             = package::download;
         change distribute_package(DistributePackageRequest) -> DistributePackageResponse { rows }
             = package::distribute;
+        change remove_from_package(RemoveFromPackageRequest) -> RemoveFromPackageResponse
+            = package::remove;
+        change delete_package(DeletePackageRequest) -> DeletePackageResponse = package::delete;
+        change redistribute_package(RedistributePackageRequest)
+            -> RedistributePackageResponse { rows } = package::redistribute;
         read get_content_status(GetContentStatusRequest) -> GetContentStatusResponse { rows }
             = content::status;
         read list_distribution_points(ListDistributionPointsRequest)
@@ -361,5 +462,7 @@ admin_service! {
             = client::list;
         ListCollectionMembersStream: read list_collection_members(ListCollectionMembersRequest)
             -> ListCollectionMembersResponse = collection::list_members;
+        PreviewQueryStream: read preview_query(PreviewQueryRequest) -> PreviewQueryResponse
+            = collection::preview;
     }
 }

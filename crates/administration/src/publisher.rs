@@ -72,9 +72,13 @@ impl Signer {
         })
     }
 
+    /// A new key and certificate. Takes a moment, and belongs on a thread that may.
+    pub(crate) fn create(&self, ambient: &Ambient) -> Result<Publisher, Error> {
+        Ok(Publisher::create(ambient, self.hierarchy)?)
+    }
+
     /// Takes a new key and certificate into use, once they are durable.
-    pub(crate) fn rotate(&self, ambient: &Ambient) -> Result<(), Error> {
-        let publisher = Publisher::create(ambient, self.hierarchy)?;
+    pub(crate) fn rotate(&self, publisher: Publisher) -> Result<(), Error> {
         (self.keep)(&publisher).map_err(|source| Error::KeepPublisher { source })?;
         *self.publisher.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(publisher);
         Ok(())

@@ -1,12 +1,21 @@
 //! Whole sites over loopback TLS: real databases, real certificates, generated clients.
 
 mod admin;
+mod approvals;
 mod boundaries;
 mod catalog;
 mod clients;
+mod collections;
+mod deploying;
+mod explain;
 mod joining;
+mod packages;
+mod phases;
 mod publishing;
+mod rules;
+mod settings;
 mod upkeep;
+mod windows;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};

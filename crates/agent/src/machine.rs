@@ -8,6 +8,7 @@ use std::io;
 
 use content_library::FileReader;
 use model::AssignedFile;
+use recurrence::Zone;
 use transport::BoxFuture;
 use update_metadata::{Architecture, CommandLine, Document, Facts, FileFact};
 
@@ -34,6 +35,11 @@ pub trait Machine: Debug + Send + Sync {
 
     /// Another value after each start of the system.
     fn boot(&self) -> io::Result<String>;
+
+    /// What the computer's clock goes by.
+    fn zone(&self) -> Zone {
+        Zone::utc()
+    }
 
     /// Runs the installer to its end and says its exit code.
     fn install<'a>(&'a self, job: &'a Job<'a>) -> BoxFuture<'a, io::Result<i32>>;

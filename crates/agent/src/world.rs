@@ -8,9 +8,9 @@ use std::time::Duration;
 use ambient::{Ambient, ManualClock, SystemEntropy};
 use axum::Router;
 use model::{
-    AssignedFile, AssignedUpdate, Assignment, ClientId, ClientKind, ClientSettings, DeploymentId,
-    Intent, ItemFile, PeerIdentity, PeerKind, PolicyHead, RoleKind, ServerList, ServerRef, Sha1,
-    SiteCode, Timestamp, UpdateId, UpdateRef,
+    AssignedFile, AssignedUpdate, AssignedWindow, Assignment, ClientId, ClientKind, ClientSettings,
+    DeploymentId, Intent, ItemFile, PeerIdentity, PeerKind, PolicyHead, RoleKind, ServerList,
+    ServerRef, Sha1, SiteCode, Timestamp, UpdateId, UpdateRef, WindowList,
 };
 use rpc::convert::{Part, encode_head, encode_part};
 use sqlite_engine::Executor;
@@ -47,6 +47,7 @@ pub(crate) struct World {
     pub(crate) mp: Arc<FakeMp>,
     pub(crate) servers: Vec<ServerRef>,
     pub(crate) settings: ClientSettings,
+    pub(crate) windows: Vec<AssignedWindow>,
     shutdown: CancellationToken,
     tasks: TaskTracker,
 }
@@ -89,6 +90,7 @@ impl World {
                 scan_interval_ms: 86_400_000,
                 catalog_version: 1,
             },
+            windows: Vec::new(),
             shutdown: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
@@ -173,6 +175,7 @@ impl World {
         let parts = vec![
             Part::Settings(self.settings),
             Part::Servers(ServerList { servers: self.servers.clone() }),
+            Part::Windows(WindowList { windows: self.windows.clone() }),
             Part::Assignment(assignment(documents, deadline)),
         ];
         let incarnation = self.mp.lock().incarnation;
@@ -246,6 +249,7 @@ pub(crate) fn assignment(documents: &[Document], deadline: Timestamp) -> Assignm
                 Some(AssignedFile { name: name.clone(), size: *size, sha256: (*sha256)? })
             })
             .collect(),
+        max_run_minutes: 60,
     });
     Assignment {
         deployment: DeploymentId(Uuid::from_u128(0xd)),
@@ -253,6 +257,12 @@ pub(crate) fn assignment(documents: &[Document], deadline: Timestamp) -> Assignm
         intent: Intent::Required,
         available_at: NOW.plus_ms(-HOUR_MS),
         deadline: Some(deadline),
+        basis: model::TimeBasis::Utc,
+        experience: model::Experience::default(),
+        download: model::Download::default(),
+        detail: model::DetailLevel::All,
+        wakes: false,
+        spread_minutes: 0,
         updates: updates.collect(),
     }
 }

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use ambient::Ambient;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
-use model::{Invalid, Timestamp};
+use model::{Invalid, Sha256, Timestamp};
 
 use crate::context::Context;
 use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::output::Format;
 use crate::{
-    Outcome, boundaries, catalog, clients, content, demo, deploying, explain, hierarchy, login,
-    publishing, server, updates,
+    Outcome, approvals, boundaries, catalog, client_settings, clients, collections, content, demo,
+    deploying, explain, hierarchy, login, phased, publishing, rules, server, updates, windows,
 };
 
 /// Operates a Tierline hierarchy.
@@ -92,10 +92,28 @@ pub(crate) enum Noun {
     Group(deploying::Group),
     /// Collections of managed computers
     #[command(subcommand)]
-    Collection(deploying::Collection),
+    Collection(collections::Collection),
     /// Deployments of groups to collections
     #[command(subcommand)]
     Deployment(deploying::Deployment),
+    /// Rules that deploy updates without being asked
+    #[command(subcommand)]
+    Rule(rules::Rule),
+    /// Deployments of a group to one collection after another
+    #[command(subcommand)]
+    Phased(phased::Phased),
+    /// What collections shall do with updates
+    #[command(subcommand)]
+    Approval(approvals::Approval),
+    /// How clients behave
+    #[command(subcommand)]
+    ClientSettings(client_settings::ClientSettings),
+    /// When clients may install
+    #[command(subcommand)]
+    Window(windows::Window),
+    /// How long updates take to install, and how grave they are held to be
+    #[command(subcommand)]
+    UpdateSettings(windows::UpdateSettings),
     /// What clients say of their updates
     #[command(subcommand)]
     Compliance(clients::Compliance),
@@ -126,7 +144,11 @@ impl Arguments {
             return Ok(ExitCode::SUCCESS);
         }
         if let Noun::Explain(explain) = noun {
-            return explain.run(global.output);
+            if !explain.is_asked() {
+                return explain.run(global.output);
+            }
+            let (ambient, context) = (Ambient::system(), Context::of_user()?);
+            return Noun::Explain(explain).run(&Desk { ambient, context, global }).await;
         }
         if let Noun::Demo(demo) = noun {
             return demo.run(global.output).await;
@@ -157,13 +179,18 @@ impl Noun {
                 Noun::Group(verb) => verb.run(desk).await,
                 Noun::Collection(verb) => verb.run(desk).await,
                 Noun::Deployment(verb) => verb.run(desk).await,
+                Noun::Rule(verb) => verb.run(desk).await,
+                Noun::Phased(verb) => verb.run(desk).await,
+                Noun::Approval(verb) => verb.run(desk).await,
+                Noun::ClientSettings(verb) => verb.run(desk).await,
+                Noun::Window(verb) => verb.run(desk).await,
+                Noun::UpdateSettings(verb) => verb.run(desk).await,
                 Noun::Compliance(verb) => verb.run(desk).await,
                 Noun::Db(verb) => verb.run(desk).await,
                 Noun::StatusMessage(verb) => verb.run(desk).await,
                 Noun::Client(verb) => verb.run(desk).await,
-                Noun::Demo(_) | Noun::Explain(_) | Noun::Completions { .. } => {
-                    Ok(ExitCode::SUCCESS)
-                }
+                Noun::Explain(explain) => explain.ask(desk).await,
+                Noun::Demo(_) | Noun::Completions { .. } => Ok(ExitCode::SUCCESS),
             }
         };
         match desk.global.timeout {
@@ -194,6 +221,11 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 /// The same, as the wire has it.
 pub(crate) fn seconds(text: &str) -> Result<u64, String> {
     duration(text).map(|time| time.as_secs())
+}
+
+/// A fingerprint: 64 hex digits, perhaps with colons between them, as other tools print them.
+pub(crate) fn fingerprint(text: &str) -> Result<Sha256, String> {
+    text.replace(':', "").parse().map_err(|error: Invalid| error.to_string())
 }
 
 /// How long a new token is good.

@@ -1,8 +1,9 @@
 //! `tierline boundary` and `boundary-group`: places in the network, and the servers used from
 //! there.
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use rpc::pb::admin as pb;
+use rpc::pb::admin::ChangeBoundaryGroupRequest as Change;
 
 use crate::Outcome;
 use crate::desk::Desk;
@@ -78,6 +79,11 @@ pub(crate) struct Members {
     systems: Vec<String>,
 }
 
+/// What is put into a group, or taken out of it: at least one.
+fn any_member() -> ArgGroup {
+    ArgGroup::new("member").args(["boundaries", "systems"]).required(true).multiple(true)
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum BoundaryGroup {
     /// Makes a boundary group
@@ -101,6 +107,7 @@ pub(crate) enum BoundaryGroup {
     /// Puts boundaries and servers into a group
     #[command(after_help = "Example:\n  \
         tierline boundary-group add PR100001 --boundary PR100002 --system BER-DP")]
+    #[command(group(any_member()))]
     Add {
         code: String,
         #[command(flatten)]
@@ -109,6 +116,7 @@ pub(crate) enum BoundaryGroup {
     /// Takes boundaries and servers out of a group
     #[command(after_help = "Example:\n  \
         tierline boundary-group remove PR100001 --boundary PR100002")]
+    #[command(group(any_member()))]
     Remove {
         code: String,
         #[command(flatten)]
@@ -124,7 +132,7 @@ pub(crate) enum BoundaryGroup {
         #[command(flatten)]
         fallback: Fallback,
         /// Ends the link
-        #[arg(long)]
+        #[arg(long, conflicts_with_all = ["minutes", "dp", "sup", "mp"])]
         end: bool,
     },
     /// Changes the name, the assigned site and the options of a group
@@ -159,6 +167,7 @@ pub(crate) struct Fallback {
 
 /// What is not given stays.
 #[derive(Args, Debug)]
+#[group(required = true, multiple = true)]
 pub(crate) struct Changes {
     #[arg(long)]
     name: Option<String>,
@@ -197,50 +206,47 @@ impl BoundaryGroup {
             BoundaryGroup::Delete { code } => {
                 desk.show(pb::DeleteBoundaryGroupRequest { code }).await
             }
-            change => desk.show(change.request()).await,
-        }
-    }
-
-    /// The one request that all changes of a group are.
-    fn request(self) -> pb::ChangeBoundaryGroupRequest {
-        let nothing = pb::ChangeBoundaryGroupRequest::default();
-        match self {
             BoundaryGroup::Add { code, members: Members { boundaries, systems } } => {
                 let (add_boundaries, add_systems) = (boundaries, systems);
-                pb::ChangeBoundaryGroupRequest { code, add_boundaries, add_systems, ..nothing }
+                let change = Change { add_boundaries, add_systems, ..Change::default() };
+                desk.show(Change { code, ..change }).await
             }
             BoundaryGroup::Remove { code, members: Members { boundaries, systems } } => {
                 let (remove_boundaries, remove_systems) = (boundaries, systems);
-                pb::ChangeBoundaryGroupRequest {
-                    code,
-                    remove_boundaries,
-                    remove_systems,
-                    ..nothing
-                }
+                let change = Change { remove_boundaries, remove_systems, ..Change::default() };
+                desk.show(Change { code, ..change }).await
             }
             BoundaryGroup::Relate { code, to, end: true, fallback: _ } => {
-                pb::ChangeBoundaryGroupRequest { code, unrelate: vec![to], ..nothing }
+                desk.show(Change { code, unrelate: vec![to], ..Change::default() }).await
             }
             BoundaryGroup::Relate { code, to, end: false, fallback } => {
-                let Fallback { minutes, dp, sup, mp } = fallback;
-                let [dp, sup, mp] = [dp, sup, mp].map(|own| own.unwrap_or(minutes.clone()));
-                let link = pb::BoundaryLink { to, dp, sup, mp, implied: false };
-                pb::ChangeBoundaryGroupRequest { code, relate: vec![link], ..nothing }
+                let relate = vec![fallback.link(to)];
+                desk.show(Change { code, relate, ..Change::default() }).await
             }
-            BoundaryGroup::Set { code, changes } => pb::ChangeBoundaryGroupRequest {
-                code,
-                name: changes.name,
-                assigned_site: changes.assign.or(changes.no_assign.then(String::new)),
-                peers: changes.peers,
-                subnet_peers_only: changes.subnet_peers_only,
-                points_before_peers: changes.points_before_peers,
-                prefer_cloud: changes.prefer_cloud,
-                ..nothing
-            },
-            BoundaryGroup::Create { .. }
-            | BoundaryGroup::List
-            | BoundaryGroup::Show { .. }
-            | BoundaryGroup::Delete { .. } => nothing,
+            BoundaryGroup::Set { code, changes } => desk.show(changes.request(code)).await,
+        }
+    }
+}
+
+impl Fallback {
+    fn link(self, to: String) -> pb::BoundaryLink {
+        let Fallback { minutes, dp, sup, mp } = self;
+        let [dp, sup, mp] = [dp, sup, mp].map(|own| own.unwrap_or(minutes.clone()));
+        pb::BoundaryLink { to, dp, sup, mp, implied: false }
+    }
+}
+
+impl Changes {
+    fn request(self, code: String) -> Change {
+        Change {
+            code,
+            name: self.name,
+            assigned_site: self.assign.or(self.no_assign.then(String::new)),
+            peers: self.peers,
+            subnet_peers_only: self.subnet_peers_only,
+            points_before_peers: self.points_before_peers,
+            prefer_cloud: self.prefer_cloud,
+            ..Change::default()
         }
     }
 }

@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use model::{Invalid, Sha256};
+use model::Sha256;
 use rpc::limits::IMPORT_PART_BYTES;
 use rpc::pb::admin as pb;
 
 use self::basket::{Given, given};
 use self::export::export;
-use crate::arguments::unreadable;
+use crate::arguments::{fingerprint, unreadable};
 use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::publishing::Subscribing;
@@ -57,7 +57,10 @@ pub(crate) enum Catalog {
     Trusted,
     /// Does not believe bundles of another hierarchy any more
     #[command(after_help = "Example:\n  tierline catalog distrust 3f1c…")]
-    Distrust { fingerprint: String },
+    Distrust {
+        #[arg(value_parser = fingerprint)]
+        fingerprint: Sha256,
+    },
     #[command(flatten)]
     Subscribing(Subscribing),
 }
@@ -86,15 +89,11 @@ impl Catalog {
             Catalog::Bundles { limit } => desk.show(pb::ListCatalogBundlesRequest { limit }).await,
             Catalog::Trusted => desk.show(pb::ListTrustedHierarchiesRequest {}).await,
             Catalog::Distrust { fingerprint } => {
+                let fingerprint = fingerprint.to_string();
                 desk.show(pb::DistrustHierarchyRequest { fingerprint }).await
             }
         }
     }
-}
-
-/// 64 hex digits, perhaps with colons between them.
-fn fingerprint(text: &str) -> Result<Sha256, String> {
-    text.replace(':', "").parse().map_err(|error: Invalid| error.to_string())
 }
 
 impl Import {

@@ -10,11 +10,15 @@ use crate::desk::Desk;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Client {
     /// The managed computers of the site and the sites below it
-    #[command(after_help = "Example:\n  tierline client list --name web -o csv")]
+    #[command(after_help = "Example:\n  tierline client list --name web \
+        --where 'domain = \"corp.example\"' -o csv")]
     List {
         /// Only computers with this in their name
         #[arg(long, default_value = "", hide_default_value = true)]
         name: String,
+        /// Only computers that a query means
+        #[arg(long = "where", value_name = "QUERY", default_value = "", hide_default_value = true)]
+        query: String,
     },
     /// One managed computer
     #[command(after_help = "Example:\n  \
@@ -52,7 +56,9 @@ pub(crate) enum Client {
 impl Client {
     pub(crate) async fn run(self, desk: &Desk) -> Outcome {
         match self {
-            Client::List { name } => desk.show(pb::ListClientsRequest { name }).await,
+            Client::List { name, query } => {
+                desk.show(pb::ListClientsRequest { name, r#where: query }).await
+            }
             Client::Show { id } => desk.show(pb::GetClientRequest { id }).await,
             Client::Token { site, url, valid: Valid { valid_seconds } } => {
                 desk.show(pb::CreateClientTokenRequest { site, valid_seconds, url }).await

@@ -13,7 +13,11 @@ use crate::waiting::{Events, Look, wait};
 pub(crate) enum Package {
     /// Makes a package of the server's site
     #[command(after_help = "Example:\n  tierline package create May")]
-    Create { name: String },
+    Create {
+        name: String,
+        #[arg(long, default_value = "", hide_default_value = true)]
+        description: String,
+    },
     /// The packages the server knows
     #[command(after_help = "Example:\n  tierline package list")]
     List,
@@ -47,12 +51,41 @@ pub(crate) enum Package {
         #[arg(long)]
         wait: bool,
     },
+    /// Has its distribution points compute all digests again and fetch what they lack
+    #[command(after_help = "Example:\n  tierline package redistribute CAS00001")]
+    Redistribute { code: String },
+    /// Takes the files of updates out of a package
+    #[command(after_help = "Example:\n  \
+        tierline package remove CAS00001 --update 5c6e1d3a-0000-4000-8000-000000000002")]
+    Remove {
+        code: String,
+        /// The updates of an update group
+        #[arg(long, value_name = "CODE", default_value = "", hide_default_value = true)]
+        #[arg(required_unless_present = "updates")]
+        group: String,
+        /// An update by id; may be given several times
+        #[arg(long = "update", value_name = "ID")]
+        updates: Vec<String>,
+        /// Also the last copy of what deployments need
+        #[arg(long)]
+        force: bool,
+    },
+    /// Deletes a package; files stay where another package needs them
+    #[command(after_help = "Example:\n  tierline package delete CAS00001")]
+    Delete {
+        code: String,
+        /// Also the last copy of what deployments need
+        #[arg(long)]
+        force: bool,
+    },
 }
 
 impl Package {
     pub(crate) async fn run(self, desk: &Desk) -> Outcome {
         match self {
-            Package::Create { name } => desk.show(pb::CreatePackageRequest { name }).await,
+            Package::Create { name, description } => {
+                desk.show(pb::CreatePackageRequest { name, description }).await
+            }
             Package::List => desk.show(pb::ListPackagesRequest {}).await,
             Package::Show { code } => desk.show(pb::GetPackageRequest { code }).await,
             Package::Download { code, group, updates, wait } => {
@@ -70,6 +103,15 @@ impl Package {
                 }
                 desk.call(&request).await?;
                 wait_until_installed(desk, code).await
+            }
+            Package::Redistribute { code } => {
+                desk.show(pb::RedistributePackageRequest { code }).await
+            }
+            Package::Remove { code, group, updates, force } => {
+                desk.show(pb::RemoveFromPackageRequest { code, group, updates, force }).await
+            }
+            Package::Delete { code, force } => {
+                desk.show(pb::DeletePackageRequest { code, force }).await
             }
         }
     }

@@ -7,10 +7,13 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it talks to a person")]
 
+mod approvals;
 mod arguments;
 mod boundaries;
 mod catalog;
+mod client_settings;
 mod clients;
+mod collections;
 mod content;
 mod context;
 mod demo;
@@ -22,11 +25,15 @@ mod hierarchy;
 mod languages;
 mod login;
 mod output;
+mod phased;
 mod publishing;
+mod rules;
 mod server;
+mod update_list;
 mod updates;
 mod upkeep;
 mod waiting;
+mod windows;
 
 use std::process::ExitCode;
 

@@ -140,7 +140,7 @@ fn flatten(object: Map<String, Json>) -> Map<String, Json> {
     object.into_iter().flat_map(spread).collect()
 }
 
-fn pretty(value: &Json) -> String {
+pub(crate) fn pretty(value: &Json) -> String {
     format!("{value:#}\n")
 }
 
@@ -160,7 +160,7 @@ fn cell(value: &Json) -> String {
     }
 }
 
-fn csv_line(cells: impl Iterator<Item = String>) -> String {
+pub(crate) fn csv_line(cells: impl Iterator<Item = String>) -> String {
     let quote = |text: String| match text.contains([',', '"', '\n', '\r']) {
         true => format!("\"{}\"", text.replace('"', "\"\"")),
         false => text,

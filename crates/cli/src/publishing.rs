@@ -17,7 +17,7 @@ use rpc::pb::admin as pb;
 
 use self::upload::{Source, upload, uploaded_cabinet};
 use crate::Outcome;
-use crate::arguments::{seconds, unreadable};
+use crate::arguments::{fingerprint, seconds, unreadable};
 use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::waiting::{Look, until};
@@ -132,7 +132,8 @@ impl Publish {
         let digests = files.iter().filter_map(|file| file.sha256).map(|d| d.0.to_vec()).collect();
         let package = draft.to_sdp(files).map_err(|error| self.failure(&error))?;
         let package = package.into_bytes();
-        let request = pb::PublishUpdateRequest { name, package, files: digests };
+        let update = draft.id().to_string();
+        let request = pb::PublishUpdateRequest { name, package, files: digests, update };
         let errand = desk.call(&request).await?.read::<pb::PublishUpdateResponse>().id;
         finish(desk, errand, draft.id().to_string()).await
     }
@@ -188,7 +189,8 @@ impl Publish {
 async fn finish(desk: &Desk, errand: i64, update: String) -> Outcome {
     let report = report(desk, errand).await?;
     if let Some(reason) = trouble(&report) {
-        return Err(Failure::new(reason, "the first update point", ""));
+        let remedy = "repair that, and publish it again";
+        return Err(Failure::new(reason, "the first update point", remedy));
     }
     let started = desk.call(&pb::StartSyncRequest { full: false }).await?;
     let after = started.read::<pb::StartSyncResponse>().after;
@@ -211,7 +213,12 @@ async fn finish(desk: &Desk, errand: i64, update: String) -> Outcome {
 async fn report(desk: &Desk, id: i64) -> Result<pb::GetCatalogErrandResponse, Failure> {
     let look = |errand: &pb::GetCatalogErrandResponse| match errand.done {
         true => Look::Done,
-        false => Look::Going("the first update point is at it".to_owned()),
+        false if errand.begun => Look::Going("the first update point is at it".to_owned()),
+        false => Look::Going(
+            "the first update point has to be connected, and done with what came before; see \
+             `tierline sync status` and its service (Ctrl-C does not take it back)"
+                .to_owned(),
+        ),
     };
     Ok(until(desk, &pb::GetCatalogErrandRequest { id }, look).await?.1)
 }
@@ -259,7 +266,7 @@ pub(crate) struct Subscribe {
     #[arg(long, value_parser = seconds, value_name = "TIME", default_value = "7d")]
     every: u64,
     /// SHA-256 of the certificate that signs it
-    #[arg(long, value_name = "FINGERPRINT")]
+    #[arg(long, value_name = "FINGERPRINT", value_parser = fingerprint)]
     pin: Option<Sha256>,
 }
 

@@ -4,15 +4,16 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use model::Timestamp;
+use model::{Sha256, Timestamp};
 use rpc::convert::wire_time;
 use rpc::pb::admin as pb;
 
 use crate::Outcome;
-use crate::arguments::{seconds, unreadable};
+use crate::arguments::{fingerprint, seconds, unreadable};
 use crate::desk::Desk;
 use crate::languages::Languages;
 use crate::publishing::Publishing;
+use crate::update_list::UpdateList;
 use crate::upkeep::{Classifications, Cleanup, Decline, Products, Reinstate};
 use crate::waiting::{Events, Look, wait};
 
@@ -122,14 +123,9 @@ pub(crate) enum Source {
         #[arg(long, value_name = "FILE")]
         root: Option<PathBuf>,
         /// Believes an https server with this certificate, or one that it issued: its SHA-256
-        #[arg(
-            long,
-            value_name = "HEX",
-            conflicts_with = "root",
-            default_value = "",
-            hide_default_value = true
-        )]
-        pin: String,
+        #[arg(long, value_name = "FINGERPRINT", conflicts_with = "root")]
+        #[arg(value_parser = fingerprint)]
+        pin: Option<Sha256>,
     },
 }
 
@@ -163,6 +159,7 @@ impl Sync {
                     text.map_err(|error| unreadable(&error, path.display().to_string()))
                 };
                 let roots = root.map(read).transpose()?.unwrap_or_default();
+                let pin = pin.map(|pin| pin.to_string()).unwrap_or_default();
                 desk.show(pb::SetSyncSourceRequest { url, pin, roots }).await
             }
             Sync::Languages(languages) => languages.run(desk).await,
@@ -234,39 +231,7 @@ impl Category {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Update {
-    /// The updates of the catalog
-    #[command(after_help = "Example:\n  \
-        tierline update list --product Office --superseded=false -o csv")]
-    List {
-        /// Part of the title
-        #[arg(long, default_value = "", hide_default_value = true)]
-        title: String,
-        /// With or without KB before it
-        #[arg(long, default_value = "", hide_default_value = true)]
-        kb: String,
-        /// Id or title
-        #[arg(long, default_value = "", hide_default_value = true)]
-        classification: String,
-        /// Id or title
-        #[arg(long, default_value = "", hide_default_value = true)]
-        product: String,
-        #[arg(long, value_parser = ["", "low", "moderate", "important", "critical"],
-            default_value = "", hide_default_value = true, hide_possible_values = true,
-            help = "low, moderate, important or critical")]
-        severity: String,
-        /// Only updates that are superseded, or with =false only those that are not
-        #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true",
-            value_name = "BOOL")]
-        superseded: Option<bool>,
-        /// Only updates that are expired, or with =false only those that are not
-        #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true",
-            value_name = "BOOL")]
-        expired: Option<bool>,
-        /// Only updates that are declined, or with =false only those that are not
-        #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true",
-            value_name = "BOOL")]
-        declined: Option<bool>,
-    },
+    List(UpdateList),
     Decline(Decline),
     Reinstate(Reinstate),
     #[command(flatten)]
@@ -286,28 +251,7 @@ impl Update {
             Update::Decline(decline) => decline.run(desk).await,
             Update::Reinstate(reinstate) => reinstate.run(desk).await,
             Update::Publishing(publishing) => publishing.run(desk).await,
-            Update::List {
-                title,
-                kb,
-                classification,
-                product,
-                severity,
-                superseded,
-                expired,
-                declined,
-            } => {
-                let request = pb::ListUpdatesRequest {
-                    title,
-                    kb,
-                    classification,
-                    product,
-                    severity,
-                    superseded,
-                    expired,
-                    declined,
-                };
-                desk.show(request).await
-            }
+            Update::List(list) => list.run(desk).await,
         }
     }
 }

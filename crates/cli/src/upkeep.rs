@@ -184,6 +184,7 @@ impl Decline {
                 sum.unchanged = answer.unchanged;
             }
             sum.declined += answer.declined;
+            sum.kept = answer.kept;
             groups.extend(answer.groups);
             if answer.left == 0 || answer.declined == 0 {
                 sum.left = answer.left;

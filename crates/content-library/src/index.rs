@@ -1,5 +1,7 @@
 //! The index: what is known of each file in place, and who needs it.
 
+use std::collections::BTreeSet;
+
 use model::{Sha1, Sha256, Timestamp};
 use sqlite_engine::{Error, ReadTx, Row, RowResult, Schema, WriteTx, params, parse_column};
 
@@ -77,6 +79,12 @@ pub(crate) fn set_references(tx: &WriteTx, holder: &str, files: &[Sha256]) -> Re
         tx.execute("INSERT OR IGNORE INTO reference VALUES (?1, ?2)", params![holder, &file.0])?;
     }
     Ok(())
+}
+
+/// Those that need files and whose names begin so.
+pub(crate) fn holders(tx: &ReadTx, prefix: &str) -> Result<BTreeSet<String>, Error> {
+    let sql = "SELECT DISTINCT holder FROM reference WHERE substr(holder, 1, length(?1)) = ?1";
+    Ok(tx.query_all(sql, [prefix], |row| row.get(0))?.into_iter().collect())
 }
 
 /// One pass of the collector. A file without a holder is condemned; a file condemned `before`

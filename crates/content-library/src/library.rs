@@ -149,6 +149,12 @@ impl ContentLibrary {
         Ok(self.shelf.index.write(set).await?)
     }
 
+    /// Those that need files and whose names begin with `prefix`.
+    pub async fn holders(&self, prefix: String) -> Result<BTreeSet<String>, Error> {
+        let find = move |tx: &sqlite_engine::ReadTx| index::holders(tx, &prefix);
+        Ok(self.shelf.index.read(find).await?)
+    }
+
     /// Deletes files that no holder needed at an earlier call at least `lease_ms` ago and none
     /// needs now, and partials untouched for as long.
     pub async fn collect_garbage(&self, lease_ms: i64) -> Result<Collected, Error> {

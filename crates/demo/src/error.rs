@@ -27,6 +27,8 @@ pub enum Error {
     Catalog { path: PathBuf, reason: String },
     #[error("the synchronization at {site} failed: {cause}")]
     Synchronization { site: String, cause: String },
+    #[error("the run of rule {code} failed: {cause}")]
+    Rule { code: String, cause: String },
     #[error("an answer holds what is no {what}")]
     Answer { what: &'static str },
 }
@@ -48,9 +50,10 @@ impl Error {
         match self {
             Error::Occupied { .. } | Error::Catalog { .. } => ErrorClass::Invalid,
             Error::NoPort { .. } => ErrorClass::Exhausted,
-            Error::Files { .. } | Error::Late { .. } | Error::Synchronization { .. } => {
-                ErrorClass::Unavailable
-            }
+            Error::Files { .. }
+            | Error::Late { .. }
+            | Error::Synchronization { .. }
+            | Error::Rule { .. } => ErrorClass::Unavailable,
             Error::Refused { status, .. } => rpc::status::class(status),
             Error::Start { .. } | Error::Ended { .. } | Error::Answer { .. } => {
                 ErrorClass::Internal

@@ -79,8 +79,12 @@ pub(crate) async fn survey(built: &Built, arrived: &Arrived) -> Result<Survey, E
     let mut desk = operator.at(TOP);
     let request = pb::GetContentStatusRequest { package: arrived.package.clone() };
     let content = ask("see content", desk.get_content_status(request)).await?.rows;
-    let request = pb::GetDeploymentComplianceRequest { id: arrived.deployment.clone() };
-    let deployment = ask("see compliance", desk.get_deployment_compliance(request)).await?;
+    let mut deployments = Vec::new();
+    for id in &arrived.deployments {
+        let request = pb::GetDeploymentComplianceRequest { id: id.clone() };
+        let answer = ask("see compliance", desk.get_deployment_compliance(request)).await?;
+        deployments.extend(answer.row);
+    }
     let mut sups = BTreeMap::new();
     for (code, sup) in &built.sups {
         sups.insert(*code, sup.holding().await.map_err(Error::start(code))?);
@@ -89,8 +93,7 @@ pub(crate) async fn survey(built: &Built, arrived: &Arrived) -> Result<Survey, E
         Some(upstream) => Some(upstream.holding().await.map_err(Error::start("upstream"))?),
         None => None,
     };
-    let mut survey = Survey { sites, upstream, sups, content, ..Survey::default() };
-    survey.deployments.extend(deployment.row);
+    let mut survey = Survey { sites, upstream, sups, content, deployments, ..Survey::default() };
     for client in &arrived.clients {
         let request = pb::GetClientComplianceRequest { id: client.id.clone() };
         let top = ask("see compliance", desk.get_client_compliance(request)).await?;

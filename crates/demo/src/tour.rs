@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use model::Intent;
+use model::{Intent, UpdateId};
 use rpc::pb::admin as pb;
 
 use crate::Error;
 use crate::building::{Built, build};
 use crate::clients::Client;
+use crate::deciding::by_rule;
 use crate::host::Host;
 use crate::operator::{Account, Desk, Look, Operator, ask, next, until};
 use crate::plan::{Options, PRIMARY, SITES, TOP, near};
@@ -26,7 +27,8 @@ const SYNC_MAX: Duration = Duration::from_secs(900);
 pub(crate) struct Arrived {
     pub(crate) clients: Vec<Client>,
     pub(crate) package: String,
-    pub(crate) deployment: String,
+    /// By hand, then by rule.
+    pub(crate) deployments: Vec<String>,
 }
 
 /// The whole tour, from nothing to the checks.
@@ -56,8 +58,13 @@ async fn travel(
     let clients = scan(host, built, options.clients, progress).await?;
 
     let step = progress.step("Package");
-    let updates = built.sample.deployable.iter().map(ToString::to_string).collect();
-    let request = pb::CreateGroupRequest { name: "Sample updates".to_owned(), updates };
+    let updates = required(&desk, &built.sample.deployable).await?;
+    step.tell(format!("{} updates that computers require are chosen", updates.len()));
+    let request = pb::CreateGroupRequest {
+        name: "Sample updates".to_owned(),
+        updates: updates.clone(),
+        ..pb::CreateGroupRequest::default()
+    };
     let group = ask("make a group", desk.clone().create_group(request)).await?.code;
     let package = provide(&desk, &group, &step).await?;
     step.done(format!("{package} with the files of {group} is on every distribution point"));
@@ -71,8 +78,37 @@ async fn travel(
     };
     let deployment = ask("deploy", desk.clone().create_deployment(request)).await?.id;
     let targeted = clients.len() as u64;
-    let row = until("compliance of every client", STEP_MAX, async || {
-        let request = pb::GetDeploymentComplianceRequest { id: deployment.clone() };
+    let row = all_comply(&desk, &deployment, targeted, &step).await?;
+    step.done(format!("{} of {targeted} clients are compliant, as CAS sees it", row.compliant));
+    let chosen = (updates.as_slice(), package.as_str());
+    let by_rule = by_rule(&desk, chosen, targeted, progress).await?;
+    Ok(Arrived { clients, package, deployments: vec![deployment, by_rule] })
+}
+
+/// Those of some updates that a computer requires, as a search for them says (DEP-10).
+async fn required(desk: &Desk, of: &[UpdateId]) -> Result<Vec<String>, Error> {
+    let request = pb::ListUpdatesRequest {
+        r#where: "required > 0 and not superseded and not expired".to_owned(),
+        ..pb::ListUpdatesRequest::default()
+    };
+    let mut rows = ask("search updates", desk.clone().list_updates(request)).await?;
+    let mut found = Vec::new();
+    while let Some(page) = next("search updates", &mut rows).await? {
+        found.extend(page.rows.into_iter().map(|row| row.id));
+    }
+    found.retain(|id| of.iter().any(|wanted| wanted.to_string() == *id));
+    Ok(found)
+}
+
+/// Waits until the top says that every client complies with a deployment.
+pub(crate) async fn all_comply(
+    desk: &Desk,
+    deployment: &str,
+    targeted: u64,
+    step: &Step,
+) -> Result<pb::DeploymentCompliance, Error> {
+    until("compliance of every client", STEP_MAX, async || {
+        let request = pb::GetDeploymentComplianceRequest { id: deployment.to_owned() };
         let answer = ask("see compliance", desk.clone().get_deployment_compliance(request)).await?;
         let row = answer.row.unwrap_or_default();
         let pb::DeploymentCompliance { compliant, in_progress, failed, .. } = row;
@@ -83,9 +119,7 @@ async fn travel(
         let seen = format!("{compliant} of {targeted} are compliant, {failed} failed");
         Ok(Look::NotYet(format!("{seen}; the plan: {}", answer.outcome)))
     })
-    .await?;
-    step.done(format!("{} of {targeted} clients are compliant, as CAS sees it", row.compliant));
-    Ok(Arrived { clients, package, deployment })
+    .await
 }
 
 async fn synchronize(desk: &Desk, source: &str, progress: &Progress) -> Result<(), Error> {
@@ -215,7 +249,10 @@ async fn scanned(operator: &Operator, client: &Client, version: u64) -> Result<(
 
 /// A package with the files of a group, at every distribution point.
 async fn provide(desk: &Desk, group: &str, step: &Step) -> Result<String, Error> {
-    let request = pb::CreatePackageRequest { name: "Sample files".to_owned() };
+    let request = pb::CreatePackageRequest {
+        name: "Sample files".to_owned(),
+        ..pb::CreatePackageRequest::default()
+    };
     let made = ask("make a package", desk.clone().create_package(request)).await?;
     let code = made.row.unwrap_or_default().code;
     let group = group.to_owned();

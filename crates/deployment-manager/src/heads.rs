@@ -3,9 +3,7 @@
 //! One changed deployment does not make 150,000 signatures: clients are woken, and those who ask
 //! get theirs. The newest head of each client is kept, and its version only grows.
 
-use std::sync::Arc;
-
-use deployment::{ClientPlan, HeadChange, NamedPart, PolicyPlan, head_change, head_parts};
+use deployment::{ClientPlan, HeadChange, NamedPart, Planner, PolicyPlan, head_change, head_parts};
 use model::{ClientId, PolicyHead, Sha256};
 use rpc::convert::{decode_head, encode_head, encode_part};
 use sha2::Digest as _;
@@ -15,32 +13,42 @@ use trust::Purpose;
 use crate::DeploymentManager;
 use crate::limits::HEAD_VALIDITY_MS;
 
-/// A plan with the names and bytes of its parts.
-#[derive(Debug)]
+/// A plan with the names of its parts.
+#[derive(Clone, Debug)]
 pub(crate) struct Planned {
-    pub(crate) plan: PolicyPlan,
+    pub(crate) planner: Planner,
     pub(crate) names: Vec<Sha256>,
 }
 
 impl Planned {
-    /// Names the parts of a plan; answers their bytes, too.
-    pub(crate) fn new(plan: PolicyPlan) -> (Arc<Planned>, Vec<Vec<u8>>) {
-        let bytes: Vec<Vec<u8>> = plan.parts.iter().map(|part| encode_part(&wire(part))).collect();
-        let names = bytes.iter().map(|b| Sha256(sha2::Sha256::digest(b).into())).collect();
-        (Arc::new(Planned { plan, names }), bytes)
+    pub(crate) fn new(planner: Planner) -> Planned {
+        Planned { planner, names: Vec::new() }
+    }
+
+    pub(crate) fn plan(&self) -> &PolicyPlan {
+        self.planner.plan()
+    }
+
+    /// Names the parts that have no name yet; answers their bytes.
+    pub(crate) fn name_parts(&mut self) -> Vec<Vec<u8>> {
+        let new = &self.planner.plan().parts[self.names.len()..];
+        let bytes: Vec<Vec<u8>> = new.iter().map(|part| encode_part(&wire(part))).collect();
+        self.names.extend(bytes.iter().map(|b| Sha256(sha2::Sha256::digest(b).into())));
+        bytes
     }
 
     /// The parts of a client's next head, where `old` are those of its head.
     pub(crate) fn parts(&self, client: &ClientPlan, old: &[HeadPart]) -> Vec<HeadPart> {
         let named = |&(sha256, deployment): &HeadPart| NamedPart { sha256, deployment };
         let old: Vec<NamedPart> = old.iter().map(named).collect();
-        let parts = head_parts(&self.plan, client, &self.names, &old);
+        let parts = head_parts(self.plan(), client, &self.names, &old);
         parts.into_iter().map(|part| (part.sha256, part.deployment)).collect()
     }
 
-    fn client(&self, client: ClientId) -> Option<&ClientPlan> {
-        let index = self.plan.clients.binary_search_by_key(&client, |plan| plan.client);
-        Some(&self.plan.clients[index.ok()?])
+    pub(crate) fn client(&self, client: ClientId) -> Option<&ClientPlan> {
+        let clients = &self.plan().clients;
+        let index = clients.binary_search_by_key(&client, |plan| plan.client);
+        Some(&clients[index.ok()?])
     }
 }
 
@@ -48,6 +56,8 @@ fn wire(part: &deployment::Part) -> rpc::convert::Part {
     match part {
         deployment::Part::Settings(settings) => rpc::convert::Part::Settings(*settings),
         deployment::Part::Servers(servers) => rpc::convert::Part::Servers(servers.clone()),
+        deployment::Part::Windows(windows) => rpc::convert::Part::Windows(windows.clone()),
+        deployment::Part::Options(options) => rpc::convert::Part::Options(options.clone()),
         deployment::Part::Assignment(assignment) => {
             rpc::convert::Part::Assignment(assignment.clone())
         }

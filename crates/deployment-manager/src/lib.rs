@@ -6,23 +6,33 @@
 //! deployment wait; meanwhile clients keep what they have. A pass that fails is logged and made
 //! again.
 
+mod alerts;
+mod collections;
 mod error;
+mod follow;
 mod heads;
 mod limits;
 mod neighborhoods;
+mod phases;
 mod reconcile;
+mod rules;
+mod surroundings;
 mod world;
 
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
+use compliance::BoardHandle;
 use model::ClientId;
 use site_db::SiteDb;
 
+pub use collections::Evaluated;
 pub use error::Error;
 pub use reconcile::Step;
+pub use rules::{Rules, RulesStep};
 
+use follow::Trail;
 use heads::Planned;
 
 /// Told which clients have new policy; a hint.
@@ -52,6 +62,7 @@ impl Default for Config {
 pub struct Deps {
     pub db: SiteDb,
     pub wake: Wake,
+    pub board: BoardHandle,
 }
 
 impl fmt::Debug for Deps {
@@ -67,12 +78,19 @@ pub struct DeploymentManager {
     deps: Arc<Deps>,
     /// None before the first plan after a start.
     planned: Arc<RwLock<Option<Arc<Planned>>>>,
+    /// What the plan was made from; the passes, which are one after the other, keep it.
+    trail: Arc<Mutex<Option<Trail>>>,
 }
 
 impl DeploymentManager {
     #[must_use]
     pub fn new(config: Config, deps: Deps) -> DeploymentManager {
-        DeploymentManager { config, deps: Arc::new(deps), planned: Arc::default() }
+        let (deps, planned, trail) = (Arc::new(deps), Arc::default(), Arc::default());
+        DeploymentManager { config, deps, planned, trail }
+    }
+
+    fn trail(&self) -> MutexGuard<'_, Option<Trail>> {
+        self.trail.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn planned(&self) -> Option<Arc<Planned>> {

@@ -19,3 +19,12 @@ pub(crate) const HEAD_VALIDITY_MS: i64 = 30 * DAY_MS;
 
 /// Parts that no plan and no head has named for so long are dropped; heads expire long before.
 pub(crate) const PARTS_KEPT_MS: i64 = 90 * DAY_MS;
+
+/// More changed clients than this are planned with all the others: that is hardly slower.
+pub(crate) const FOLLOWED_MAX: usize = 1_000;
+
+/// How soon members that depend on compliance follow it.
+pub(crate) const STATES_EVERY: Duration = Duration::from_secs(5);
+
+/// How soon rules that wait for counts look again: after a start the counts are read in a moment.
+pub(crate) const COUNTS_AWAITED: Duration = Duration::from_secs(2);

@@ -7,7 +7,7 @@ use ambient::Ambient;
 use deployment::Part;
 use expect_test::expect;
 use model::{
-    ALL_SYSTEMS, CatalogVersion, Deployment, DeploymentId, Epoch, Group, Intent, Kind, Languages,
+    ALL_SYSTEMS, CatalogVersion, Deployment, DeploymentId, Epoch, Group, Kind, Languages,
     ObjectCode, Owner, Position, RoleId, RoleKind, RoleRecord, Sha256, SiteCode, SiteKind,
     SiteRecord, StreamId, Timestamp, UpdateGroup, UpdateId,
 };
@@ -20,7 +20,11 @@ use uuid::Uuid;
 
 use super::*;
 
+mod alerts;
 mod boundaries;
+mod collections;
+mod phases;
+mod policy;
 
 fn id(number: u128) -> Uuid {
     Uuid::from_u128(number)
@@ -43,7 +47,10 @@ struct World {
 /// PR1, alone at the top, with its secondary SE1, an update point, two management points, one
 /// update in a group, and a client near each site.
 fn world() -> World {
-    let ambient = Ambient::seeded(1, 1_000_000_000_000);
+    world_of(Ambient::seeded(1, 1_000_000_000_000))
+}
+
+fn world_of(ambient: Ambient) -> World {
     let pki = Pki::new(&ambient);
     let owner = Owner { code: code("PR1"), uuid: id(1) };
     let hierarchy = pki.anchor().hierarchy();
@@ -63,7 +70,7 @@ fn world() -> World {
     let (set_digest, languages) = (Sha256([0; 32]), Languages::ALL);
     let catalog = CatalogVersion { version: 2, items: 1, set_digest, languages };
     let updates = vec![UpdateId(id(50))];
-    let group = UpdateGroup { code: object("PR100001"), name: String::new(), updates };
+    let group = UpdateGroup::plain(object("PR100001"), String::new(), updates);
     db.write_blocking(move |w| {
         w.note_statement(&owner, &statement)?;
         w.write_own(Group::Topology, topology)?;
@@ -78,8 +85,12 @@ fn world() -> World {
     let wake = Arc::new(move |clients: &[ClientId]| {
         told.lock().expect("nobody panicked").extend_from_slice(clients);
     });
-    let manager = DeploymentManager::new(Config::default(), Deps { db: db.clone(), wake });
+    let manager = DeploymentManager::new(Config::default(), deps(&db, wake));
     World { db, manager, woken }
+}
+
+fn deps(db: &SiteDb, wake: Wake) -> Deps {
+    Deps { db: db.clone(), wake, board: compliance::BoardWriter::default().handle() }
 }
 
 fn role(number: u128, site: &str, kind: RoleKind) -> Own {
@@ -96,15 +107,15 @@ fn site(name: &str, kind: SiteKind, parent: Option<&str>) -> SiteRecord {
 
 fn deployment() -> Deployment {
     Deployment {
-        id: DeploymentId(id(60)),
         name: "Monthly".to_owned(),
-        group: object("PR100001"),
-        collection: object(ALL_SYSTEMS),
-        intent: Intent::Required,
         available_at: Timestamp(1),
         deadline: Some(Timestamp(2)),
-        enabled: true,
-        created_at: Timestamp(0),
+        ..Deployment::plain(
+            DeploymentId(id(60)),
+            object("PR100001"),
+            object(ALL_SYSTEMS),
+            Timestamp(0),
+        )
     }
 }
 
@@ -163,6 +174,8 @@ fn show(name: Sha256, bytes: &[u8]) -> String {
     let part = match decode_part(bytes).expect("a part") {
         rpc::convert::Part::Settings(settings) => Part::Settings(settings),
         rpc::convert::Part::Servers(servers) => Part::Servers(servers),
+        rpc::convert::Part::Windows(windows) => Part::Windows(windows),
+        rpc::convert::Part::Options(options) => Part::Options(options),
         rpc::convert::Part::Assignment(assignment) => Part::Assignment(assignment),
     };
     format!("{part}\n")
@@ -208,7 +221,7 @@ async fn a_head_stands_until_there_is_a_reason() {
     assert!(!world.verified(10, &disabled).contains("assignment"));
     assert_eq!(world.outcome().as_deref(), Some("disabled"));
     // A manager that starts anew wakes nobody who is up to date.
-    let deps = Deps { db: world.db.clone(), wake: Arc::clone(&world.manager.deps.wake) };
+    let deps = deps(&world.db, Arc::clone(&world.manager.deps.wake));
     let restarted = DeploymentManager::new(Config::default(), deps);
     assert_eq!(restarted.head(ClientId(id(10)), 6).await.expect("an answer"), Some(disabled));
     assert_eq!(restarted.step().await.expect("a pass"), Step::Planned { woken: 1 });

@@ -3,31 +3,28 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use compliance::BoardHandle;
 use deployment::{OwnedDeployment, World};
 use model::{
-    BoundaryMap, CatalogVersion, ClientSettings, Collection, Deployment, Group, Item, ObjectCode,
-    Package, UpdateGroup, UpdateId,
+    BoundaryMap, CatalogVersion, ClientSettings, Deployment, Hold, Item, ObjectCode, Package,
+    UpdateGroup, UpdateId, UpdateSetting,
 };
 use rpc::object::ObjectBody;
 use site_db::{Error, Reader};
 
 use crate::Config;
+use crate::follow::Trail;
 use crate::neighborhoods::neighborhoods;
+use crate::surroundings::Surroundings;
 
-/// Policy is planned only from what is whole here.
-const NEEDED: [Group; 3] = [Group::Control, Group::Topology, Group::Catalog];
-
-/// The world, or the group that is not settled yet.
+/// The world of a snapshot in which everything is settled, and where following it begins.
 pub(crate) fn read_world(
     r: &Reader<'_>,
     config: Config,
     map: &BoundaryMap,
-) -> Result<Result<World, Group>, Error> {
-    for group in NEEDED {
-        if !r.is_settled(group)? {
-            return Ok(Err(group));
-        }
-    }
+    board: &BoardHandle,
+    before: Option<i64>,
+) -> Result<(World, Trail), Error> {
     let identity = r.identity();
     let deployments = r.list::<Deployment>()?.into_iter();
     let deployments: Vec<_> = deployments
@@ -37,18 +34,40 @@ pub(crate) fn read_world(
     let deployed = deployments.iter().filter_map(|owned| groups.get(&owned.deployment.group));
     let updates = deployed.flat_map(|group| &group.updates).copied().collect();
     let items = read_items(r, updates)?;
-    Ok(Ok(World {
+    let surroundings = Surroundings::read(r)?;
+    let trail = Trail::begin(r, &surroundings, before)?;
+    let world = World {
         site: identity.code(),
         top: identity.parent.unwrap_or(identity.code()),
-        collections: by_code(r, |collection: &Collection| &collection.code)?,
+        now: r.now(),
         declined: read_declined(r, &items)?,
         items,
         packages: by_code(r, |package: &Package| &package.code)?,
         settings: settings(r, config)?,
-        neighborhoods: neighborhoods(r, map)?,
+        update_settings: update_settings(r)?,
+        holds: own_holds(r)?,
+        profiles: all(r)?,
+        windows: all(r)?,
+        audience: surroundings.audience(neighborhoods(r, map)?, board),
         groups,
         deployments,
-    }))
+    };
+    Ok((world, trail))
+}
+
+fn all<T: ObjectBody>(r: &Reader<'_>) -> Result<Vec<T>, Error> {
+    Ok(r.list::<T>()?.into_iter().map(|(_, object)| object).collect())
+}
+
+/// A hold counts at the site that made it.
+fn own_holds(r: &Reader<'_>) -> Result<Vec<Hold>, Error> {
+    let held = r.list::<Hold>()?.into_iter();
+    Ok(held.filter(|(owner, hold)| owner.code == hold.site).map(|(_, hold)| hold).collect())
+}
+
+fn update_settings(r: &Reader<'_>) -> Result<BTreeMap<UpdateId, UpdateSetting>, Error> {
+    let set = all::<UpdateSetting>(r)?.into_iter();
+    Ok(set.map(|setting| (setting.update, setting)).collect())
 }
 
 fn by_code<T: ObjectBody>(

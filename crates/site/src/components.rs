@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use client_manager::{ClientManager, Heads, Reason, WakeUps};
+use compliance::BoardWriter;
 use content_library::ContentLibrary;
 use deployment_manager::{DeploymentManager, Wake};
 use distribution_manager::DistributionManager;
@@ -135,7 +136,8 @@ fn client_components(db: &SiteDb, policy: deployment_manager::Config) -> Clients
     let wake_ups = WakeUps::default();
     let waker = wake_ups.clone();
     let wake: Wake = Arc::new(move |clients| waker.wake(clients, Reason::Policy));
-    let deps = deployment_manager::Deps { db: db.clone(), wake };
+    let board = BoardWriter::default();
+    let deps = deployment_manager::Deps { db: db.clone(), wake, board: board.handle() };
     let deployments = DeploymentManager::new(policy, deps);
     let planner = deployments.clone();
     let heads: Heads = Arc::new(move |client, incarnation| {
@@ -143,5 +145,5 @@ fn client_components(db: &SiteDb, policy: deployment_manager::Config) -> Clients
         Box::pin(async move { planner.head(client, incarnation).await })
     });
     let deps = client_manager::Deps { db: db.clone(), heads, wake_ups: wake_ups.clone() };
-    Clients::Here { manager: ClientManager::new(deps), deployments, wake_ups }
+    Clients::Here { manager: ClientManager::new(deps, board), deployments, wake_ups }
 }

@@ -144,8 +144,9 @@ pub(super) async fn explain(
     admin: &Admin,
     (_, asked): (String, pb::ExplainAddressRequest),
 ) -> Answer<pb::ExplainAddressResponse> {
-    let map = admin.db.boundary_map().await?;
     let answer = admin.db.read(move |r| {
+        // Of the same snapshot as the rows, which it names.
+        let map = r.boundary_map()?;
         let from = standpoint(r, asked)?;
         let codes: BTreeSet<_> = map.boundaries_of(from.address).into_iter().cloned().collect();
         let boundaries = codes.iter().map(|code| BOUNDARY.found(r, code.as_str()));

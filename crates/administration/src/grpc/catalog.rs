@@ -74,6 +74,10 @@ fn document_row(document: GivenDocument) -> pb::GivenDocument {
 
 pub(super) fn export(c: &Change<'_>, asked: pb::ExportCatalogRequest) -> Answer<i64> {
     let pb::ExportCatalogRequest { since, content } = asked;
+    if i64::try_from(since).is_err() {
+        let reason = format!("{since} is no anchor; name the one that an earlier export printed");
+        return Err(Invalid::new("since", reason).into());
+    }
     c.audit(Deed::Ran, format!("export of the catalog since {since}"))?;
     Ok(c.begin_export(since, content, c.account)?)
 }

@@ -159,6 +159,7 @@ pub(super) fn acknowledge(
     _: pb::AcknowledgeCategoriesRequest,
 ) -> Answer<Vec<pb::Category>> {
     let catalog = Catalog::read(c)?;
+    c.audit(Deed::Changed, "new products and classifications, which are seen")?;
     c.see_categories(catalog.tree.iter().map(|category| category.since).max().unwrap_or(0))?;
     Ok(catalog.rows(catalog.tree.iter().filter(|category| catalog.is_new(category))))
 }

@@ -3,21 +3,18 @@
 use model::Invalid;
 use rpc::convert::wire_time;
 use rpc::pb::admin as pb;
-use site_db::CleanupRun;
+use site_db::{CLEANUP_EVERY_MS, CleanupRun};
 
 use super::Answer;
 use crate::admin::{Change, View};
 use crate::audit::Deed;
 
-/// A month less than the longest status history anybody keeps.
+/// Ten years; whoever wants to delete nothing need not wait for longer.
 const AGE_DAYS_MAX: u32 = 3_650;
-
-/// As sync-manager does it.
-const EVERY_MS: i64 = 60 * 60 * 1_000;
 
 pub(super) fn show(v: &View<'_>, _: pb::GetCleanupRequest) -> Answer<pb::GetCleanupResponse> {
     let last = v.cleanup_run()?;
-    let next_due = last.as_ref().map(|run| wire_time(run.started_at.plus_ms(EVERY_MS)));
+    let next_due = last.as_ref().map(|run| wire_time(run.started_at.plus_ms(CLEANUP_EVERY_MS)));
     Ok(pb::GetCleanupResponse {
         age_days: v.cleanup_age_days()?,
         next_due: next_due.filter(|_| v.identity().is_top()),

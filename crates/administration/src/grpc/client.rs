@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use model::{ClientId, ClientRecord, Owner, PeerKind, SiteKind};
+use model::{ALL_SYSTEMS, ClientId, ClientRecord, Owner, PeerKind, SiteKind};
 use rpc::convert::wire_time;
 use rpc::object::ObjectBody as _;
 use rpc::pb::admin as pb;
 use site_db::Reader;
 
 use super::noun::CLIENT;
-use super::{Answer, Answers, pages};
+use super::{Answer, Answers, collection, given, pages};
 use crate::Error;
 use crate::admin::{Change, View};
 use crate::token::Order;
@@ -18,17 +18,21 @@ pub(super) fn list(
     v: &View<'_>,
     asked: pb::ListClientsRequest,
 ) -> Answer<Answers<pb::ListClientsResponse>> {
-    Ok(pages(client_rows(v, &asked.name)?, |rows| pb::ListClientsResponse { rows }))
+    let mut rows = match given(asked.r#where) {
+        None => client_rows(v)?,
+        Some(text) => {
+            let (_, all) = collection::find(v, ALL_SYSTEMS)?;
+            collection::selected(v, &text, &all.code)?
+        }
+    };
+    rows.retain(|row| row.name.contains(&asked.name));
+    Ok(pages(rows, |rows| pb::ListClientsResponse { rows }))
 }
 
-/// The clients with `name` in their name.
-pub(super) fn client_rows(r: &Reader<'_>, name: &str) -> Result<Vec<pb::Client>, Error> {
+fn client_rows(r: &Reader<'_>) -> Result<Vec<pb::Client>, Error> {
     let mut rows = Vec::new();
     r.visit(ClientRecord::KIND, |_, body| {
-        let client = ClientRecord::decode(&body)?;
-        if client.name.contains(name) {
-            rows.push(client_row(client));
-        }
+        rows.push(client_row(ClientRecord::decode(&body)?));
         Ok(())
     })?;
     Ok(rows)

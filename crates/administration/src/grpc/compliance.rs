@@ -3,16 +3,17 @@
 
 use std::collections::BTreeSet;
 
+use ::deployment::Memberships;
 use compliance::{
-    Board, DeploymentCounts, LiveItem, StateCounts, UnknownReason, client_counts, state_of,
+    Board, ClientSet, DeploymentCounts, LiveItem, Roster, StateCounts, UnknownReason,
+    client_counts, state_of,
 };
-use model::{
-    ClientId, Collection, Deployment, Detail, Hresult, Item, Owner, UpdateGroup, UpdateId, Vector,
-};
+use model::{ClientId, Deployment, Detail, Hresult, Item, Owner, UpdateGroup, UpdateId, Vector};
 use rpc::pb::admin as pb;
 use site_db::Reader;
 
 use super::client::clients_of;
+use super::collection::Surroundings;
 use super::noun::{CLIENT, DEPLOYMENT, GROUP};
 use super::{Answer, LANGUAGE, collection, deployment};
 use crate::Error;
@@ -22,7 +23,6 @@ use crate::admin::View;
 struct Deployed {
     deployment: Deployment,
     updates: Vec<Counted>,
-    collection: Option<Collection>,
     /// The clients it acts on; none: all.
     scope: Option<BTreeSet<ClientId>>,
 }
@@ -34,7 +34,7 @@ struct Counted {
     item: LiveItem,
 }
 
-fn board<T>(v: &View<'_>, ask: impl FnOnce(&Board) -> T) -> Answer<T> {
+pub(super) fn board<T>(v: &View<'_>, ask: impl FnOnce(&Board) -> T) -> Answer<T> {
     let kind = v.identity().kind;
     let clients = v.admin.clients.as_ref();
     let clients = clients.ok_or(Error::NoPlace { what: "compliance of its own", kind })?;
@@ -59,12 +59,10 @@ fn counted(r: &Reader<'_>, updates: &[UpdateId]) -> Answer<Vec<Counted>> {
 fn deployed(r: &Reader<'_>, (owner, deployment): (Owner, Deployment)) -> Answer<Deployed> {
     let group = r.get::<UpdateGroup>(deployment.group.as_str().as_bytes())?;
     let updates = counted(r, group.as_ref().map_or(&[], |group| group.updates.as_slice()))?;
-    let collection = collection::find(r, deployment.collection.as_str()).ok();
-    let collection = collection.map(|(_, found)| found);
     // A primary's deployments act on its own clients, those of the top on all.
     let is_wide = r.identity().parent.unwrap_or(r.identity().code()) == owner.code;
     let scope = if is_wide { None } else { Some(clients_of(r, owner)?) };
-    Ok(Deployed { deployment, updates, collection, scope })
+    Ok(Deployed { deployment, updates, scope })
 }
 
 /// The deployments of all sites that `chosen` admits.
@@ -74,16 +72,18 @@ fn all_deployed(r: &Reader<'_>, chosen: impl Fn(&Deployment) -> bool) -> Answer<
 }
 
 impl Deployed {
-    fn row(&self, board: &Board) -> pb::DeploymentCompliance {
-        let roster = board.roster();
-        let members = self.collection.as_ref().map(|c| ::deployment::members(c, roster));
-        let targets = match (members, &self.scope) {
-            (None, _) => compliance::ClientSet::default(),
-            (Some(members), None) => members,
-            (Some(members), Some(scope)) => {
-                roster.set_of(roster.clients(&members).filter(|client| scope.contains(client)))
-            }
-        };
+    /// Nobody, as long as it is not known who: it waits, and its outcome says for what.
+    fn targets(&self, members: &Memberships, roster: &Roster) -> Option<ClientSet> {
+        let mut targets = members.of(&self.deployment.collection).ok()?.clone();
+        for code in &self.deployment.except {
+            targets = targets.minus(members.of(code).ok()?);
+        }
+        let Some(scope) = &self.scope else { return Some(targets) };
+        Some(targets.intersection(&roster.set_of(scope.iter().copied())))
+    }
+
+    fn row(&self, board: &Board, members: &Memberships) -> pb::DeploymentCompliance {
+        let targets = self.targets(members, board.roster()).unwrap_or_default();
         let items: Vec<LiveItem> = self.updates.iter().map(|update| update.item).collect();
         let DeploymentCounts { targeted, compliant, in_progress, failed, unknown } =
             board.deployment_sets(&items, &targets).counts();
@@ -118,13 +118,15 @@ pub(super) fn summary(
     _: pb::GetComplianceSummaryRequest,
 ) -> Answer<pb::GetComplianceSummaryResponse> {
     let (items, deployments) = (live_items(v)?, all_deployed(v, |_| true)?);
+    let surroundings = Surroundings::read(v)?;
     board(v, |board| {
+        let members = surroundings.on(board);
         let required = items.iter().filter(|item| board.update_counts(**item).required > 0);
         pb::GetComplianceSummaryResponse {
             clients: board.roster().all().len(),
             updates: items.len() as u64,
             updates_required: required.count() as u64,
-            deployments: deployments.iter().map(|deployed| deployed.row(board)).collect(),
+            deployments: deployments.iter().map(|one| one.row(board, &members)).collect(),
         }
     })
 }
@@ -153,8 +155,11 @@ pub(super) fn client(
     // Of an update that no list names and every catalog has: only a general reason remains.
     let anything = LiveItem { number: u32::MAX, since: 0 };
     let reason = match (state_of(vector, anything).1, vector) {
-        // In the client's own words, which name the server that it could not scan with.
+        // In the client's own words, which name the server that it could not scan with, or what its
+        // code means.
         (Some(failed @ UnknownReason::ScanFailed), Some(Vector { scan_error: Some(said), .. })) => {
+            let code = said.parse::<Hresult>();
+            let said = code.map_or_else(|_| said.clone(), |code| code.to_string());
             format!("{}: {said}", failed.as_str())
         }
         (reason, _) => reason.map_or("", UnknownReason::as_str).to_owned(),
@@ -212,8 +217,9 @@ pub(super) fn of_deployment(
 ) -> Answer<pb::GetDeploymentComplianceResponse> {
     let found = deployed(v, DEPLOYMENT.found(v, &asked.id)?)?;
     let outcome = deployment::outcome(v, found.deployment.id)?;
+    let surroundings = Surroundings::read(v)?;
     board(v, |board| pb::GetDeploymentComplianceResponse {
-        row: Some(found.row(board)),
+        row: Some(found.row(board, &surroundings.on(board))),
         outcome,
         updates: found.updates.iter().map(|update| update.row(board)).collect(),
     })
@@ -225,5 +231,9 @@ pub(super) fn of_collection(
 ) -> Answer<Vec<pb::DeploymentCompliance>> {
     let (_, collection) = collection::find(v, &asked.code)?;
     let found = all_deployed(v, |deployment| deployment.collection == collection.code)?;
-    board(v, |board| found.iter().map(|deployed| deployed.row(board)).collect())
+    let surroundings = Surroundings::read(v)?;
+    board(v, |board| {
+        let members = surroundings.on(board);
+        found.iter().map(|deployed| deployed.row(board, &members)).collect()
+    })
 }

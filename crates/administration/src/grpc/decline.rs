@@ -7,6 +7,7 @@ use rpc::pb::admin as pb;
 use site_db::{Own, own_ruling};
 
 use super::Answer;
+use super::approval::forget_declined;
 use super::noun::UPDATE;
 use super::update::Catalog;
 use crate::Error;
@@ -17,14 +18,15 @@ use crate::audit::Deed;
 const RULED_MAX: usize = 1_000;
 
 /// Ids that an audit message names.
-const NAMED_MAX: usize = 10;
+pub(super) const NAMED_MAX: usize = 10;
 
 pub(super) fn decline(
     c: &Change<'_>,
     asked: pb::DeclineUpdatesRequest,
 ) -> Answer<pb::DeclineUpdatesResponse> {
     c.require_top("updates are declined")?;
-    let (wanted, mut answer) = (wanted(c, &asked)?, pb::DeclineUpdatesResponse::default());
+    let (wanted, kept) = wanted(c, &asked)?;
+    let mut answer = pb::DeclineUpdatesResponse { kept, ..Default::default() };
     let (mut changes, mut declined) = (Vec::new(), BTreeSet::new());
     for id in wanted {
         let held: Option<Ruling> = c.get(id.as_bytes())?;
@@ -41,6 +43,7 @@ pub(super) fn decline(
     if !declined.is_empty() {
         c.audit(Deed::Changed, format!("decline of {}", named(&declined)))?;
         c.write_own(Group::Catalog, changes)?;
+        forget_declined(c, &declined)?;
     }
     let groups = c.list::<UpdateGroup>()?.into_iter();
     let groups = groups.filter(|(_, group)| group.updates.iter().any(|id| declined.contains(id)));
@@ -49,13 +52,14 @@ pub(super) fn decline(
     Ok(answer)
 }
 
-/// Those that are named, and those of a kind that are not ruled on yet.
-fn wanted(c: &Change<'_>, asked: &pb::DeclineUpdatesRequest) -> Answer<BTreeSet<UpdateId>> {
+/// Those that are named, and those of a kind that are not ruled on yet; with the number of those
+/// of the kind that an administrator keeps, which one has to name.
+fn wanted(c: &Change<'_>, asked: &pb::DeclineUpdatesRequest) -> Answer<(BTreeSet<UpdateId>, u64)> {
     let pb::DeclineUpdatesRequest { ids, superseded, expired } = asked;
     if ids.is_empty() && !superseded && !expired {
         return Err(Invalid::new("ids", "name updates, or all superseded or expired ones").into());
     }
-    let mut wanted = BTreeSet::new();
+    let (mut wanted, mut kept) = (BTreeSet::new(), 0);
     for id in ids {
         let id: UpdateId = id.parse()?;
         let item = c.item_by_id(id)?.ok_or_else(|| UPDATE.unknown(id))?;
@@ -72,9 +76,15 @@ fn wanted(c: &Change<'_>, asked: &pb::DeclineUpdatesRequest) -> Answer<BTreeSet<
             let is_kind = (*superseded && is_superseded) || (*expired && item.expired);
             is_kind && !item.hidden && !catalog.is_declined(item.update.id)
         };
-        wanted.extend(catalog.items.values().filter(is_meant).map(|item| item.update.id));
+        for id in catalog.items.values().filter(is_meant).map(|item| item.update.id) {
+            let ruling: Option<Ruling> = c.get(id.as_bytes())?;
+            match ruling.is_some_and(|ruling| ruling.verdict == Verdict::Kept) {
+                true => kept += u64::from(!wanted.contains(&id)),
+                false => drop(wanted.insert(id)),
+            }
+        }
     }
-    Ok(wanted)
+    Ok((wanted, kept))
 }
 
 pub(super) fn reinstate(
@@ -102,8 +112,9 @@ pub(super) fn reinstate(
             continue;
         };
         changes.extend(own_ruling(id, ruled));
-        // What the rule expired is not expired any more.
-        if let Some(item) = item.filter(|_| held.verdict == Verdict::Superseded) {
+        answer.gone += u64::from(item.as_ref().is_some_and(|item| item.withdrawn));
+        // What the rule expired is not expired any more, unless no catalog has it any more.
+        if let Some(item) = item.filter(|item| held.is_superseded && !item.withdrawn) {
             changes.push(Own::put(&Item { expired: false, expired_at: None, ..item }));
         }
         answer.awaited += u64::from(held.cleaned.is_some());
@@ -123,17 +134,45 @@ fn named(ids: &BTreeSet<UpdateId>) -> String {
     format!("{} updates: {}{more}", ids.len(), first.join(", "))
 }
 
+/// Whether what is superseded, and not expired yet, may be deployed (SUP-31).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Superseded {
+    Refused,
+    Allowed,
+}
+
+impl From<bool> for Superseded {
+    fn from(is_allowed: bool) -> Superseded {
+        if is_allowed { Superseded::Allowed } else { Superseded::Refused }
+    }
+}
+
 /// Refuses what cannot be deployed any more, by name and with the reason.
 pub(super) fn check_deployable(
     r: &site_db::Reader<'_>,
     updates: &[UpdateId],
     remedy: String,
 ) -> Result<(), Error> {
+    check_deployable_with(r, updates, Superseded::Refused, remedy)
+}
+
+/// The same where it was said what may be superseded.
+pub(super) fn check_deployable_with(
+    r: &site_db::Reader<'_>,
+    updates: &[UpdateId],
+    superseded: Superseded,
+    remedy: String,
+) -> Result<(), Error> {
     let mut out = Vec::new();
+    let over = match superseded {
+        Superseded::Refused => r.superseded_among(updates.iter().copied())?,
+        Superseded::Allowed => BTreeSet::new(),
+    };
     for id in updates {
         match r.item_by_id(*id)? {
             Some(item) if item.expired => out.push(format!("{id} (expired)")),
             Some(item) if item.declined => out.push(format!("{id} (declined)")),
+            _ if over.contains(id) => out.push(format!("{id} (superseded)")),
             _ => {}
         }
     }
@@ -144,18 +183,4 @@ pub(super) fn check_deployable(
     out.truncate(NAMED_MAX);
     out.extend((more > 0).then(|| format!("and {more} more")));
     Err(Error::NotDeployable { updates: out.join(", "), remedy })
-}
-
-/// How many of them are expired, and how many declined.
-pub(super) fn count_out(
-    r: &site_db::Reader<'_>,
-    updates: &[UpdateId],
-) -> Result<(u64, u64), Error> {
-    let (mut expired, mut declined) = (0, 0);
-    for item in updates.iter().map(|id| r.item_by_id(*id)) {
-        let Some(item) = item? else { continue };
-        expired += u64::from(item.expired);
-        declined += u64::from(item.declined);
-    }
-    Ok((expired, declined))
 }

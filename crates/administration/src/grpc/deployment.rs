@@ -1,15 +1,25 @@
 //! Deployments of update groups to collections.
+//!
+//! Owns how deployments are shown and changed. Refuses to know how they are made, which is
+//! [`making`], and what goes together in them, which is [`options`].
+
+mod making;
+pub(super) mod options;
+
+use std::collections::BTreeMap;
 
 use model::{
-    ALL_SYSTEMS, Deployment, DeploymentId, Intent, Invalid, ObjectCode, Owner, UpdateGroup,
+    Deployment, DeploymentId, Hold, Intent, Invalid, ObjectCode, Origin, Owner, UpdateGroup,
 };
 use rpc::convert::{read_time, wire_time};
 use rpc::pb::admin as pb;
-use site_db::Reader;
+use site_db::{DEPLOYMENT_UPDATES_MAX, Reader};
 
-use super::decline::{check_deployable, count_out};
-use super::noun::{DEPLOYMENT, GROUP};
-use super::{Answer, collection};
+pub(super) use self::making::{check_content, check_count, create};
+use super::naming::check_origin;
+use super::noun::DEPLOYMENT;
+use super::standing::{Content, Standings};
+use super::{Answer, collection, hold};
 use crate::Error;
 use crate::admin::{Change, View};
 use crate::audit::Deed;
@@ -19,82 +29,101 @@ pub(super) fn outcome(r: &Reader<'_>, id: DeploymentId) -> Result<String, Error>
     Ok(r.deployment_outcome(id)?.unwrap_or_else(|| "not planned here yet".to_owned()))
 }
 
-fn row(r: &Reader<'_>, (owner, deployment): (Owner, Deployment)) -> Answer<pb::Deployment> {
-    let outcome = outcome(r, deployment.id)?;
-    let contents = r.get::<UpdateGroup>(deployment.group.as_str().as_bytes())?;
-    let (expired, declined) = count_out(r, contents.as_ref().map_or(&[], |group| &group.updates))?;
-    let Deployment { id, name, group, collection, intent, available_at, deadline, enabled, .. } =
-        deployment;
-    Ok(pb::Deployment {
-        id: id.to_string(),
-        name,
-        owner: owner.code.to_string(),
-        group: group.to_string(),
-        collection: collection.to_string(),
-        intent: intent.as_str().to_owned(),
-        available_at: Some(wire_time(available_at)),
-        deadline: deadline.map(wire_time),
-        enabled,
-        outcome,
-        expired,
-        declined,
-    })
-}
-
-pub(super) fn list(v: &View<'_>, _: pb::ListDeploymentsRequest) -> Answer<Vec<pb::Deployment>> {
-    v.list()?.into_iter().map(|found| row(v, found)).collect()
-}
-
-pub(super) fn show(v: &View<'_>, asked: pb::GetDeploymentRequest) -> Answer<pb::Deployment> {
-    row(v, DEPLOYMENT.found(v, &asked.id)?)
-}
-
-pub(super) fn create(c: &Change<'_>, asked: pb::CreateDeploymentRequest) -> Answer<String> {
-    DEPLOYMENT.check_place(c)?;
-    let deployment = read(c, DeploymentId(c.admin.db.ambient().ordered_id()), asked)?;
-    // A reference that does not exist yet would only wait; at its making it is a mistake.
-    let (_, group) = GROUP.found(c, deployment.group.as_str())?;
-    let remedy = format!("take them out first: `tierline group remove {} ID...`", group.code);
-    check_deployable(c, &group.updates, remedy)?;
-    collection::find(c, deployment.collection.as_str())?;
-    let id = deployment.id.to_string();
-    c.audit(Deed::Created, format!("deployment {id} ({})", deployment.name))?;
-    c.put_own(&deployment)?;
-    Ok(id)
-}
-
-fn read(
-    r: &Reader<'_>,
-    id: DeploymentId,
-    message: pb::CreateDeploymentRequest,
-) -> Result<Deployment, Error> {
-    let pb::CreateDeploymentRequest { name, group, collection, intent, available_at, deadline } =
-        message;
-    let now = r.now();
-    let available_at = available_at.map(read_time).transpose()?.unwrap_or(now);
-    let deadline = deadline.map(read_time).transpose()?;
-    let bad = |field, reason: &str| Err(Error::Invalid(Invalid::new(field, reason)));
-    let (intent, deadline) = match (intent.as_str(), deadline) {
-        ("required", deadline) => (Intent::Required, Some(deadline.unwrap_or(available_at))),
-        ("available", None) => (Intent::Available, None),
-        ("available", Some(_)) => return bad("deadline", "is only for required deployments"),
-        _ => return bad("intent", "is neither required nor available"),
+/// One row per deployment, whatever their number with one look at their updates.
+fn rows(r: &Reader<'_>, all: &[(Owner, Deployment)]) -> Answer<Vec<pb::Deployment>> {
+    let groups = r.list::<UpdateGroup>()?.into_iter();
+    let mut groups: BTreeMap<ObjectCode, UpdateGroup> =
+        groups.map(|(_, group)| (group.code.clone(), group)).collect();
+    groups.retain(|code, _| all.iter().any(|(_, deployment)| deployment.group == *code));
+    let members = groups.values().flat_map(|group| group.updates.iter().copied());
+    let standings = Standings::read(r, members)?;
+    let holds: Vec<Hold> = r.list()?.into_iter().map(|(_, hold)| hold).collect();
+    let row = |(owner, deployment): &(Owner, Deployment)| {
+        let updates = groups.get(&deployment.group).map_or(&[][..], |group| &group.updates);
+        let has_packages = deployment.download.has_packages;
+        let content = if has_packages { Content::Needed } else { Content::Elsewhere };
+        let tally = standings.tally(updates, content);
+        let held = holds.iter().filter(|hold| hold.deployment == deployment.id);
+        Ok(pb::Deployment {
+            id: deployment.id.to_string(),
+            name: deployment.name.clone(),
+            owner: owner.code.to_string(),
+            group: deployment.group.to_string(),
+            collection: deployment.collection.to_string(),
+            intent: deployment.intent.as_str().to_owned(),
+            available_at: Some(wire_time(deployment.available_at)),
+            deadline: deployment.deadline.map(wire_time),
+            enabled: deployment.enabled,
+            outcome: outcome(r, deployment.id)?,
+            expired: tally.expired,
+            declined: tally.declined,
+            superseded: tally.superseded,
+            missing: tally.missing,
+            mark: tally.mark.as_str().to_owned(),
+            held_by: held.map(|hold| hold.site.to_string()).collect(),
+            effect: deployment.effect.as_str().to_owned(),
+        })
     };
-    if deadline.is_some_and(|deadline| deadline < available_at) {
-        return bad("deadline", "is before the updates become available");
-    }
-    let collection = if collection.is_empty() { ALL_SYSTEMS } else { &collection };
-    Ok(Deployment {
-        id,
-        name,
-        group: ObjectCode::new(&group)?,
-        collection: ObjectCode::new(collection)?,
-        intent,
-        available_at,
-        deadline,
-        enabled: true,
-        created_at: now,
+    all.iter().map(row).collect()
+}
+
+fn row(r: &Reader<'_>, found: (Owner, Deployment)) -> Answer<pb::Deployment> {
+    Ok(rows(r, &[found])?.pop().expect("one row per deployment"))
+}
+
+pub(super) fn list(v: &View<'_>, asked: pb::ListDeploymentsRequest) -> Answer<Vec<pb::Deployment>> {
+    let mut all: Vec<(Owner, Deployment)> = v.list()?;
+    all.retain(|(_, deployment)| asked.all || deployment.origin != Origin::Approval);
+    rows(v, &all)
+}
+
+pub(super) fn show(
+    v: &View<'_>,
+    asked: pb::GetDeploymentRequest,
+) -> Answer<pb::GetDeploymentResponse> {
+    let (owner, deployment) = DEPLOYMENT.found(v, &asked.id)?;
+    let holds = v.list::<Hold>()?.into_iter().map(|(_, hold)| hold);
+    let holds = holds.filter(|hold| hold.deployment == deployment.id);
+    Ok(pb::GetDeploymentResponse {
+        description: deployment.description.clone(),
+        origin: deployment.origin.words(),
+        created_at: Some(wire_time(deployment.created_at)),
+        options: Some(options::told(&deployment)),
+        has_packages: deployment.download.has_packages,
+        except: deployment.except.iter().map(ObjectCode::to_string).collect(),
+        holds: holds.map(hold::row).collect(),
+        alert_since: v.deployment_alerts()?.get(&deployment.id).copied().map(wire_time),
+        row: Some(row(v, (owner, deployment))?),
     })
+}
+
+/// To be changed by people, which what approvals keep is not.
+fn owned(c: &Change<'_>, id: &str) -> Result<Deployment, Error> {
+    let deployment = DEPLOYMENT.owned(c, id)?;
+    check_origin(&deployment.origin, || format!("deployment {id}"))?;
+    Ok(deployment)
+}
+
+pub(super) fn change(c: &Change<'_>, asked: pb::ChangeDeploymentRequest) -> Answer<pb::Deployment> {
+    let mut deployment = owned(c, &asked.id)?;
+    if let Some(name) = asked.name {
+        deployment.name = name;
+        making::check_unique(c, &deployment)?;
+    }
+    if let Some(code) = asked.collection {
+        deployment.collection = ObjectCode::new(&code)?;
+        collection::find(c, &code)?;
+    }
+    let available_at = asked.available_at.map(read_time).transpose()?;
+    let deadline = asked.deadline.map(read_time).transpose()?;
+    deployment.description = asked.description.unwrap_or(deployment.description);
+    deployment.available_at = available_at.unwrap_or(deployment.available_at);
+    deployment.deadline = deadline.or(deployment.deadline);
+    options::apply(&asked.options.unwrap_or_default(), &mut deployment)?;
+    options::check(&deployment)?;
+    c.audit(Deed::Changed, format!("deployment {}", deployment.id))?;
+    c.put_own(&deployment)?;
+    row(c, (c.identity().owner, deployment))
 }
 
 pub(super) fn set_enabled(
@@ -102,7 +131,7 @@ pub(super) fn set_enabled(
     asked: pb::SetDeploymentEnabledRequest,
 ) -> Answer<pb::SetDeploymentEnabledResponse> {
     let pb::SetDeploymentEnabledRequest { id, enabled } = asked;
-    let deployment = Deployment { enabled, ..DEPLOYMENT.owned(c, &id)? };
+    let deployment = Deployment { enabled, ..owned(c, &id)? };
     let state = if enabled { "enabled" } else { "disabled" };
     c.audit(Deed::Changed, format!("deployment {}: {state}", deployment.id))?;
     c.put_own(&deployment)?;
@@ -113,8 +142,32 @@ pub(super) fn delete(
     c: &Change<'_>,
     asked: pb::DeleteDeploymentRequest,
 ) -> Answer<pb::DeleteDeploymentResponse> {
-    let deployment = DEPLOYMENT.owned(c, &asked.id)?;
+    let deployment = owned(c, &asked.id)?;
     c.audit(Deed::Removed, format!("deployment {}", deployment.id))?;
     c.delete(&deployment)?;
     Ok(pb::DeleteDeploymentResponse {})
+}
+
+pub(super) fn limits(v: &View<'_>, _: pb::GetDeploymentLimitsRequest) -> Answer<u32> {
+    Ok(v.deployment_updates_max()?)
+}
+
+pub(super) fn set_limits(c: &Change<'_>, asked: pb::SetDeploymentLimitsRequest) -> Answer<u32> {
+    let max = asked.updates_max;
+    if !(1..=DEPLOYMENT_UPDATES_MAX).contains(&max) {
+        let reason = format!("are {max}; 1 to {DEPLOYMENT_UPDATES_MAX} are possible");
+        return Err(Invalid::new("updates of a deployment", reason).into());
+    }
+    c.audit(Deed::Changed, format!("updates of a deployment: at most {max}"))?;
+    c.set_deployment_updates_max(max)?;
+    Ok(max)
+}
+
+/// The word of a request.
+fn intent(word: &str) -> Result<Intent, Invalid> {
+    match word {
+        "required" => Ok(Intent::Required),
+        "available" => Ok(Intent::Available),
+        _ => Err(Invalid::new("intent", "is neither required nor available")),
+    }
 }

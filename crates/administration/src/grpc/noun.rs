@@ -5,8 +5,8 @@ use std::marker::PhantomData;
 
 use model::{
     Boundary, BoundaryGroup, ClientId, ClientRecord, Collection, Deployment, DeploymentId, Invalid,
-    Item, ObjectCode, Owner, Package, RoleId, RoleRecord, SiteCode, SiteKind, SiteRecord,
-    UpdateGroup, UpdateId,
+    Item, ObjectCode, Owner, Package, Phased, RoleId, RoleRecord, Rule, SettingsProfile, SiteCode,
+    SiteKind, SiteRecord, UpdateGroup, UpdateId, Window,
 };
 use rpc::object::ObjectBody;
 use site_db::{Reader, Writer};
@@ -47,6 +47,14 @@ pub(super) const DEPLOYMENT: Noun<Deployment> =
         Ok(id.parse::<DeploymentId>()?.as_bytes().into())
     });
 
+pub(super) const RULE: Noun<Rule> = Noun::new("rule", "tierline rule list", object_code);
+pub(super) const PHASED: Noun<Phased> =
+    Noun::new("phased deployment", "tierline phased list", object_code);
+pub(super) const SETTINGS_PROFILE: Noun<SettingsProfile> =
+    Noun::new("settings profile", "tierline client-settings list", object_code);
+pub(super) const WINDOW: Noun<Window> =
+    Noun::new("maintenance window", "tierline window list", object_code);
+
 fn object_code(code: &str) -> Id {
     Ok(ObjectCode::new(code)?.as_str().into())
 }
@@ -82,15 +90,9 @@ impl<T: ObjectBody> Noun<T> {
         }
     }
 
-    /// A code of this site that was never given; after a restore the counter may lag behind.
+    /// A code of this site that was never given.
     pub(super) fn new_code(&self, w: &Writer<'_>) -> Result<ObjectCode, Error> {
         self.check_place(w)?;
-        loop {
-            let number = u32::try_from(w.next(self.what)?).unwrap_or(u32::MAX);
-            let code = ObjectCode::numbered(w.identity().code(), number)?;
-            if w.get::<T>(code.as_str().as_bytes())?.is_none() {
-                return Ok(code);
-            }
-        }
+        Ok(w.new_code::<T>(self.what)?)
     }
 }

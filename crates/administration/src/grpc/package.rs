@@ -1,14 +1,34 @@
 //! Deployment packages.
 
-use model::{Invalid, ObjectCode, Package, RoleId, UpdateId};
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::{Deployment, Invalid, ObjectCode, Package, RoleId, Sha1, UpdateGroup, UpdateId};
 use rpc::pb::admin as pb;
-use site_db::ContentDemand;
+use site_db::{ContentDemand, Reader};
 
 use super::content::{distribution_points, find_point, status_rows};
+use super::naming::check_text;
 use super::noun::PACKAGE;
-use super::{Answer, count, given};
+use super::standing::{Shelf, files, packages};
+use super::{Answer, LANGUAGE, count, given};
+use crate::Error;
 use crate::admin::{Change, View};
 use crate::audit::Deed;
+
+/// Characters of a package's name and description (DEPX-14).
+const NAME_MAX: usize = 50;
+const DESCRIPTION_MAX: usize = 127;
+
+/// Updates that a refusal names.
+const LOST_NAMED: usize = 10;
+
+pub(super) fn check_texts(name: &str, description: &str) -> Result<(), Invalid> {
+    check_text("name", name, NAME_MAX)?;
+    match description {
+        "" => Ok(()),
+        text => check_text("description", text, DESCRIPTION_MAX),
+    }
+}
 
 fn row(package: &Package, demands: &[ContentDemand]) -> pb::Package {
     pb::Package {
@@ -19,14 +39,14 @@ fn row(package: &Package, demands: &[ContentDemand]) -> pb::Package {
         files: count(package.files.iter()),
         size_bytes: package.files.iter().map(|file| file.size).sum(),
         missing: count(demands.iter().filter(|demand| demand.package == package.code)),
+        description: package.description.clone(),
     }
 }
 
 pub(super) fn create(c: &Change<'_>, asked: pb::CreatePackageRequest) -> Answer<pb::Package> {
-    if asked.name.is_empty() {
-        return Err(Invalid::new("name", "is empty").into());
-    }
-    let package = c.create_package(&asked.name)?;
+    check_texts(&asked.name, &asked.description)?;
+    PACKAGE.check_place(c)?;
+    let package = c.create_package(&asked.name, &asked.description)?;
     c.audit(Deed::Created, format!("package {}", package.code))?;
     Ok(row(&package, &[]))
 }
@@ -91,4 +111,114 @@ pub(super) fn distribute(
     let text = format!("package {code}: sent to {} distribution points", points.len());
     c.audit(Deed::Changed, text)?;
     status_rows(c, |manifest| manifest.package == code)
+}
+
+pub(super) fn redistribute(
+    c: &Change<'_>,
+    asked: pb::RedistributePackageRequest,
+) -> Answer<Vec<pb::ContentStatus>> {
+    let code = PACKAGE.owned(c, &asked.code)?.code;
+    let version = c.redistribute(&code)?.version;
+    c.audit(Deed::Changed, format!("package {code}: checked anew as version {version}"))?;
+    status_rows(c, |manifest| manifest.package == code)
+}
+
+pub(super) fn remove(
+    c: &Change<'_>,
+    asked: pb::RemoveFromPackageRequest,
+) -> Answer<pb::RemoveFromPackageResponse> {
+    let package = PACKAGE.owned(c, &asked.code)?;
+    let updates = asked.updates.iter().map(|id| id.parse());
+    let mut updates = updates.collect::<Result<BTreeSet<UpdateId>, _>>()?;
+    if let Some(group) = given(asked.group) {
+        let (_, group) = super::noun::GROUP.found(c, &group)?;
+        updates.extend(group.updates);
+    }
+    let gone = only_of(c, &package, &updates)?;
+    let mut left = package.clone();
+    left.files.retain(|file| !gone.contains(&(file.sha1, file.size)));
+    let lost = lost(c, &package.code, Some(&left))?;
+    refuse_loss(&package, &lost, asked.force)?;
+    let text = format!("package {}: {} files taken out", package.code, gone.len());
+    c.audit(Deed::Changed, text)?;
+    let package = c.remove_files(&package.code, &gone)?;
+    Ok(pb::RemoveFromPackageResponse { row: Some(row(&package, &c.demands()?)), lost })
+}
+
+/// The files of some updates that no other update of the package has, too.
+fn only_of(
+    r: &Reader<'_>,
+    package: &Package,
+    updates: &BTreeSet<UpdateId>,
+) -> Result<BTreeSet<(Sha1, u64)>, Error> {
+    let items = r.items_with_parts(updates.clone())?;
+    let all = updates.iter().flat_map(|id| files(*id, &items));
+    let mut gone: BTreeSet<_> = all.map(|(_, file)| (file.sha1, file.size)).collect();
+    let others = package.files.iter().map(|file| file.update).filter(|id| !items.contains_key(id));
+    let others = others.collect::<BTreeSet<_>>();
+    let items = r.items_with_parts(others.clone())?;
+    for (_, file) in others.iter().flat_map(|id| files(*id, &items)) {
+        gone.remove(&(file.sha1, file.size));
+    }
+    Ok(gone)
+}
+
+pub(super) fn delete(
+    c: &Change<'_>,
+    asked: pb::DeletePackageRequest,
+) -> Answer<pb::DeletePackageResponse> {
+    let package = PACKAGE.owned(c, &asked.code)?;
+    let lost = lost(c, &package.code, None)?;
+    refuse_loss(&package, &lost, asked.force)?;
+    c.audit(Deed::Removed, format!("package {}", package.code))?;
+    c.delete_package(&package.code)?;
+    Ok(pb::DeletePackageResponse { lost })
+}
+
+/// Deployed updates whose last copy would go with a package, or with its change into `instead`.
+fn lost(
+    r: &Reader<'_>,
+    code: &ObjectCode,
+    instead: Option<&Package>,
+) -> Result<Vec<pb::LostContent>, Error> {
+    let packages = packages(r)?;
+    let before = Shelf::of(&packages);
+    let after = Shelf::of(packages.iter().filter(|package| package.code != *code).chain(instead));
+    let deployed = deployed(r)?;
+    let items = r.items_with_parts(deployed.keys().copied().collect())?;
+    let loses = |id: &UpdateId| before.has_all(*id, &items) && !after.has_all(*id, &items);
+    let lost = deployed.into_iter().filter(|(id, _)| loses(id));
+    let told = lost.map(|(id, deployments)| pb::LostContent {
+        update: id.to_string(),
+        title: items.get(&id).map_or_else(String::new, |item| item.title(LANGUAGE)),
+        deployments,
+    });
+    Ok(told.collect())
+}
+
+/// The updates of deployments that need packages, and by whom they are deployed.
+fn deployed(r: &Reader<'_>) -> Result<BTreeMap<UpdateId, Vec<String>>, Error> {
+    let groups = r.list::<UpdateGroup>()?.into_iter();
+    let groups: BTreeMap<_, _> = groups.map(|(_, group)| (group.code, group.updates)).collect();
+    let mut deployed: BTreeMap<UpdateId, Vec<String>> = BTreeMap::new();
+    for (_, deployment) in r.list::<Deployment>()? {
+        let needs = deployment.download.has_packages;
+        for id in groups.get(&deployment.group).filter(|_| needs).into_iter().flatten() {
+            deployed.entry(*id).or_default().push(deployment.id.to_string());
+        }
+    }
+    Ok(deployed)
+}
+
+fn refuse_loss(package: &Package, lost: &[pb::LostContent], force: bool) -> Result<(), Error> {
+    if force || lost.is_empty() {
+        return Ok(());
+    }
+    let told = lost.iter().take(LOST_NAMED);
+    let mut updates: Vec<String> = told
+        .map(|lost| format!("{} ({}) for {}", lost.update, lost.title, lost.deployments.join(", ")))
+        .collect();
+    let more = lost.len().saturating_sub(LOST_NAMED);
+    updates.extend((more > 0).then(|| format!("and {more} more")));
+    Err(Error::LastCopy { package: package.code.clone(), updates: updates.join("; ") })
 }

@@ -1,6 +1,8 @@
 //! Third-party updates: files handed in, updates published from them, catalogs that are looked at
 //! regularly, and the certificate that signs what is published.
 
+use std::sync::Arc;
+
 use content_library::{Begun, ContentLibrary, Expected};
 use model::{ErrorClass, Invalid, Sha1, Sha256, UpdateId};
 use rpc::convert::wire_time;
@@ -85,7 +87,8 @@ pub(super) async fn publish(
     (account, asked): (String, pb::PublishUpdateRequest),
 ) -> Answer<i64> {
     let library = &admin.publishing().await?.library;
-    let pb::PublishUpdateRequest { name, package, files } = asked;
+    let pb::PublishUpdateRequest { name, package, files, update } = asked;
+    let update: UpdateId = update.parse()?;
     if package.len() > PACKAGE_BYTES_MAX {
         let reason = format!("{} bytes, at most {PACKAGE_BYTES_MAX}", package.len());
         return Err(Invalid::new("package", reason).into());
@@ -96,13 +99,10 @@ pub(super) async fn publish(
         let (what, see) = ("uploaded file", "tierline update publish");
         return Err(Error::Unknown { what, name: sha256.to_string(), see });
     }
-    for sha256 in files {
-        // The update point has it, too; here it stays for the day that one has to be replaced.
-        library.set_references(format!("published {sha256}"), vec![sha256]).await?;
-    }
     let publish = move |w: &site_db::Writer<'_>| {
         let what = format!("publication of {name}");
         let id = w.add_errand(&ErrandKind::Publish { name, package })?;
+        w.note_publication(id, update, &files)?;
         audit(w, &account, Deed::Ran, what)?;
         Ok::<_, Error>(id)
     };
@@ -123,11 +123,20 @@ pub(super) fn errand(
     asked: pb::GetCatalogErrandRequest,
 ) -> Answer<pb::GetCatalogErrandResponse> {
     let Some(report) = v.errand_report(asked.id)? else {
-        return Ok(pb::GetCatalogErrandResponse::default());
+        let begun = v.is_errand_begun(asked.id)?;
+        return Ok(pb::GetCatalogErrandResponse { begun, ..Default::default() });
     };
     let ErrandReport { imported, unchanged, rejected, revised, refused } = report;
-    let done = true;
-    Ok(pb::GetCatalogErrandResponse { done, imported, unchanged, rejected, revised, refused })
+    let (done, begun) = (true, true);
+    Ok(pb::GetCatalogErrandResponse {
+        done,
+        imported,
+        unchanged,
+        rejected,
+        revised,
+        refused,
+        begun,
+    })
 }
 
 pub(super) fn subscriptions(
@@ -235,10 +244,16 @@ pub(super) async fn rotate(
     admin: &Admin,
     (account, _): (String, pb::RotateSigningCertificateRequest),
 ) -> Answer<pb::SigningCertificate> {
-    let signer = &admin.publishing().await?.signer;
-    signer.rotate(admin.db.ambient())?;
-    let row = certificate_row(&signer.describe()?);
-    let what = format!("publisher's certificate to {}", row.fingerprint);
-    admin.db.write(move |w| audit(w, &account, Deed::Changed, what)).await?;
-    Ok(row)
+    let signer = Arc::clone(&admin.publishing().await?.signer);
+    let (maker, ambient) = (Arc::clone(&signer), admin.db.ambient().clone());
+    // The threads of the database may take the time that a key takes.
+    let publisher = admin.db.read(move |_| maker.create(&ambient)).await?;
+    let what = format!("publisher's certificate to {}", publisher.fingerprint());
+    let taker = Arc::clone(&signer);
+    let rotate = move |w: &site_db::Writer<'_>| {
+        audit(w, &account, Deed::Changed, what)?;
+        taker.rotate(publisher)
+    };
+    admin.db.write(rotate).await?;
+    Ok(certificate_row(&signer.describe()?))
 }

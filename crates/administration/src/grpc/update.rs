@@ -1,28 +1,33 @@
 //! Software updates, as configuration items know them.
 
+mod counted;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
     Category, CategoryTree, Invalid, Item, MsrcSeverity, Package, Ruling, Superseding, Timestamp,
     UpdateId, superseded,
 };
-use rpc::convert::wire_time;
+use rpc::convert::{read_time, wire_time};
 use rpc::object::ObjectBody as _;
 use rpc::pb::admin as pb;
 use site_db::Reader;
 
+pub(super) use self::counted::Counted;
+pub(super) use deployment::is_third_party;
+
 use super::category::{categories, is_called};
 use super::noun::UPDATE;
-use super::{Answer, Answers, LANGUAGE, pages};
+use super::standing::{Mark, Shelf, packages};
+use super::{Answer, Answers, LANGUAGE, given, pages};
 use crate::Error;
 use crate::admin::View;
-
-/// The company whose updates are not a third party's, by the id everybody knows.
-const MICROSOFT: &str = "56309036-4c77-4dd9-951a-99ee9c246a94";
 
 /// What the whole catalog says of one update.
 pub(super) struct Catalog {
     pub(super) items: BTreeMap<UpdateId, Item>,
+    /// What packages have of their files.
+    shelf: Shelf,
     categories: CategoryTree,
     /// What is ruled of them.
     rulings: BTreeMap<UpdateId, Ruling>,
@@ -53,7 +58,8 @@ impl Catalog {
         let rulings = r.list::<Ruling>()?.into_iter();
         let rulings = rulings.map(|(_, ruling)| (ruling.update, ruling)).collect();
         let categories = categories(r)?;
-        Ok(Catalog { items, categories, rulings, superseded, superseded_by, part_of })
+        let shelf = Shelf::of(&packages(r)?);
+        Ok(Catalog { items, shelf, categories, rulings, superseded, superseded_by, part_of })
     }
 
     pub(super) fn is_declined(&self, id: UpdateId) -> bool {
@@ -96,7 +102,21 @@ impl Catalog {
             expired_at: item.expired_at.map(wire_time),
             third_party: is_third_party(item),
             metadata_only: is_third_party(item) && !self.has_files(item),
+            released_at: Some(wire_time(item.created_at)),
+            mark: self.mark(item).as_str().to_owned(),
+            ..pb::Update::default()
         }
+    }
+
+    fn mark(&self, item: &Item) -> Mark {
+        let id = item.update.id;
+        Mark::first(&[
+            (item.expired, Mark::Expired),
+            (self.is_declined(id), Mark::Declined),
+            (is_third_party(item) && !self.has_files(item), Mark::MetadataOnly),
+            (!self.shelf.has_all(id, &self.items), Mark::Missing),
+            (self.superseded.contains_key(&id), Mark::Superseded),
+        ])
     }
 
     fn has_files(&self, item: &Item) -> bool {
@@ -134,11 +154,6 @@ impl Catalog {
     }
 }
 
-/// Of somebody else than the vendor of Windows, whose own catalog names it.
-fn is_third_party(item: &Item) -> bool {
-    item.company.is_some_and(|company| company.to_string() != MICROSOFT)
-}
-
 pub(super) fn list(
     v: &View<'_>,
     filter: pb::ListUpdatesRequest,
@@ -147,9 +162,21 @@ pub(super) fn list(
         let reason = format!("there is no severity \"{}\"", filter.severity);
         return Err(Invalid::new("severity", reason).into());
     }
-    let catalog = Catalog::read(v)?;
-    let chosen = catalog.items.values().filter(|item| catalog.matches(item, &filter));
-    let rows = chosen.map(|item| catalog.row(item)).collect();
+    let (catalog, counted) = (Catalog::read(v)?, Counted::read(v)?);
+    let meant = given(filter.r#where.clone());
+    let meant = meant.map(|text| counted.select(v, &catalog, &text)).transpose()?;
+    let after = filter.released_after.map(read_time).transpose()?;
+    let is_chosen = |item: &&Item| {
+        let id = item.update.id;
+        let required = || counted.counts(item).map_or(0, |(required, _)| required);
+        catalog.matches(item, &filter)
+            && meant.as_ref().is_none_or(|meant| meant.contains(&id))
+            && after.is_none_or(|after| item.created_at > after)
+            && filter.deployed.is_none_or(|wanted| wanted == counted.is_deployed(id))
+            && (filter.required_min == 0 || required() >= filter.required_min)
+    };
+    let chosen = catalog.items.values().filter(is_chosen);
+    let rows = chosen.map(|item| counted.row(&catalog, item)).collect();
     Ok(pages(rows, |rows| pb::ListUpdatesResponse { rows }))
 }
 
@@ -160,7 +187,7 @@ pub(super) fn show(v: &View<'_>, asked: pb::GetUpdateRequest) -> Answer<pb::GetU
     let category =
         |id: &UpdateId| catalog.categories.get(*id).map_or("", Category::title).to_owned();
     Ok(pb::GetUpdateResponse {
-        row: Some(catalog.row(item)),
+        row: Some(Counted::read(v)?.row(&catalog, item)),
         description: text.map_or_else(String::new, |text| text.description.clone()),
         products: item.products.iter().map(category).collect(),
         company: item.company.as_ref().map_or_else(String::new, category),

@@ -309,6 +309,9 @@ fn bundles_come_in_at_the_top_alone_and_leave_a_part_at_a_time() {
 
         let mut client = child.admin();
         let asked = pb::ExportCatalogRequest { since: 7, content: true };
+        let far = pb::ExportCatalogRequest { since: u64::MAX, content: true };
+        let far = refusal(client.export_catalog(far).await);
+        assert!(far.starts_with("InvalidArgument: since: 18446744073709551615 is no"), "{far}");
         let id = client.export_catalog(asked).await.told().id;
         let pending = child.db.read(|r| r.pending_export()).await.expect("read").expect("asked");
         assert_eq!((pending.since, pending.has_content), (7, true));
@@ -346,7 +349,8 @@ fn packages_want_the_files_of_bundled_updates_and_go_to_points() {
         with_catalog(&top).await;
         let mut client = top.admin();
         let name = "Patches".to_owned();
-        let made = client.create_package(pb::CreatePackageRequest { name }).await.told();
+        let request = pb::CreatePackageRequest { name, ..Default::default() };
+        let made = client.create_package(request).await.told();
         let code = made.row.expect("a row").code;
         assert_eq!(code, "PR100001");
         let updates = vec![id(1).to_string()];

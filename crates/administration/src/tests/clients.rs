@@ -52,7 +52,8 @@ async fn site() -> Site {
 impl Site {
     async fn group(&self, updates: &[u128]) -> Result<String, Status> {
         let (name, updates) = ("Monthly".to_owned(), updates.iter().map(|n| update(*n)).collect());
-        let answer = self.admin().create_group(pb::CreateGroupRequest { name, updates }).await?;
+        let request = pb::CreateGroupRequest { name, updates, ..Default::default() };
+        let answer = self.admin().create_group(request).await?;
         Ok(answer.into_inner().code)
     }
 
@@ -75,7 +76,8 @@ fn groups_are_changed_by_their_owner_until_they_are_deployed() {
         let code = site.group(&[1, 1]).await.expect("made");
         let change = |add: &[u128]| {
             let add = add.iter().map(|n| update(*n)).collect();
-            pb::ChangeGroupRequest { code: code.clone(), add, remove: vec![update(1)] }
+            let (code, remove) = (code.clone(), vec![update(1)]);
+            pb::ChangeGroupRequest { code, add, remove, ..Default::default() }
         };
         expect!["AlreadyExists: these updates cannot be deployed: 00000000-0000-0000-0000-000000000003 (expired); leave them out"].assert_eq(&refusal(site.admin().change_group(change(&[2, 3])).await));
         site.admin().change_group(change(&[2])).await.told();
@@ -84,7 +86,7 @@ fn groups_are_changed_by_their_owner_until_they_are_deployed() {
             shown.members.iter().map(|m| format!("{}/{} {}", m.id, m.revision, m.expired));
         let shown = format!("{:?} {:#?}", shown.row, members.collect::<Vec<_>>());
         expect![[r#"
-            Some(Group { code: "PR100001", name: "Monthly", owner: "PR1", updates: 1, expired: 0, declined: 0 }) [
+            Some(Group { code: "PR100001", name: "Monthly", owner: "PR1", updates: 1, expired: 0, declined: 0, superseded: 0, missing: 0, mark: "normal", description: "", origin: "hand" }) [
                 "00000000-0000-0000-0000-000000000002/1 false",
             ]"#]]
         .assert_eq(&shown);
@@ -122,7 +124,8 @@ fn a_deployment_is_read_as_it_was_meant() {
         let id = site.deploy(monthly(&group)).await.expect("deployed");
         let disable = pb::SetDeploymentEnabledRequest { id: id.clone(), enabled: false };
         site.admin().set_deployment_enabled(disable).await.expect("changed");
-        let shown = site.admin().list_deployments(pb::ListDeploymentsRequest {}).await.told();
+        let shown =
+            site.admin().list_deployments(pb::ListDeploymentsRequest::default()).await.told();
         let now = Some(rpc::convert::wire_time(at(0)));
         let expected = pb::Deployment {
             id,
@@ -135,8 +138,9 @@ fn a_deployment_is_read_as_it_was_meant() {
             deadline: now,
             enabled: false,
             outcome: "not planned here yet".to_owned(),
-            expired: 0,
-            declined: 0,
+            mark: "normal".to_owned(),
+            effect: "install".to_owned(),
+            ..Default::default()
         };
         assert_eq!(shown.rows, [expected]);
     });
@@ -148,15 +152,23 @@ fn compliance_is_told_from_the_board_and_the_vectors() {
         let site = site().await;
         let group = site.group(&[1, 2]).await.expect("made");
         let clients = vec![client(9).to_string()];
-        let request = pb::CreateCollectionRequest { name: "Pilots".to_owned(), clients };
+        let request = pb::CreateCollectionRequest {
+            name: "Pilots".to_owned(),
+            clients,
+            ..Default::default()
+        };
         let pilots = site.admin().create_collection(request).await.told().code;
         let all = site.deploy(monthly(&group)).await.expect("deployed");
-        let request = pb::CreateDeploymentRequest { collection: pilots.clone(), ..monthly(&group) };
+        let request = pb::CreateDeploymentRequest {
+            name: "Of pilots".to_owned(),
+            collection: pilots.clone(),
+            ..monthly(&group)
+        };
         site.deploy(request).await.expect("deployed");
         // It expired after the group was made.
         let code = model::ObjectCode::new(&group).expect("a code");
         let updates = [1, 2, 3].map(|n| objects::item(n).update.id).to_vec();
-        let grown = model::UpdateGroup { code, name: "Monthly".to_owned(), updates };
+        let grown = model::UpdateGroup::plain(code, "Monthly".to_owned(), updates);
         site.db.write(move |w| w.put_own(&grown)).await.expect("written");
         let ask = pb::GetDeploymentComplianceRequest { id: all };
         let warming = site.admin().get_deployment_compliance(ask.clone()).await;
@@ -197,12 +209,36 @@ fn compliance_is_told_from_the_board_and_the_vectors() {
         assert_eq!(of(9).await, "[0, 0, 0, 3] no report received: ");
 
         let rows = site.admin().list_collections(pb::ListCollectionsRequest {}).await.told().rows;
-        let rows = rows.into_iter().map(|row| (row.code, row.members));
-        assert_eq!(rows.collect::<Vec<_>>(), [("SMS00001".to_owned(), 2), (pilots.clone(), 1)]);
+        let rows: Vec<_> = rows.iter().map(|row| format!("{} {}", row.code, row.members)).collect();
+        let pilots_row = format!("{pilots} 1");
+        let all = ["SMS00001 2", "SMS00002 2", "SMS00003 0", "SMS00004 0", &pilots_row];
+        assert_eq!(rows, all);
         let of_pilots = pb::ListCollectionMembersRequest { code: pilots };
         let mut members = site.admin().list_collection_members(of_pilots).await.told();
         let page = members.message().await.expect("read").expect("a page");
         assert_eq!(page.rows[0].name, "client 9");
+    });
+}
+
+/// Symptom: the same sentence lay in the vector of every computer whose scan failed, at every site.
+/// Repair: the code does, and what it means is said where it is shown.
+#[test]
+fn a_code_of_a_failed_scan_is_explained_where_it_is_shown() {
+    run(async {
+        let site = site().await;
+        let reason = async |said: &str| {
+            let scan_error = Some(said.to_owned());
+            let vector = Vector { client: client(9), scan_error, ..vector() };
+            let holding = compliance::Holding { vector, parked: Vec::new() };
+            site.db.write(move |w| w.write_holding(&holding)).await.expect("written");
+            let request = pb::GetClientComplianceRequest { id: client(9).to_string() };
+            let told = site.admin().get_client_compliance(request).await.told();
+            told.row.expect("a row").reason
+        };
+        let code = reason("0x8024401C").await;
+        let expected = "scan failed: 0x8024401C WU_E_PT_HTTP_STATUS_REQUEST_TIMEOUT: ";
+        assert!(code.starts_with(expected), "{code}");
+        assert_eq!(reason("no disk").await, "scan failed: no disk");
     });
 }
 

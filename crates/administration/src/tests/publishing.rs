@@ -42,7 +42,9 @@ fn a_file_comes_in_pieces_and_becomes_an_update() {
             name: "Anvil".to_owned(),
             package: b"<sdp/>".to_vec(),
             files: vec![item.sha256.expect("is known").0.to_vec()],
+            update: uuid::Uuid::from_u128(1).to_string(),
         };
+        let kept = async || top.db.read(|r| r.published_files()).await.expect("read").len();
         let early = client.publish_update(publish()).await;
         assert!(refusal(early).starts_with("NotFound: there is no uploaded file"));
 
@@ -63,11 +65,26 @@ fn a_file_comes_in_pieces_and_becomes_an_update() {
         let (name, package) = ("Anvil".to_owned(), b"<sdp/>".to_vec());
         assert_eq!((errand.id, &errand.kind), (id, &ErrandKind::Publish { name, package }));
         let show = pb::GetCatalogErrandRequest { id };
-        assert!(!client.get_catalog_errand(show).await.told().done);
+        let waits = client.get_catalog_errand(show).await.told();
+        assert_eq!((waits.done, waits.begun, kept().await), (false, false, 1));
+        top.db.write(move |w| w.try_errand(id)).await.expect("written");
+        assert!(client.get_catalog_errand(show).await.told().begun);
         let report = ErrandReport { imported: 1, ..ErrandReport::default() };
         top.db.write(move |w| w.finish_errand(&errand, &report)).await.expect("written");
         let report = client.get_catalog_errand(show).await.told();
         assert_eq!((report.done, report.imported), (true, 1));
+
+        // Once it is cleaned up, its files are kept no more; nor are those of what is refused.
+        let update = model::UpdateId(uuid::Uuid::from_u128(1));
+        assert_eq!(kept().await, 1);
+        client.publish_update(publish()).await.told();
+        top.db.write(move |w| w.release_publication(update)).await.expect("written");
+        assert_eq!(kept().await, 1, "it is being published again");
+        let errand = top.db.read(|r| r.pending_errand()).await.expect("reads").expect("waits");
+        let refused = "it is no package".to_owned();
+        let report = ErrandReport { refused, ..ErrandReport::default() };
+        top.db.write(move |w| w.finish_errand(&errand, &report)).await.expect("written");
+        assert_eq!(kept().await, 0);
     });
 }
 
@@ -180,5 +197,8 @@ fn the_publisher_signs_and_is_replaced() {
         assert_ne!(rotated.fingerprint, before.fingerprint);
         let shown = client.get_signing_certificate(show()).await.told().row.expect("a row");
         assert_eq!(shown, rotated);
+        let said = top.db.read(|r| r.status_messages(&site_db::StatusFilter::default(), 1)).await;
+        let what = format!("publisher's certificate to {}", rotated.fingerprint);
+        assert_eq!(said.expect("read").remove(0).1.strings[2], what);
     });
 }

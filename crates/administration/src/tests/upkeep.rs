@@ -3,9 +3,9 @@
 use expect_test::expect;
 use model::{
     Category, CategoryKind, CategoryTree, Cleaned, Group, Item, LocalizedText, Ruling, SiteRecord,
-    UpdateId, UpdateRef, Verdict,
+    StatusMessage, UpdateId, UpdateRef, Verdict,
 };
-use site_db::Own;
+use site_db::{Own, StatusFilter};
 use testkit::objects;
 use testkit::reference::reference;
 use uuid::Uuid;
@@ -116,6 +116,10 @@ fn products_are_chosen_as_a_tree() {
         choose("Desktop", false, "products").await.expect("the family");
         let seen = top.admin().acknowledge_categories(pb::AcknowledgeCategoriesRequest {}).await;
         assert_eq!(seen.told().rows.len(), 1);
+        let said = top.db.read(|r| r.status_messages(&StatusFilter::default(), 100)).await;
+        let seen = "new products and classifications, which are seen";
+        let is_it = |(_, message): &(i64, StatusMessage)| message.strings[2..] == [seen];
+        assert_eq!(said.expect("read").iter().filter(|message| is_it(message)).count(), 1);
         expect![[r#"
             Maker | company | - | 2 since 1
             Maker > Desktop | family | - | 2 since 1
@@ -191,12 +195,15 @@ fn what_is_declined_is_in_no_new_deployment_and_marks_old_ones() {
         let group = |numbers: &[u128]| pb::CreateGroupRequest {
             name: "Monthly".to_owned(),
             updates: numbers.iter().copied().map(name).collect(),
+            allow_superseded: true,
+            ..Default::default()
         };
         let code = admin.create_group(group(&[1, 2, 6])).await.told().code;
         let deployment = pb::CreateDeploymentRequest {
             name: "Monthly".to_owned(),
             group: code.clone(),
             intent: "required".to_owned(),
+            allow_superseded: true,
             ..Default::default()
         };
         admin.create_deployment(deployment.clone()).await.told();
@@ -208,11 +215,13 @@ fn what_is_declined_is_in_no_new_deployment_and_marks_old_ones() {
         let again = admin.decline_updates(decline(&[1, 2])).await.told();
         assert_eq!((again.declined, again.unchanged, again.left), (1, 1, 0));
 
-        let row = admin.list_groups(pb::ListGroupsRequest {}).await.told().rows.remove(0);
+        let row =
+            admin.list_groups(pb::ListGroupsRequest { all: false }).await.told().rows.remove(0);
         assert_eq!((row.updates, row.expired, row.declined), (3, 0, 3));
         let shown = admin.get_group(pb::GetGroupRequest { code: code.clone() }).await.told();
         assert!(shown.members.iter().all(|member| member.declined));
-        let rows = admin.list_deployments(pb::ListDeploymentsRequest {}).await.told().rows;
+        let rows =
+            admin.list_deployments(pb::ListDeploymentsRequest { all: false }).await.told().rows;
         assert_eq!((rows[0].expired, rows[0].declined), (0, 3));
         let refusals = [
             refusal(admin.create_deployment(deployment).await),
@@ -293,6 +302,64 @@ fn all_of_a_kind_are_declined_at_once_and_the_rule_is_overruled() {
             6 false  0
         "#]]
         .assert_eq(&list(Some(false)).await);
+    });
+}
+
+/// Symptom: `decline --superseded --expired` declined updates that somebody had decided to keep.
+/// Cause: nothing looked at that decision. Repair: it takes the id of an update to overrule it.
+#[test]
+fn what_is_kept_is_declined_by_its_id_alone() {
+    run(async {
+        let top = Site::top("CAS", SiteKind::Central).await;
+        with_updates(&top).await;
+        let kept = [2, 3].map(|n| Own::put(&Ruling::new(id(n), Verdict::Kept, "bob", at(0))));
+        let kept = kept.to_vec();
+        top.db.write(|w| w.write_own(Group::Catalog, kept)).await.expect("written");
+        let mut admin = top.admin();
+        let all =
+            pb::DeclineUpdatesRequest { superseded: true, expired: true, ..Default::default() };
+        let declined = admin.decline_updates(all.clone()).await.told();
+        assert_eq!((declined.declined, declined.kept), (0, 2));
+        let named = pb::DeclineUpdatesRequest { ids: vec![name(2)], ..all };
+        let declined = admin.decline_updates(named).await.told();
+        assert_eq!((declined.declined, declined.kept), (1, 1));
+    });
+}
+
+/// Symptom: an update that the rule had expired, and that its source does not have any more, was
+/// deployable again after it was reinstated, and no computer could get it. Cause: that it had gone
+/// was not looked at. Repair: it stays expired, and the answer says so. What an administrator
+/// declined besides the rule is restored whole, too.
+#[test]
+fn what_is_gone_at_its_source_stays_expired_when_it_is_reinstated() {
+    run(async {
+        let top = Site::top("CAS", SiteKind::Central).await;
+        with_updates(&top).await;
+        let mut admin = top.admin();
+        let find = async || {
+            let item: Item = top.db.read(|r| r.require(id(5).as_bytes())).await.expect("read");
+            let ruling: Option<Ruling> =
+                top.db.read(|r| r.get(id(5).as_bytes())).await.expect("read");
+            (item, ruling)
+        };
+        assert_eq!(admin.decline_updates(decline(&[5])).await.told().declined, 1);
+        let (item, ruling) = find().await;
+        let ruling = ruling.expect("it is ruled");
+        assert_eq!((ruling.verdict, ruling.is_superseded), (Verdict::Declined, true));
+        let withdrawn = Item { withdrawn: true, ..item.clone() };
+        top.db.write(move |w| w.put_own(&withdrawn)).await.expect("written");
+        let reinstate = || pb::ReinstateUpdatesRequest { ids: vec![name(5)] };
+        let back = admin.reinstate_updates(reinstate()).await.told();
+        assert_eq!((back.reinstated, back.gone), (1, 1));
+        assert!(find().await.0.expired);
+
+        let own = vec![Own::put(&item), Own::put(&ruling)];
+        top.db.write(|w| w.write_own(Group::Catalog, own)).await.expect("written");
+        let back = admin.reinstate_updates(reinstate()).await.told();
+        assert_eq!((back.reinstated, back.gone), (1, 0));
+        let (item, ruling) = find().await;
+        assert!(!item.expired, "it is as it was before the rule");
+        assert_eq!(ruling.map(|ruling| ruling.verdict), Some(Verdict::Kept));
     });
 }
 

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::io;
 
 use ambient::failpoint;
-use model::{AssignedFile, AssignedUpdate, EnforcementState, ErrorClass, Sha256, error_chain};
+use model::{
+    AssignedFile, AssignedUpdate, EnforcementState, ErrorClass, Sha256, Timestamp, error_chain,
+};
 use update_metadata::{Applicability, CommandLine, Document, InstallResult, Installer, evaluate};
 
 use super::Agent;
@@ -24,6 +26,8 @@ const NOT_DETECTED: i32 = 0x87D0_0324_u32.cast_signed();
 const NO_INSTALLER: i32 = 0x8000_4001_u32.cast_signed();
 /// E_FAIL, where the system gives no code of its own.
 const UNSPECIFIED: i32 = 0x8000_4005_u32.cast_signed();
+
+const MINUTE_MS: i64 = 60_000;
 
 impl Agent {
     /// Does what deployments ask for now.
@@ -60,6 +64,8 @@ impl Agent {
         let named: BTreeSet<Sha256> = files.collect();
         let missing = self.library.missing(named.clone()).await?;
         let retry = self.policy.settings().scan_interval_ms;
+        let clock = self.machine.zone();
+        let (calendar, _) = self.policy.calendar(&clock);
         let plan = decide(&Situation {
             assignments,
             scan,
@@ -67,6 +73,9 @@ impl Agent {
             present: &(&named - &missing),
             troubles: &self.troubles,
             boot: &self.machine.boot().unwrap_or_default(),
+            calendar: &calendar,
+            clock: &clock,
+            client: self.client,
             retry_ms: i64::try_from(retry).unwrap_or(i64::MAX),
             now: self.now(),
         });
@@ -151,7 +160,9 @@ impl Agent {
         failpoint("agent.installing");
         tracing::info!(update = %update.id, revision = update.revision, "an installation started");
         let job = Job { document: &document, command, files };
+        let begun = self.now();
         let ended = self.machine.install(&job).await;
+        self.measure(assigned, begun);
         self.step.installed += 1;
         failpoint("agent.installed");
         let detected = self.detect(&document);
@@ -162,6 +173,16 @@ impl Agent {
             self.judge(assigned, detected);
         }
         Ok(())
+    }
+
+    /// What has begun is never stopped, and whoever planned with its run time shall know (PAIN-16).
+    fn measure(&self, assigned: &AssignedUpdate, begun: Timestamp) {
+        let took = self.now().0.saturating_sub(begun.0) / MINUTE_MS;
+        let given = assigned.max_run_minutes;
+        if took > i64::from(given) {
+            let update = assigned.update.id;
+            tracing::warn!(%update, took, given, "an installation took longer than it was given");
+        }
     }
 
     /// The document from the cache, if it is the one that policy names; else the code to report.

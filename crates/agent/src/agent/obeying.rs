@@ -136,6 +136,10 @@ impl Agent {
         for (sha256, invalid) in &self.policy.unread {
             tracing::warn!(%sha256, reason = %invalid, "a part of the policy was not understood");
         }
+        for (code, error) in self.policy.calendar(&self.machine.zone()).1 {
+            let reason = error_chain(&error);
+            tracing::warn!(%code, reason, "a maintenance window was not understood");
+        }
         self.servers.list(&self.policy.servers);
         // A newer catalog is no reason to hurry (STATE-01); all clients would come at once.
         if self.record.covered < self.policy.settings().catalog_version {

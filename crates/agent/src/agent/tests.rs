@@ -17,6 +17,7 @@ use crate::world::{HOUR_MS, NOW, SCRIPT, World, software};
 use crate::{Job, LinuxMachine, PretendedMachine, Summary, Wanted};
 
 mod fallback;
+mod windows;
 
 impl Agent {
     pub(crate) fn incarnation(&self) -> u64 {

@@ -1,19 +1,22 @@
 //! What a client does next about its deployments (DEP-16 … DEP-21).
 //!
 //! Content is fetched as soon as a required deployment is known; installation waits for the
-//! deadline, and a deadline that has passed means now. Only what policy names by digest is ever
-//! fetched or installed.
+//! deadline, and a deadline that has passed means now. Then it waits for a maintenance window that
+//! has room for it, and what takes least time is first (MW-03, MW-04). Only what policy names by
+//! digest is ever fetched or installed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
-    AssignedFile, AssignedUpdate, Assignment, EnforcementState, Intent, Sha256, Timestamp,
-    UpdateId, UpdateRef,
+    AssignedFile, AssignedUpdate, Assignment, ClientId, EnforcementState, Intent, Sha256,
+    TimeBasis, Timestamp, UpdateId, UpdateRef,
 };
+use recurrence::{Calendar, Room, Zone};
 use update_metadata::Applicability;
 
 use crate::client::ledger::Progress;
 use crate::client::scan::{Judged, Scan};
+use crate::digest::sha256;
 
 /// What is remembered of the last installation of an update.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +50,11 @@ pub(crate) struct Situation<'a> {
     /// What went wrong with files that are not.
     pub(crate) troubles: &'a BTreeMap<Sha256, (EnforcementState, i32)>,
     pub(crate) boot: &'a str,
+    /// When something may be installed here.
+    pub(crate) calendar: &'a Calendar,
+    /// What shows the times of deployments that go by the client's clock.
+    pub(crate) clock: &'a Zone,
+    pub(crate) client: ClientId,
     /// After this time what failed is tried again.
     pub(crate) retry_ms: i64,
     pub(crate) now: Timestamp,
@@ -56,12 +64,14 @@ pub(crate) struct Situation<'a> {
 pub(crate) struct Plan {
     /// Files to fetch, each once.
     pub(crate) fetch: Vec<AssignedFile>,
-    /// What to install now, in this order.
+    /// What to install now, in this order: what takes least time first.
     pub(crate) install: Vec<AssignedUpdate>,
     /// Where every required update of a required deployment stands.
     pub(crate) progress: Progress,
     /// When there may be more to do.
     pub(crate) wake_at: Option<Timestamp>,
+    /// Where so many minutes find room, worked out once for all updates.
+    rooms: BTreeMap<u16, Room>,
 }
 
 /// Why a catalog does not do for what policy names.
@@ -95,8 +105,7 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Plan {
     for assignment in required {
         let named: BTreeMap<UpdateId, &AssignedUpdate> =
             assignment.updates.iter().map(|assigned| (assigned.update.id, assigned)).collect();
-        let due = assignment.deadline.unwrap_or(assignment.available_at);
-        let due = due.max(assignment.available_at);
+        let due = due(situation, assignment);
         for assigned in &assignment.updates {
             let Some(root) = situation.scan.updates.get(&assigned.update.id) else { continue };
             if !root.is_visible || root.verdict != Applicability::Applicable {
@@ -112,7 +121,37 @@ pub(crate) fn decide(situation: &Situation<'_>) -> Plan {
             }
         }
     }
+    plan.install.sort_by_key(|assigned| assigned.max_run_minutes);
     plan
+}
+
+/// When an assignment is to be carried out.
+#[derive(Clone, Copy, Debug)]
+struct Due {
+    at: Timestamp,
+    is_bound_to_windows: bool,
+}
+
+fn due(situation: &Situation<'_>, assignment: &Assignment) -> Due {
+    let moment = |at| match assignment.basis {
+        TimeBasis::Utc => at,
+        TimeBasis::ClientLocal => situation.clock.moment(at),
+    };
+    let available = moment(assignment.available_at);
+    let deadline = assignment.deadline.map_or(available, moment).max(available);
+    Due {
+        at: deadline.plus_ms(delay_ms(situation.client, assignment)),
+        is_bound_to_windows: !assignment.experience.install_outside_window,
+    }
+}
+
+/// Where within the spread of a deployment this client is: always the same, and different from
+/// others, so that not all of them begin at once (CSET-10).
+fn delay_ms(client: ClientId, assignment: &Assignment) -> i64 {
+    let spread_ms = i64::from(assignment.spread_minutes) * 60_000;
+    let [a, b, c, d, ..] =
+        sha256(&[client.as_bytes().as_slice(), assignment.deployment.as_bytes()].concat()).0;
+    i64::from(u32::from_le_bytes([a, b, c, d])) % spread_ms.max(1)
 }
 
 /// What is installed for an update: itself, or the required members of a bundle.
@@ -137,7 +176,7 @@ fn advance(
     situation: &Situation<'_>,
     leaf: &Judged,
     assigned: &AssignedUpdate,
-    due: Timestamp,
+    due: Due,
     plan: &mut Plan,
 ) -> Standing {
     let run = situation.runs.get(&leaf.update.id);
@@ -170,9 +209,19 @@ fn advance(
         }
         return standing;
     }
-    if due > situation.now {
-        plan.wake(due);
+    if due.at > situation.now {
+        plan.wake(due.at);
         return (EnforcementState::Downloaded, 0);
+    }
+    if due.is_bound_to_windows {
+        match plan.room(situation, assigned.max_run_minutes) {
+            Room::Now => {}
+            Room::From(at) => {
+                plan.wake(at);
+                return (EnforcementState::WaitingForWindow, 0);
+            }
+            Room::Never => return (EnforcementState::WaitingForWindow, 0),
+        }
     }
     if !plan.install.iter().any(|planned| planned.update == assigned.update) {
         plan.install.push(assigned.clone());
@@ -181,6 +230,11 @@ fn advance(
 }
 
 impl Plan {
+    fn room(&mut self, situation: &Situation<'_>, minutes: u16) -> Room {
+        let room = || situation.calendar.room(situation.now, minutes.into());
+        *self.rooms.entry(minutes).or_insert_with(room)
+    }
+
     fn wake(&mut self, at: Timestamp) {
         self.wake_at = Some(self.wake_at.map_or(at, |earlier| earlier.min(at)));
     }
@@ -197,11 +251,12 @@ type Standing = (EnforcementState, i32);
 /// A bundle stands where its least finished member stands, and a failure outweighs all.
 fn worse(a: Standing, b: Standing) -> Standing {
     let rank = |standing: Standing| match standing.0 {
-        EnforcementState::Failed => 7,
-        EnforcementState::DownloadFailed => 6,
-        EnforcementState::WaitingForContent => 5,
-        EnforcementState::Downloading => 4,
-        EnforcementState::Downloaded => 3,
+        EnforcementState::Failed => 8,
+        EnforcementState::DownloadFailed => 7,
+        EnforcementState::WaitingForContent => 6,
+        EnforcementState::Downloading => 5,
+        EnforcementState::Downloaded => 4,
+        EnforcementState::WaitingForWindow => 3,
         EnforcementState::Installing => 2,
         EnforcementState::PendingRestart => 1,
         EnforcementState::Installed => 0,

@@ -7,9 +7,10 @@
 use std::collections::BTreeMap;
 
 use model::{
-    Assignment, ClientId, ClientSettings, ErrorClass, HierarchyId, Invalid, KeyStatement,
-    PolicyHead, ServerRef, Sha256, SiteCode, Timestamp,
+    AssignedWindow, Assignment, ClientId, ClientOptions, ClientSettings, ErrorClass, HierarchyId,
+    Invalid, KeyStatement, ObjectCode, PolicyHead, ServerRef, Sha256, SiteCode, Timestamp,
 };
+use recurrence::{Calendar, Use, Zone};
 use rpc::convert::{Part, decode_head, decode_part};
 use rpc::object::ObjectBody as _;
 use trust::{Anchor, Purpose, verify_signature, verify_statement};
@@ -70,6 +71,9 @@ impl Refused {
         }
     }
 }
+
+/// Updates use the windows of all deployments as well (CSET-07).
+const IN_ALL: &str = "windows.in_all";
 
 pub(crate) type Parts = BTreeMap<Sha256, Vec<u8>>;
 
@@ -134,6 +138,8 @@ pub(crate) struct Policy {
     pub(crate) settings: Option<ClientSettings>,
     pub(crate) servers: Vec<ServerRef>,
     pub(crate) assignments: Vec<Assignment>,
+    pub(crate) windows: Vec<AssignedWindow>,
+    pub(crate) options: ClientOptions,
     /// Parts in words that this release does not know; the others hold without them.
     pub(crate) unread: Vec<(Sha256, Invalid)>,
 }
@@ -149,6 +155,8 @@ impl Policy {
                 Ok(Part::Assignment(assignment)) => policy.assignments.push(assignment),
                 Ok(Part::Settings(settings)) => policy.settings = Some(settings),
                 Ok(Part::Servers(list)) => policy.servers.extend(list.servers),
+                Ok(Part::Windows(list)) => policy.windows.extend(list.windows),
+                Ok(Part::Options(options)) => policy.options = options,
                 Err(invalid) => policy.unread.push((*sha256, invalid)),
             }
         }
@@ -157,6 +165,19 @@ impl Policy {
 
     pub(crate) fn settings(&self) -> ClientSettings {
         self.settings.unwrap_or(limits::SETTINGS)
+    }
+
+    /// When updates may be installed, where this clock is, and which windows are not understood.
+    pub(crate) fn calendar(
+        &self,
+        clock: &Zone,
+    ) -> (Calendar, Vec<(ObjectCode, recurrence::Error)>) {
+        let in_all = |(name, value): &(String, String)| name == IN_ALL && value == "yes";
+        let all = match self.options.values.iter().any(in_all) {
+            true => Use::Also,
+            false => Use::Otherwise,
+        };
+        Calendar::of(&self.windows, all, clock)
     }
 }
 

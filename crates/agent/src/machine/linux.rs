@@ -15,7 +15,9 @@ use std::process::Stdio;
 
 use content_library::FileReader;
 use futures_util::TryStreamExt as _;
+use jiff::tz::TimeZone;
 use model::{AssignedFile, Sha256};
+use recurrence::Zone;
 use sha2::{Digest as _, Sha256 as Hasher};
 use tokio::process::Command;
 use tokio::time::timeout;
@@ -113,6 +115,10 @@ impl Machine for LinuxMachine {
 
     fn boot(&self) -> io::Result<String> {
         Ok(fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned())
+    }
+
+    fn zone(&self) -> Zone {
+        Zone::of_machine(TimeZone::system())
     }
 
     fn install<'a>(&'a self, job: &'a Job<'a>) -> BoxFuture<'a, io::Result<i32>> {

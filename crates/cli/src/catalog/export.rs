@@ -52,7 +52,8 @@ async fn write(
         let answer = desk.call(&pb::GetCatalogExportRequest { id, part }).await?;
         let taken: pb::GetCatalogExportResponse = answer.read();
         if !taken.failure.is_empty() {
-            return Err(Failure::new(taken.failure, "the export", ""));
+            let remedy = "export again once that is repaired; `tierline sync status` helps";
+            return Err(Failure::new(taken.failure, "the export", remedy));
         }
         if taken.data.is_empty() {
             tokio::time::sleep(ASK_EVERY).await;

@@ -1,5 +1,5 @@
 use expect_test::expect;
-use model::EnforcementState as State;
+use model::{AssignedWindow, EnforcementState as State, ObjectCode, WindowKind, WindowZone};
 
 use super::*;
 use crate::client::scan::Scanning;
@@ -7,6 +7,7 @@ use crate::digest::sha256;
 use crate::world::{HOUR_MS, NOW, assignment, software, update_id};
 use model::{ItemFile, Sha1};
 use update_metadata::{Document, Facts, LinuxFacts, System};
+use uuid::Uuid;
 
 fn with_file(number: u128) -> Document {
     let mut document = software(number);
@@ -34,6 +35,9 @@ struct Case {
     runs: BTreeMap<UpdateId, Run>,
     present: BTreeSet<Sha256>,
     troubles: BTreeMap<Sha256, (EnforcementState, i32)>,
+    windows: Vec<AssignedWindow>,
+    clock: Zone,
+    client: ClientId,
     now: Timestamp,
 }
 
@@ -51,6 +55,9 @@ impl Case {
             runs: BTreeMap::new(),
             present: BTreeSet::new(),
             troubles: BTreeMap::new(),
+            windows: Vec::new(),
+            clock: Zone::utc(),
+            client: ClientId(Uuid::from_u128(0xc)),
             now: NOW,
         }
     }
@@ -67,10 +74,21 @@ impl Case {
     }
 
     fn plan(&self, boot: &str) -> String {
-        let Case { assignments, scan, runs, present, troubles, now } = self;
-        let (now, retry_ms) = (*now, HOUR_MS);
-        let plan =
-            decide(&Situation { assignments, scan, runs, present, troubles, boot, retry_ms, now });
+        let Case { assignments, scan, runs, present, troubles, windows, clock, client, now } = self;
+        let (calendar, _) = Calendar::of(windows, recurrence::Use::Otherwise, clock);
+        let plan = decide(&Situation {
+            assignments,
+            scan,
+            runs,
+            present,
+            troubles,
+            boot,
+            calendar: &calendar,
+            clock,
+            client: *client,
+            retry_ms: HOUR_MS,
+            now: *now,
+        });
         let fetch: Vec<_> = plan.fetch.iter().map(|file| file.name.as_str()).collect();
         let install: Vec<_> = plan.install.iter().map(|a| a.update.id.0.as_u128()).collect();
         let progress: Vec<_> =
@@ -173,4 +191,92 @@ fn a_catalog_is_doubted_for_what_it_alters_before_what_it_lacks() {
     assert_eq!(doubt(&assignments, &scan), Some(Doubt::Missing(documents[0].update)));
     scan.updates.get_mut(&update_id(2)).expect("there").document = sha256(b"other");
     assert_eq!(doubt(&assignments, &scan), Some(Doubt::Altered(documents[1].update)));
+}
+
+/// Open for two hours; a Friday is now, at 10:00.
+fn window(at: &str) -> AssignedWindow {
+    AssignedWindow {
+        code: ObjectCode::new("PR100001").expect("a code"),
+        at: at.to_owned(),
+        zone: WindowZone::Client,
+        minutes: 120,
+        kind: WindowKind::All,
+    }
+}
+
+#[test]
+fn an_installation_waits_for_a_window_that_has_room() {
+    let due = || Case::new(&[with_file(1)], NOW).fetched(&[1]);
+    let bound = |at: &str| Case { windows: vec![window(at)], ..due() };
+    let mut long = bound("0 10 * * FRI");
+    long.assignments[0].updates[0].max_run_minutes = 121;
+    let mut allowed = bound("0 12 * * FRI");
+    allowed.assignments[0].experience.install_outside_window = true;
+    let late = |minutes: i64| Case { now: NOW.plus_ms(minutes * 60_000), ..bound("0 10 * * FRI") };
+    let mut eastern = bound("0 10 * * FRI");
+    eastern.clock = Zone::named("Asia/Tokyo").expect("a zone");
+    let cases = [
+        bound("0 10 * * FRI").plan(""),
+        bound("0 12 * * FRI").plan(""),
+        // An hour must be left; a week later it is.
+        late(60).plan(""),
+        late(61).plan(""),
+        long.plan(""),
+        allowed.plan(""),
+        bound("0 12 * * FRI").fetched(&[]).plan(""),
+        eastern.plan(""),
+    ];
+    expect![[r#"
+        fetch [] install [1] [(1, (Installing, 0))] wake None
+        fetch [] install [] [(1, (WaitingForWindow, 0))] wake Some(7200000)
+        fetch [] install [1] [(1, (Installing, 0))] wake None
+        fetch [] install [] [(1, (WaitingForWindow, 0))] wake Some(604800000)
+        fetch [] install [] [(1, (WaitingForWindow, 0))] wake None
+        fetch [] install [1] [(1, (Installing, 0))] wake None
+        fetch ["1.deb"] install [] [(1, (Downloading, 0))] wake None
+        fetch [] install [] [(1, (WaitingForWindow, 0))] wake Some(572400000)
+    "#]]
+    .assert_eq(&cases.concat());
+}
+
+#[test]
+fn what_takes_least_time_is_first_and_only_what_still_fits() {
+    let documents = [with_file(1), with_file(2), with_file(3)];
+    let mut due = Case::new(&documents, NOW).fetched(&[1, 2, 3]);
+    for (assigned, minutes) in due.assignments[0].updates.iter_mut().zip([90, 30, 60]) {
+        assigned.max_run_minutes = minutes;
+    }
+    let unbound = due.plan("");
+    due.windows = vec![window("0 10 * * FRI")];
+    let begun = due.plan("");
+    due.now = NOW.plus_ms(40 * 60_000);
+    let later = due.plan("");
+    expect![[r#"
+        fetch [] install [2, 3, 1] [(1, (Installing, 0)), (2, (Installing, 0)), (3, (Installing, 0))] wake None
+        fetch [] install [2, 3, 1] [(1, (Installing, 0)), (2, (Installing, 0)), (3, (Installing, 0))] wake None
+        fetch [] install [2, 3] [(1, (WaitingForWindow, 0)), (2, (Installing, 0)), (3, (Installing, 0))] wake Some(604800000)
+    "#]]
+    .assert_eq(&[unbound, begun, later].concat());
+}
+
+#[test]
+fn a_deadline_may_go_by_the_client_s_clock_and_is_spread_over_clients() {
+    let mut local = Case::new(&[with_file(1)], NOW.plus_ms(9 * HOUR_MS)).fetched(&[1]);
+    local.assignments[0].basis = TimeBasis::ClientLocal;
+    local.clock = Zone::named("Asia/Tokyo").expect("a zone");
+    // 19:00 in Tokyo is now.
+    assert_eq!(local.plan(""), "fetch [] install [1] [(1, (Installing, 0))] wake None\n");
+
+    let mut spread = Case::new(&[with_file(1)], NOW).fetched(&[1]);
+    spread.assignments[0].spread_minutes = 120;
+    let delay = |client: u128| {
+        let client = ClientId(Uuid::from_u128(client));
+        delay_ms(client, &spread.assignments[0])
+    };
+    let delays: BTreeSet<i64> = (0..50).map(delay).collect();
+    assert!(delays.len() > 45 && delays.iter().all(|delay| (0..2 * HOUR_MS).contains(delay)));
+    assert_eq!(delay(7), delay(7));
+    let at = delay(0xc);
+    let waiting = format!("fetch [] install [] [(1, (Downloaded, 0))] wake Some({at})\n");
+    assert_eq!(spread.plan(""), waiting);
 }

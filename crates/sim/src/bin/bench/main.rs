@@ -12,15 +12,26 @@ mod lists;
 mod load;
 mod machine;
 mod peer;
+mod policy;
 mod processes;
 mod resync;
+mod rules;
 mod scans;
 mod supersedence;
 
 use anyhow::bail;
 
-const PARTS: [&str; 7] =
-    ["import", "catalog", "scans", "lists", "resync", "supersedence", "processes"];
+const PARTS: [&str; 9] = [
+    "import",
+    "catalog",
+    "scans",
+    "lists",
+    "resync",
+    "supersedence",
+    "rules",
+    "policy",
+    "processes",
+];
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -43,6 +54,8 @@ async fn main() -> anyhow::Result<()> {
             "lists" => lists::run().await?,
             "resync" => resync::run().await?,
             "supersedence" => supersedence::run()?,
+            "rules" => rules::run()?,
+            "policy" => policy::run()?,
             _ => processes::run().await?,
         }
     }

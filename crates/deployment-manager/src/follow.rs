@@ -1,0 +1,144 @@
+//! Between whole passes: which clients changed, as long as nothing else has.
+//!
+//! Owns what a plan was made from, so that it is noticed when something else than a client is
+//! different; then, and every now and then because time passes, everything is planned again.
+//! Refuses to know what the change means for policy. Compliance is counted a moment after it is
+//! stored, so that whoever changed is looked at once more in the next pass.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use compliance::BoardHandle;
+use deployment::Audience;
+use model::{
+    BoundaryMap, ClientId, Group, ObjectCode, Position, StreamDigest, StreamId, Timestamp,
+};
+use site_db::{Error, Reader};
+
+use crate::limits::{FOLLOWED_MAX, LOOK_EVERY};
+use crate::neighborhoods::neighborhoods_of;
+use crate::surroundings::Surroundings;
+
+/// Policy is planned only from what is whole here.
+const NEEDED: [Group; 3] = [Group::Control, Group::Topology, Group::Catalog];
+
+/// Everything that is no client and no state of one, by what tells that it is the same.
+#[derive(Debug, PartialEq, Eq)]
+struct Basis {
+    streams: BTreeMap<StreamId, (Position, StreamDigest)>,
+    complete_version: u64,
+    kept_at: BTreeMap<ObjectCode, Timestamp>,
+}
+
+/// How far a plan has followed.
+#[derive(Debug)]
+pub(crate) struct Trail {
+    basis: Basis,
+    /// The last row of the log that was looked at.
+    row: i64,
+    /// Who changed last.
+    again: BTreeSet<ClientId>,
+    surroundings: Surroundings,
+    /// When everything is planned again in any case.
+    whole_at: Timestamp,
+}
+
+/// Clients that changed.
+pub(crate) struct Few {
+    pub(crate) audience: Audience,
+    pub(crate) gone: Vec<ClientId>,
+    row: i64,
+    again: BTreeSet<ClientId>,
+}
+
+/// The group that is not settled here.
+pub(crate) fn unsettled(r: &Reader<'_>) -> Result<Option<Group>, Error> {
+    for group in NEEDED {
+        if !r.is_settled(group)? {
+            return Ok(Some(group));
+        }
+    }
+    Ok(None)
+}
+
+impl Basis {
+    fn read(r: &Reader<'_>) -> Result<Basis, Error> {
+        let streams = r.streams()?.into_values().filter(|s| NEEDED.contains(&s.id.group));
+        Ok(Basis {
+            streams: streams.map(|s| (s.id, (s.local.position, s.local.digest))).collect(),
+            complete_version: r.complete_version()?,
+            kept_at: r.kept_at()?,
+        })
+    }
+}
+
+impl Trail {
+    /// Where a plan begins that is made of this snapshot, the one before having come to the row
+    /// `before`.
+    pub(crate) fn begin(
+        r: &Reader<'_>,
+        surroundings: &Surroundings,
+        before: Option<i64>,
+    ) -> Result<Trail, Error> {
+        let again = match before {
+            Some(row) => r.changed_clients(row)?.0,
+            None => BTreeSet::new(),
+        };
+        let hour = i64::try_from(LOOK_EVERY.as_millis()).unwrap_or(i64::MAX);
+        Ok(Trail {
+            basis: Basis::read(r)?,
+            row: r.last_row()?,
+            again,
+            surroundings: surroundings.around(BTreeMap::new(), r.now()),
+            whole_at: r.now().plus_ms(hour),
+        })
+    }
+
+    /// The clients that changed since, and the ones before; None: everything has to be planned.
+    pub(crate) fn changed(
+        &self,
+        r: &Reader<'_>,
+        map: &BoundaryMap,
+        board: &BoardHandle,
+    ) -> Result<Option<Few>, Error> {
+        if r.now() >= self.whole_at || unsettled(r)?.is_some() || Basis::read(r)? != self.basis {
+            return Ok(None);
+        }
+        let (mut again, mut row) = r.changed_clients(self.row)?;
+        loop {
+            let (more, last) = r.changed_clients(row)?;
+            if last == row {
+                break;
+            }
+            row = last;
+            again.extend(more);
+            if again.len() > FOLLOWED_MAX {
+                return Ok(None);
+            }
+        }
+        let clients: BTreeSet<ClientId> = again.union(&self.again).copied().collect();
+        let (neighborhoods, records) = neighborhoods_of(r, map, &clients)?;
+        let gone = clients.into_iter().filter(|client| !records.contains_key(client)).collect();
+        let surroundings = self.surroundings.around(records, r.now());
+        let audience = surroundings.audience(neighborhoods, board);
+        Ok(Some(Few { audience, gone, row, again }))
+    }
+
+    pub(crate) fn row(&self) -> i64 {
+        self.row
+    }
+
+    pub(crate) fn follow(&mut self, few: Few) {
+        (self.row, self.again) = (few.row, few.again);
+    }
+
+    /// Whether members of some collection depend on what clients say of updates.
+    pub(crate) fn asks_states(&self) -> bool {
+        self.surroundings.asks_states()
+    }
+}
+
+impl Few {
+    pub(crate) fn is_nobody(&self) -> bool {
+        self.audience.roster.all().is_empty() && self.gone.is_empty()
+    }
+}

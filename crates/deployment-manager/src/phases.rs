@@ -1,0 +1,152 @@
+//! Carries phased deployments out: counts the computers of a phase, starts the next one, pauses.
+//!
+//! Owns when a phased deployment of this site is looked at and what is written then: the step, the
+//! deployment it makes and its status message in one transaction, and only if nobody changed the
+//! phased deployment meanwhile. What is due is a pure decision. While the board is warming up,
+//! nothing is counted and so nothing starts. A look that fails is logged and made again.
+
+use std::time::Duration;
+
+use compliance::LiveItem;
+use deployment::{
+    Evidence, PhaseStep, apply_step, last_started, phase_evidence, plan_phases, step_message,
+    stop_rollout,
+};
+use model::{
+    Deployment, DeploymentId, Group, Phased, PhasedState, Timestamp, UpdateGroup, error_chain,
+};
+use site_db::{Own, Reader, Writer};
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::limits::PAUSE_FACTOR;
+use crate::surroundings::Surroundings;
+use crate::{DeploymentManager, Error};
+
+/// How often computers are counted and waiting days looked at; a new phased deployment starts at
+/// once.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+
+/// A phased deployment that is under way here, with the updates that count.
+struct Running {
+    phased: Phased,
+    /// None: its group is not here.
+    items: Option<Vec<LiveItem>>,
+}
+
+impl DeploymentManager {
+    /// Looks after the phased deployments of this site, until `shutdown`.
+    pub(crate) async fn run_phases(&self, shutdown: &CancellationToken) {
+        let mut objects = self.deps.db.watch(&[Group::Control]);
+        loop {
+            let started = Instant::now();
+            if let Err(error) = self.step_phases().await {
+                tracing::error!(error = %error_chain(&error), "phases were not looked at");
+            }
+            let pause = started.elapsed() * PAUSE_FACTOR;
+            let next = async {
+                sleep(pause).await;
+                // Nothing has to change for days to pass.
+                let _ = timeout(LOOK_EVERY, objects.changed()).await;
+            };
+            if shutdown.run_until_cancelled(next).await.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Looks at each of them once; says how many steps were made.
+    pub async fn step_phases(&self) -> Result<usize, Error> {
+        let db = &self.deps.db;
+        let read = |r: &Reader<'_>| {
+            let running = running(r)?;
+            // Mostly none is under way, and the rest need not be read.
+            if running.is_empty() {
+                Ok(None)
+            } else {
+                Surroundings::read(r).map(|all| Some((running, all)))
+            }
+        };
+        let Some((running, surroundings)) = db.read(read).await.map_err(Error::ReadWorld)? else {
+            return Ok(0);
+        };
+        let mut made = 0;
+        for Running { phased, items } in running {
+            let evidence = self.evidence(&phased, items.as_deref(), &surroundings);
+            let steps = plan_phases(&phased, evidence, Timestamp(db.ambient().now_ms()));
+            if !steps.is_empty() {
+                let id = DeploymentId(db.ambient().ordered_id());
+                let advanced = db.write(move |w| advance(w, &phased, (&steps, id)));
+                made += advanced.await.map_err(Error::KeepPlan)?;
+            }
+        }
+        Ok(made)
+    }
+
+    fn evidence(
+        &self,
+        phased: &Phased,
+        items: Option<&[LiveItem]>,
+        surroundings: &Surroundings,
+    ) -> Evidence {
+        let (Some(items), Some(last)) = (items, last_started(phased)) else {
+            return Evidence::Unknown;
+        };
+        let counted = self
+            .deps
+            .board
+            .read(|board| phase_evidence((phased, last), (board, &surroundings.on(board)), items));
+        counted.unwrap_or(Evidence::Unknown)
+    }
+}
+
+/// The phased deployments of this site that are under way.
+fn running(r: &Reader<'_>) -> Result<Vec<Running>, site_db::Error> {
+    let own = r.identity().owner;
+    let all = r.list::<Phased>()?.into_iter();
+    let running =
+        all.filter(|(owner, phased)| *owner == own && phased.state == PhasedState::Running);
+    let with_items = running.map(|(_, phased)| {
+        let group = r.get::<UpdateGroup>(phased.group.as_str().as_bytes())?;
+        let items = group.map(|group| r.deployable_items(&group.updates)).transpose()?;
+        Ok(Running { phased, items })
+    });
+    with_items.collect()
+}
+
+/// Writes steps with what they make; none if somebody changed the phased deployment meanwhile.
+fn advance(
+    w: &Writer<'_>,
+    before: &Phased,
+    (steps, id): (&[PhaseStep], DeploymentId),
+) -> Result<usize, site_db::Error> {
+    let current: Option<Phased> = w.get(before.code.as_str().as_bytes())?;
+    if current.as_ref() != Some(before) {
+        return Ok(0);
+    }
+    let (mut phased, now, site) = (before.clone(), w.now(), w.identity().code());
+    let mut changes = Vec::new();
+    for step in steps {
+        let made = apply_step(&mut phased, step, (id, now));
+        changes.extend(made.as_ref().map(Own::put));
+        if matches!(step, PhaseStep::Pause(_)) {
+            changes.extend(stopped(w, &phased)?.iter().map(Own::put));
+        }
+        if let Some(message) = step_message(&phased, step, (site, now)) {
+            w.append_status(&message)?;
+        }
+    }
+    changes.push(Own::put(&phased));
+    w.write_own(Group::Control, changes)?;
+    Ok(steps.len())
+}
+
+/// The deployments of its phases that grew and grow no more.
+fn stopped(r: &Reader<'_>, phased: &Phased) -> Result<Vec<Deployment>, site_db::Error> {
+    let mut stopped = Vec::new();
+    for id in phased.phases.iter().filter_map(|phase| phase.deployment) {
+        let deployment: Option<Deployment> = r.get(id.as_bytes())?;
+        stopped.extend(deployment.and_then(|deployment| stop_rollout(&deployment, r.now())));
+    }
+    Ok(stopped)
+}
