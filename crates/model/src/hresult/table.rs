@@ -82,6 +82,9 @@ pub(super) const TABLE: &[Meaning] = &[
     row(0x8007_0652, No, "ERROR_INSTALL_ALREADY_RUNNING",
         "another installation is under way",
         "wait until it has ended"),
+    row(0x8007_0718, No, "ERROR_NOT_ENOUGH_QUOTA",
+        "a rule takes more updates than a deployment may hold",
+        "narrow its filter, or let it split them over several groups"),
     row(0x8007_0BC2, No, "ERROR_SUCCESS_REBOOT_REQUIRED",
         "the installation ends with a restart",
         "restart the computer"),
@@ -442,4 +445,7 @@ pub(super) const TABLE: &[Meaning] = &[
     row(0x80D0_2002, No, "DO_E_DOWNLOAD_NO_PROGRESS",
         "a download stood still for too long",
         "check the distribution points and the network"),
+    row(0x87D2_0417, No, "RULE_CONTENT_MISSING",
+        "a rule could not get the files of what it took",
+        "read the step of its run that names file and server: `tierline rule steps`"),
 ];
