@@ -130,6 +130,11 @@ impl Hierarchy {
         String::from_utf8(output.stdout).expect("output is text")
     }
 
+    /// The same for programs: answers with the JSON that it ended with.
+    pub(crate) fn asked(&self, arguments: &[&str]) -> serde_json::Value {
+        last(&self.tierline(&[arguments, &["-o", "json"]].concat()))
+    }
+
     /// A command that has to fail; answers with what it said.
     pub(crate) fn refused(&self, program: &str, arguments: &[&str]) -> String {
         let output = self.run(program, arguments);
@@ -265,7 +270,31 @@ pub(crate) fn rows(json: &str) -> Vec<serde_json::Value> {
 
 pub(crate) fn field(json: &str, name: &str) -> String {
     let value: serde_json::Value = serde_json::from_str(json).expect("output is JSON");
-    value[name].as_str().unwrap_or_else(|| panic!("no {name} in {json}")).to_owned()
+    text(&value, name)
+}
+
+/// What a command ended with; what it told before, while it waited, came first.
+pub(crate) fn last(output: &str) -> serde_json::Value {
+    let values = serde_json::Deserializer::from_str(output).into_iter();
+    values.last().expect("something was printed").expect("output is JSON")
+}
+
+pub(crate) fn text(value: &serde_json::Value, name: &str) -> String {
+    value[name].as_str().unwrap_or_else(|| panic!("no {name} in {value:#}")).to_owned()
+}
+
+/// The same column of all rows.
+pub(crate) fn column(rows: &serde_json::Value, name: &str) -> Vec<String> {
+    let rows = rows.as_array().unwrap_or_else(|| panic!("no list: {rows:#}"));
+    rows.iter().map(|row| text(row, name)).collect()
+}
+
+/// Checks that an answer holds this, whatever else is in it.
+#[track_caller]
+pub(crate) fn holds(value: &serde_json::Value, expected: &serde_json::Value) {
+    for (name, expected) in expected.as_object().expect("fields are expected") {
+        assert_eq!(value[name], *expected, "{name} of {value:#}");
+    }
 }
 
 /// The database of a stopped site, opened as the site would.

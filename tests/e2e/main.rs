@@ -2,9 +2,12 @@
 
 mod bad_input;
 mod boundaries;
+mod bundles;
+mod deciding;
 mod harness;
 mod joining;
 mod main_job;
+mod publishing;
 mod recovery;
 mod revocation;
 mod soap_client;

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use testkit::sample::Sample;
+use update_metadata::Document;
 use zip::write::SimpleFileOptions;
 
 use crate::harness::{Hierarchy, Process, field, rows};
@@ -61,14 +62,7 @@ impl Plant {
         for (name, bytes) in &self.sample.files {
             std::fs::write(content.join(name), bytes).expect("a file can be written");
         }
-        let file = std::fs::File::create(data.join("inbox/sample.zip")).expect("it can be made");
-        let mut archive = zip::ZipWriter::new(file);
-        for (number, document) in self.sample.documents.iter().enumerate() {
-            let name = format!("{number}.xml");
-            archive.start_file(name, SimpleFileOptions::default()).expect("it can be written");
-            std::io::Write::write_all(&mut archive, document.to_xml().as_bytes()).expect("written");
-        }
-        archive.finish().expect("it can be written");
+        write_catalog(&data.join("inbox/sample.zip"), &self.sample.documents);
         let inbox = data.join("inbox");
         let name = |path: &PathBuf| path.file_name().expect("a name").to_owned();
         for path in catalogs {
@@ -248,6 +242,18 @@ impl Plant {
         assert_eq!(testkit::sample::sha256(&bytes), *digest);
         std::fs::read_to_string(&self.sample.log).expect("the update left its log").lines().count()
     }
+}
+
+/// Writes documents as a catalog that update points take in.
+pub(crate) fn write_catalog(path: &Path, documents: &[Document]) {
+    let file = std::fs::File::create(path).expect("it can be made");
+    let mut archive = zip::ZipWriter::new(file);
+    for (number, document) in documents.iter().enumerate() {
+        let name = format!("{number}.xml");
+        archive.start_file(name, SimpleFileOptions::default()).expect("it can be written");
+        std::io::Write::write_all(&mut archive, document.to_xml().as_bytes()).expect("written");
+    }
+    archive.finish().expect("it can be written");
 }
 
 fn code(json: &str) -> String {

@@ -60,6 +60,7 @@ impl ClientSet {
 #[derive(Clone, Debug, Default)]
 pub struct Roster {
     slots: BTreeMap<ClientId, u32>,
+    marks: Marks,
     clients: Vec<Option<ClientId>>,
     free: Vec<u32>,
     all: ClientSet,
@@ -98,7 +99,7 @@ impl Roster {
     }
 
     pub(crate) fn slot(&self, client: ClientId) -> Option<u32> {
-        self.slots.get(&client).copied()
+        self.marks.have(client).then(|| self.slots.get(&client).copied())?
     }
 
     /// The slot of a client, new or not.
@@ -112,6 +113,7 @@ impl Roster {
         });
         self.clients[slot as usize] = Some(client);
         self.slots.insert(client, slot);
+        self.marks.add(client);
         self.all.0.insert(slot);
         slot
     }
@@ -122,6 +124,36 @@ impl Roster {
         self.free.push(slot);
         self.all.0.remove(slot);
         Some(slot)
+    }
+}
+
+/// Ends of the ids that were ever in: a roster of the few clients that changed is asked about every
+/// client that any collection names, and nearly always says no.
+#[derive(Clone, Debug)]
+struct Marks([u64; MARK_WORDS]);
+
+const MARK_WORDS: usize = 64;
+
+impl Default for Marks {
+    fn default() -> Marks {
+        Marks([0; MARK_WORDS])
+    }
+}
+
+impl Marks {
+    fn place(client: ClientId) -> (usize, u64) {
+        let [.., high, low] = *client.0.as_bytes();
+        (usize::from(high) % MARK_WORDS, 1 << (low % 64))
+    }
+
+    fn add(&mut self, client: ClientId) {
+        let (word, bit) = Marks::place(client);
+        self.0[word] |= bit;
+    }
+
+    fn have(&self, client: ClientId) -> bool {
+        let (word, bit) = Marks::place(client);
+        self.0[word] & bit != 0
     }
 }
 

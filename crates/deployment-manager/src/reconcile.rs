@@ -144,7 +144,10 @@ impl DeploymentManager {
             Err(group) => return Ok(Step::Waiting(group)),
         };
         let mut planned = Planned::new(Planner::new(&world));
-        if self.planned().is_some_and(|before| before.plan() == planned.plan()) {
+        if let Some(before) = self.planned().filter(|before| before.plan() == planned.plan()) {
+            // The same for whoever is here. Who comes is planned by what the world is now.
+            planned.names.clone_from(&before.names);
+            self.set_planned(Arc::new(planned));
             *self.trail() = Some(trail);
             return Ok(Step::Unchanged);
         }

@@ -32,7 +32,7 @@ type Told = BTreeMap<ObjectCode, (u32, ContentState, String)>;
 enum Pass {
     /// All is here that the site server has.
     Settled,
-    /// Something came damaged; it shall be fetched once more.
+    /// Something came damaged, or is still held by a pass that was given up: once more.
     Again,
 }
 
@@ -111,6 +111,11 @@ async fn reconcile(point: &Point, told: &mut Told) -> Result<Pass, Error> {
             Ok(0) => (ContentState::Installed, String::new()),
             Ok(absent) => {
                 (ContentState::Pending, format!("the site server has not got {absent} files yet"))
+            }
+            // The site server spoke while an earlier pass wrote it; that will be over in a moment.
+            Err(Error::Library(content_library::Error::InReceipt { .. })) => {
+                outcome = Pass::Again;
+                (ContentState::Transferring, String::new())
             }
             Err(error) if is_own(&error) => {
                 outcome = Pass::Again;

@@ -64,6 +64,20 @@ fn with_remedy(step: pb::ExplainedStep, remedy: impl Into<String>) -> pb::Explai
     pb::ExplainedStep { remedy: remedy.into(), ..step }
 }
 
+/// What only the client's own site knows, where that is another one.
+fn elsewhere(v: &View<'_>, asked: &Asked, (name, what): (&str, &str)) -> Option<pb::ExplainedStep> {
+    let (here, site) = (v.identity().code(), asked.owner.code);
+    if here == site {
+        return None;
+    }
+    let says = format!("{what} {site}");
+    let step = step((name, Verdict::Unknown), says, format!("asked at {here}"));
+    Some(with_remedy(
+        step,
+        format!("ask there: `tierline explain … --server URL` with the address of {site}"),
+    ))
+}
+
 /// What is asked about, as it is here.
 struct Asked {
     item: Item,
@@ -113,6 +127,7 @@ fn chain(
     steps.extend([settings(v, &asked)?, windows(v, &asked)?, policy(v, &asked)?]);
     let (packaged, content) = packaged(v, &asked)?;
     steps.push(packaged);
+    steps.extend(elsewhere(v, &asked, ("content", "its files come as is known at")));
     Ok((steps, content))
 }
 
@@ -157,8 +172,9 @@ fn packaged(v: &View<'_>, asked: &Asked) -> Answer<(pb::ExplainedStep, Option<Co
     let named = named.filter(|file| is_needed(file.sha1));
     let digests: BTreeMap<_, _> = named.map(|file| (file.sha256, file.name.clone())).collect();
     let (near, address) = (asked.record.site, asked.record.address);
-    // What is in no package is nowhere.
-    let content = (!digests.is_empty()).then_some(Content { digests, near, address });
+    // What is in no package is nowhere; from where files come is for the client's site to say.
+    let is_here = v.identity().code() == asked.owner.code;
+    let content = (is_here && !digests.is_empty()).then_some(Content { digests, near, address });
     Ok((step, content))
 }
 

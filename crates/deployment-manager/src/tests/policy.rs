@@ -97,6 +97,22 @@ async fn a_new_member_gets_everything_that_its_collection_has() {
     assert_eq!(world.step().await, Step::Unchanged);
 }
 
+/// What changes nothing for those who are here is still what the next one gets.
+#[tokio::test]
+async fn a_new_client_gets_what_changed_while_nobody_was_concerned() {
+    let world = world();
+    world.step().await;
+    world.write(Group::Control, linux_servers());
+    world.write(Group::Control, Own::put(&profile("PR100020", "grace.hours", "12")));
+    assert_eq!(world.step().await, Step::Unchanged);
+    world.write(Group::Clients, named(12, "srv12"));
+    assert_eq!(world.step().await, Step::Planned { woken: 1 });
+    let head = world.head(12, 1).await;
+    let told = world.verified(12, &head);
+    assert!(told.contains("options grace.hours=12"), "{told}");
+    assert_eq!(plan(&world.manager), planned_anew(&world).await);
+}
+
 #[tokio::test]
 async fn a_new_update_of_the_group_comes_by_itself() {
     let world = world();

@@ -11,7 +11,7 @@ use rpc::pb::admin as pb;
 use super::super::client_settings::Reaching;
 use super::super::collection::Standing;
 use super::super::deployment::outcome;
-use super::{Answer, Asked, Verdict, step, with_remedy};
+use super::{Answer, Asked, Verdict, elsewhere, step, with_remedy};
 use crate::admin::{View, top_of};
 
 /// A step for the groups, then one for each deployment of them.
@@ -169,11 +169,8 @@ pub(super) fn windows(v: &View<'_>, asked: &Asked) -> Answer<pb::ExplainedStep> 
 
 /// Whether the client's policy names the update.
 pub(super) fn policy(v: &View<'_>, asked: &Asked) -> Answer<pb::ExplainedStep> {
-    let (here, site) = (v.identity().code(), asked.owner.code);
-    if here != site {
-        let says = format!("the policy of its clients is made at {site}");
-        let step = step(("policy", Verdict::Unknown), says, format!("asked at {here}"));
-        return Ok(with_remedy(step, format!("ask there: `tierline --server {site} explain …`")));
+    if let Some(step) = elsewhere(v, asked, ("policy", "the policy of its clients is made at")) {
+        return Ok(step);
     }
     let Some(head) = v.policy_head(asked.record.id)? else {
         let says = "it has no policy yet";
