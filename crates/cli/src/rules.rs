@@ -209,7 +209,8 @@ pub(crate) enum RuleDeployment {
         #[command(flatten)]
         options: Box<Options>,
     },
-    /// One less from the next run on; what runs made of it stays
+    /// One less from the next run on; what runs made of it stays, but is disabled where the group
+    /// is filled again
     #[command(after_help = "Example:\n  tierline rule deployment remove CAS00001 2")]
     Remove {
         code: String,

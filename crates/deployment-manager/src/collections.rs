@@ -11,6 +11,7 @@ use recurrence::Recurrence;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::follow::unsettled;
 use crate::limits::{COUNTS_AWAITED, FAILURE_PAUSE, LOOK_EVERY, PAUSE_FACTOR};
 use crate::surroundings::Surroundings;
 use crate::{DeploymentManager, Error};
@@ -55,9 +56,15 @@ impl DeploymentManager {
     /// Evaluates what is due.
     pub async fn step_collections(&self) -> Result<Evaluated, Error> {
         let db = &self.deps.db;
-        let read = db.read(|r| Ok((Surroundings::read(r)?, r.kept_at()?)));
-        let (mut surroundings, mut kept_at) = read.await.map_err(Error::ReadWorld)?;
+        let read = db.read(|r| match unsettled(r)? {
+            Some(_) => Ok(None),
+            None => Ok(Some((Surroundings::read(r)?, r.kept_at()?))),
+        });
         let now = Timestamp(db.ambient().now_ms());
+        let soon = now.plus_ms(i64::try_from(COUNTS_AWAITED.as_millis()).unwrap_or(i64::MAX));
+        let Some((mut surroundings, mut kept_at)) = read.await.map_err(Error::ReadWorld)? else {
+            return Ok(Evaluated { codes: Vec::new(), next: Some(soon) });
+        };
         let times = due_times(surroundings.collections(), &kept_at);
         let due: Vec<ObjectCode> =
             times.iter().filter(|(_, at)| **at <= now).map(|(code, _)| code.clone()).collect();
@@ -70,21 +77,36 @@ impl DeploymentManager {
         let found = found.unwrap_or_default();
         let codes: Vec<ObjectCode> = found.iter().map(|(code, _)| code.clone()).collect();
         let gone = kept_at.keys().filter(|code| !times.contains_key(code)).cloned().collect();
-        self.keep(found, gone).await?;
+        if !self.keep(surroundings.collections(), found, gone).await? {
+            return Ok(Evaluated { codes: Vec::new(), next: Some(soon) });
+        }
         kept_at.extend(codes.iter().map(|code| (code.clone(), now)));
         let times = due_times(surroundings.collections(), &kept_at);
-        let soon = now.plus_ms(i64::try_from(COUNTS_AWAITED.as_millis()).unwrap_or(i64::MAX));
         let next = times.into_values().map(|at| if at <= now { soon } else { at }).min();
         Ok(Evaluated { codes, next: next.filter(|at| at.0 < i64::MAX) })
     }
 
-    async fn keep(&self, found: Members, gone: Vec<ObjectCode>) -> Result<(), Error> {
+    /// Says whether they were kept: not if rules have changed since they were read.
+    async fn keep(
+        &self,
+        read: &BTreeMap<ObjectCode, Collection>,
+        found: Members,
+        gone: Vec<ObjectCode>,
+    ) -> Result<bool, Error> {
         if found.is_empty() && gone.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
+        let read = read.clone();
         let kept = self.deps.db.write(move |w| {
+            let listed = w.list::<Collection>()?.into_iter();
+            let now: BTreeMap<_, _> =
+                listed.map(|(_, collection)| (collection.code.clone(), collection)).collect();
+            if now != read {
+                return Ok(false);
+            }
             found.iter().try_for_each(|(code, members)| w.keep_members(code, members))?;
-            gone.iter().try_for_each(|code| w.drop_members(code))
+            gone.iter().try_for_each(|code| w.drop_members(code))?;
+            Ok(true)
         });
         kept.await.map_err(Error::KeepPlan)
     }

@@ -27,6 +27,8 @@ struct Basis {
     streams: BTreeMap<StreamId, (Position, StreamDigest)>,
     complete_version: u64,
     kept_at: BTreeMap<ObjectCode, Timestamp>,
+    /// Without a board it is not known who is a member by what clients say.
+    has_board: bool,
 }
 
 /// How far a plan has followed.
@@ -61,12 +63,13 @@ pub(crate) fn unsettled(r: &Reader<'_>) -> Result<Option<Group>, Error> {
 }
 
 impl Basis {
-    fn read(r: &Reader<'_>) -> Result<Basis, Error> {
+    fn read(r: &Reader<'_>, board: &BoardHandle) -> Result<Basis, Error> {
         let streams = r.streams()?.into_values().filter(|s| NEEDED.contains(&s.id.group));
         Ok(Basis {
             streams: streams.map(|s| (s.id, (s.local.position, s.local.digest))).collect(),
             complete_version: r.complete_version()?,
             kept_at: r.kept_at()?,
+            has_board: board.read(|_| ()).is_some(),
         })
     }
 }
@@ -77,6 +80,7 @@ impl Trail {
     pub(crate) fn begin(
         r: &Reader<'_>,
         surroundings: &Surroundings,
+        board: &BoardHandle,
         before: Option<i64>,
     ) -> Result<Trail, Error> {
         let again = match before {
@@ -85,7 +89,7 @@ impl Trail {
         };
         let hour = i64::try_from(LOOK_EVERY.as_millis()).unwrap_or(i64::MAX);
         Ok(Trail {
-            basis: Basis::read(r)?,
+            basis: Basis::read(r, board)?,
             row: r.last_row()?,
             again,
             surroundings: surroundings.around(BTreeMap::new(), r.now()),
@@ -100,7 +104,10 @@ impl Trail {
         map: &BoundaryMap,
         board: &BoardHandle,
     ) -> Result<Option<Few>, Error> {
-        if r.now() >= self.whole_at || unsettled(r)?.is_some() || Basis::read(r)? != self.basis {
+        if r.now() >= self.whole_at || unsettled(r)?.is_some() {
+            return Ok(None);
+        }
+        if Basis::read(r, board)? != self.basis {
             return Ok(None);
         }
         let (mut again, mut row) = r.changed_clients(self.row)?;
@@ -121,6 +128,17 @@ impl Trail {
         let surroundings = self.surroundings.around(records, r.now());
         let audience = surroundings.audience(neighborhoods, board);
         Ok(Some(Few { audience, gone, row, again }))
+    }
+
+    /// Everything is planned again when time alone makes another plan.
+    pub(crate) fn until(mut self, next_change: Option<Timestamp>) -> Trail {
+        self.whole_at = next_change.map_or(self.whole_at, |at| at.min(self.whole_at));
+        self
+    }
+
+    /// Whether it was planned without the board.
+    pub(crate) fn awaits_board(&self) -> bool {
+        !self.basis.has_board
     }
 
     pub(crate) fn row(&self) -> i64 {

@@ -28,3 +28,7 @@ pub(crate) const STATES_EVERY: Duration = Duration::from_secs(5);
 
 /// How soon rules that wait for counts look again: after a start the counts are read in a moment.
 pub(crate) const COUNTS_AWAITED: Duration = Duration::from_secs(2);
+
+/// Decisions that a run of an approval rule may make: they are one transaction, and no more than
+/// administrators make at once.
+pub(crate) const DECISIONS_MAX: usize = 10_000;

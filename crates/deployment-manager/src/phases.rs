@@ -2,8 +2,9 @@
 //!
 //! Owns when a phased deployment of this site is looked at and what is written then: the step, the
 //! deployment it makes and its status message in one transaction, and only if nobody changed the
-//! phased deployment meanwhile. What is due is a pure decision. While the board is warming up,
-//! nothing is counted and so nothing starts. A look that fails is logged and made again.
+//! phased deployment meanwhile. What is due is a pure decision. While the board is warming up, or
+//! deployments or the catalog are still arriving, nothing is counted and so no phase follows
+//! another. A look that fails is logged and made again.
 
 use std::time::Duration;
 
@@ -12,9 +13,7 @@ use deployment::{
     Evidence, PhaseStep, apply_step, last_started, phase_evidence, plan_phases, step_message,
     stop_rollout,
 };
-use model::{
-    Deployment, DeploymentId, Group, Phased, PhasedState, Timestamp, UpdateGroup, error_chain,
-};
+use model::{Deployment, DeploymentId, Group, Phased, PhasedState, Timestamp, error_chain};
 use site_db::{Own, Reader, Writer};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -30,7 +29,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// A phased deployment that is under way here, with the updates that count.
 struct Running {
     phased: Phased,
-    /// None: its group is not here.
+    /// None: not everything that says so is here.
     items: Option<Vec<LiveItem>>,
 }
 
@@ -107,8 +106,7 @@ fn running(r: &Reader<'_>) -> Result<Vec<Running>, site_db::Error> {
     let running =
         all.filter(|(owner, phased)| *owner == own && phased.state == PhasedState::Running);
     let with_items = running.map(|(_, phased)| {
-        let group = r.get::<UpdateGroup>(phased.group.as_str().as_bytes())?;
-        let items = group.map(|group| r.deployable_items(&group.updates)).transpose()?;
+        let items = r.deployable_group(&phased.group)?;
         Ok(Running { phased, items })
     });
     with_items.collect()

@@ -12,7 +12,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::follow::{Few, Trail, unsettled};
 use crate::heads::Planned;
-use crate::limits::{FAILURE_PAUSE, LOOK_EVERY, PARTS_KEPT_MS, PAUSE_FACTOR, STATES_EVERY};
+use crate::limits::{
+    COUNTS_AWAITED, FAILURE_PAUSE, LOOK_EVERY, PARTS_KEPT_MS, PAUSE_FACTOR, STATES_EVERY,
+};
 use crate::world::read_world;
 use crate::{DeploymentManager, Error};
 
@@ -144,6 +146,7 @@ impl DeploymentManager {
             Err(group) => return Ok(Step::Waiting(group)),
         };
         let mut planned = Planned::new(Planner::new(&world));
+        let trail = trail.until(planned.plan().next_change);
         if let Some(before) = self.planned().filter(|before| before.plan() == planned.plan()) {
             // The same for whoever is here. Who comes is planned by what the world is now.
             planned.names.clone_from(&before.names);
@@ -181,9 +184,12 @@ impl DeploymentManager {
         let change = self.planned().and_then(|planned| planned.plan().next_change);
         let until = |at: Timestamp| u64::try_from(at.0.saturating_sub(now)).unwrap_or(0);
         let rest = change.map_or(LOOK_EVERY, |at| Duration::from_millis(until(at)).min(LOOK_EVERY));
-        match self.trail().as_ref().is_some_and(Trail::asks_states) {
-            true => rest.min(STATES_EVERY),
-            false => rest,
+        // What could not be planned when it was due is tried again, but not without a rest.
+        let rest = rest.max(COUNTS_AWAITED);
+        match self.trail().as_ref() {
+            Some(trail) if trail.awaits_board() => rest.min(COUNTS_AWAITED),
+            Some(trail) if trail.asks_states() => rest.min(STATES_EVERY),
+            _ => rest,
         }
     }
 

@@ -3,13 +3,15 @@
 //! Owns when rules are looked at and what they are told of the world; a run itself is one
 //! transaction of [`apply`]. A rule runs at its owner only, from a catalog that is whole here.
 //! Rules that ask for counts wait until somebody has counted; they never take that for none. A pass
-//! that fails is logged and made again: what a run did, its record says.
+//! that fails is logged and made again: what a run did, its record says. A rule that cannot run has
+//! a run that failed, and holds up no other.
 
 mod apply;
 mod approve;
 mod content;
 mod read;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use compliance::{Board, BoardHandle};
@@ -18,12 +20,13 @@ use deployment::{
 };
 use model::{Evaluate, Group, Rule, Style, Timestamp, UpdateId, error_chain};
 use query::Query;
+use rpc::object::ObjectBody as _;
 use sha2::{Digest as _, Sha256};
 use site_db::{RuleSeen, RunOutcome, SiteDb};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use self::apply::{Findings, apply};
+use self::apply::{Findings, apply, give_up};
 use self::read::{Known, KnownRule, read_index, read_rules};
 use crate::limits::{COUNTS_AWAITED, FAILURE_PAUSE, LOOK_EVERY, PAUSE_FACTOR};
 use crate::{DeploymentManager, Error};
@@ -127,9 +130,16 @@ impl Rules {
             Ok(known) => known,
             Err(group) => return Ok(RulesStep::Waiting(group)),
         };
-        let (mut runs, mut counting) = (0, 0);
+        let (mut runs, mut counting, mut problem) = (0, 0, None);
         for rule in &known.rules {
-            runs += usize::from(self.look_after(&known, rule, &mut counting).await?);
+            match self.look_after(&known, rule, &mut counting).await {
+                Ok(ran) => runs += usize::from(ran),
+                // The others are looked after all the same.
+                Err(error) => problem = problem.or(Some(error)),
+            }
+        }
+        if let Some(error) = problem {
+            return Err(error);
         }
         let enabled = known.rules.iter().filter(|known| known.rule.is_enabled);
         let next = enabled.filter_map(|known_rule| next_run(&known_rule.rule, known.now)).min();
@@ -155,12 +165,22 @@ impl Rules {
                 let kept = self.db.write(move |w| w.set_rule_seen(&code, &seen)).await;
                 kept.map(|()| false).map_err(Error::KeepRun)
             }
-            Duty::Run(findings) => {
-                let rule = rule.rule.clone();
-                let ran = self.db.write(move |w| apply(w, &rule, &findings)).await;
-                ran.map_err(Error::KeepRun)
-            }
+            Duty::Run(findings) => self.carry_out(rule.rule.clone(), findings).await,
         }
+    }
+
+    /// Runs a rule; what stands against that is what came of the run.
+    async fn carry_out(&self, rule: Rule, findings: Findings) -> Result<bool, Error> {
+        let asked = Arc::new((rule, findings));
+        let run = Arc::clone(&asked);
+        let ran = self.db.write(move |w| apply(w, &run.0, &run.1)).await;
+        let error = match ran {
+            Ok(ran) => return Ok(ran),
+            Err(error) => error_chain(&error),
+        };
+        tracing::error!(rule = %asked.0.code, error, "a rule could not run");
+        let kept = self.db.write(move |w| give_up(w, &asked.0, &asked.1, &error)).await;
+        kept.map_err(Error::KeepRun)
     }
 
     async fn duty(&mut self, known: &Known, known_rule: &KnownRule) -> Result<Duty, Error> {
@@ -182,20 +202,27 @@ impl Rules {
         let Some(matched) = self.matched(known, rule, is_asked).await? else {
             return Ok(Duty::Counts);
         };
-        let here = here(digest(&matched));
+        let of = |matched: &Result<Matched, String>| digest(rule, known.limit, matched);
+        let here = here(of(&matched));
+        // Approvals are for what came after the rule was made, however late it is met.
+        let first =
+            RuleSeen { at: known.now, catalog: rule.since, digest: of(&Ok(Matched::default())) };
+        let (seen, is_first) = match seen {
+            None if rule.style == Style::Approval => (Some(&first), true),
+            seen => (seen.as_ref(), false),
+        };
         let reason = match (asked, seen) {
             (Some(run), _) => Some(run.reason.clone()),
-            // Approvals are for what comes after the rule was made.
-            (None, None) if rule.style == Style::Approval => return Ok(Duty::Remember(here)),
             (None, None) => Some(RunReason::Synchronization.as_str().to_owned()),
             (None, Some(seen)) => {
                 due(rule, &memory(seen), &memory(&here)).map(|reason| reason.as_str().to_owned())
             }
         };
-        let Some(reason) = reason else { return Ok(Duty::Nothing) };
-        let is_same = !is_asked
-            && !is_scheduled
-            && seen.as_ref().is_some_and(|seen| seen.digest == here.digest);
+        let Some(reason) = reason else {
+            return Ok(if is_first { Duty::Remember(first) } else { Duty::Nothing });
+        };
+        let is_same =
+            !is_asked && !is_scheduled && seen.is_some_and(|seen| seen.digest == here.digest);
         Ok(Duty::Run(Findings { reason, matched, is_same, seen: here }))
     }
 
@@ -242,9 +269,26 @@ fn memory(seen: &RuleSeen) -> RuleMemory<&[u8]> {
     RuleMemory { at: seen.at, catalog: seen.catalog, inputs: &seen.digest }
 }
 
-/// Of what a rule takes: another set of updates has another one.
-fn digest(matched: &Result<Matched, String>) -> Vec<u8> {
+/// Of what a rule takes and makes of it: another set of updates has another one, and so have other
+/// deployments of the same.
+fn digest(rule: &Rule, limit: u32, matched: &Result<Matched, String>) -> Vec<u8> {
     let mut hash = Sha256::new();
+    hash.update(limit.to_le_bytes());
+    // When it runs, how it is called and what it has made changes nothing of what it would make.
+    let made = Rule {
+        name: String::new(),
+        description: String::new(),
+        filter: String::new(),
+        evaluate: Evaluate::Manual,
+        is_enabled: true,
+        group: None,
+        points: Vec::new(),
+        deployed: Vec::new(),
+        ..rule.clone()
+    };
+    let made = made.encode();
+    hash.update((made.len() as u64).to_le_bytes());
+    hash.update(made);
     match matched {
         Ok(Matched { updates, other_languages }) => {
             let mut add = |ids: &[UpdateId]| {

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use compliance::{Board, BoardHandle, LiveItem, Roster};
 use deployment::{Audience, Memberships, Needs, Neighborhood, Population};
-use model::{ClientId, ClientRecord, Collection, Kind, ObjectCode, SiteCode, Timestamp};
+use model::{
+    ClientId, ClientRecord, Collection, Kind, ObjectCode, SiteCode, Timestamp, error_chain,
+};
 use rpc::object::ObjectBody as _;
 use site_db::{Error, Reader};
 
@@ -31,8 +33,14 @@ impl Surroundings {
         let mut clients = BTreeMap::new();
         if records {
             r.visit(Kind::Client, |_, body| {
-                let client = ClientRecord::decode(&body)?;
-                clients.insert(client.id, client);
+                // Nothing is known of one that cannot be read; the others are what they are.
+                match ClientRecord::decode(&body) {
+                    Ok(client) => drop(clients.insert(client.id, client)),
+                    Err(error) => {
+                        let error = error_chain(&error);
+                        tracing::warn!(error, "a client's record cannot be read");
+                    }
+                }
                 Ok(())
             })?;
         }

@@ -35,7 +35,7 @@ pub(crate) fn read_world(
     let updates = deployed.flat_map(|group| &group.updates).copied().collect();
     let items = read_items(r, updates)?;
     let surroundings = Surroundings::read(r)?;
-    let trail = Trail::begin(r, &surroundings, before)?;
+    let trail = Trail::begin(r, &surroundings, board, before)?;
     let world = World {
         site: identity.code(),
         top: identity.parent.unwrap_or(identity.code()),
@@ -46,8 +46,8 @@ pub(crate) fn read_world(
         settings: settings(r, config)?,
         update_settings: update_settings(r)?,
         holds: own_holds(r)?,
-        profiles: all(r)?,
-        windows: all(r)?,
+        profiles: ruling(r)?,
+        windows: ruling(r)?,
         audience: surroundings.audience(neighborhoods(r, map)?, board),
         groups,
         deployments,
@@ -57,6 +57,15 @@ pub(crate) fn read_world(
 
 fn all<T: ObjectBody>(r: &Reader<'_>) -> Result<Vec<T>, Error> {
     Ok(r.list::<T>()?.into_iter().map(|(_, object)| object).collect())
+}
+
+/// Every site has what others decide, but only this one and the top decide for clients here.
+fn ruling<T: ObjectBody>(r: &Reader<'_>) -> Result<Vec<T>, Error> {
+    let identity = r.identity();
+    let (site, top) = (identity.code(), identity.parent.unwrap_or(identity.code()));
+    let listed = r.list::<T>()?.into_iter();
+    let here = listed.filter(|(owner, _)| owner.code == site || owner.code == top);
+    Ok(here.map(|(_, object)| object).collect())
 }
 
 /// A hold counts at the site that made it.

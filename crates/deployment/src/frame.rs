@@ -134,6 +134,10 @@ fn missing_object(world: &World, code: &ObjectCode) -> Missing {
 }
 
 impl Acting {
+    pub(crate) fn ignores_windows(&self) -> bool {
+        self.assignment.experience.install_outside_window
+    }
+
     /// Whom it aims at, before it has grown. An exception that is not known widens nothing.
     pub(crate) fn targets(&self, audience: &Audience) -> Result<ClientSet, Vec<Missing>> {
         let find = |code| audience.memberships.of(code);

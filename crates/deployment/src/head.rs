@@ -28,6 +28,9 @@ pub const OPTIONS: DeploymentId = DeploymentId(Uuid::from_u128(0xffff_fff1));
 /// Likewise the part of windows.
 pub const WINDOWS: DeploymentId = DeploymentId(Uuid::from_u128(0xffff_fff2));
 
+/// Likewise the part of servers.
+pub const SERVERS: DeploymentId = DeploymentId(Uuid::from_u128(0xffff_fff0));
+
 /// The parts of a client's next head: those of the plan, where `names` has one name per part of
 /// it, and of whatever waits what the old head had. Settings and servers go first, then options
 /// and windows, then assignments by deployment.
@@ -38,25 +41,33 @@ pub fn head_parts(
     names: &[Sha256],
     old: &[NamedPart],
 ) -> Vec<NamedPart> {
+    // Whether it is told of update points depends on whether it is on.
+    let has_servers = old.iter().any(|part| part.deployment == Some(SERVERS));
+    let keeps_servers = has_servers && !plan.switch_waits.is_empty();
     let planned = client.parts.iter().map(|&index| NamedPart {
         sha256: names[index as usize],
         deployment: match &plan.parts[index as usize] {
             Part::Assignment(assignment) => Some(assignment.deployment),
             Part::Options(_) => Some(OPTIONS),
             Part::Windows(_) => Some(WINDOWS),
-            Part::Settings(_) | Part::Servers(_) => None,
+            Part::Servers(_) => Some(SERVERS),
+            Part::Settings(_) => None,
         },
     });
     let waits = |part: &&NamedPart| {
         part.deployment.is_some_and(|named| match named {
             OPTIONS => !plan.options_wait.is_empty(),
             WINDOWS => !plan.windows_wait.is_empty(),
+            SERVERS => keeps_servers,
             id => !client.is_off && matches!(plan.deployments.get(&id), Some(Outcome::Waiting(_))),
         })
     };
-    let mut parts: Vec<NamedPart> = planned.chain(old.iter().filter(waits).copied()).collect();
+    let mut parts: Vec<NamedPart> = planned
+        .filter(|part| !(keeps_servers && part.deployment == Some(SERVERS)))
+        .chain(old.iter().filter(waits).copied())
+        .collect();
     let is_assignment =
-        |part: &NamedPart| !matches!(part.deployment, None | Some(OPTIONS | WINDOWS));
+        |part: &NamedPart| !matches!(part.deployment, None | Some(SERVERS | OPTIONS | WINDOWS));
     parts.sort_by_key(|part| (is_assignment(part), part.deployment));
     parts
 }

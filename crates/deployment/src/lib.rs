@@ -25,7 +25,7 @@ mod world;
 
 pub use approval::{Action, Alike, Decision, Decisions, Pair, PairChanges, Tree, pair};
 pub use collection::{CLIENTS, MEMBER};
-pub use head::{HeadChange, NamedPart, OPTIONS, WINDOWS, head_change, head_parts};
+pub use head::{HeadChange, NamedPart, OPTIONS, SERVERS, WINDOWS, head_change, head_parts};
 pub use membership::{
     Memberships, Needs, Population, Reason, circle, closure, item_key, references,
 };
@@ -38,7 +38,7 @@ pub use plan::{ClientPlan, Missing, Note, Outcome, Part, PolicyPlan, plan_assign
 pub use planner::Planner;
 pub use rule::{
     BUILT_IN, Filling, Matched, RuleMemory, RunReason, TooMany, blank_deployment, blank_rule,
-    built_in_template, deployed_beside, due, matching, next_run, parts, resolve,
+    built_in_template, deployed_beside, due, made_id, matching, next_run, parts, resolve,
 };
 pub use settings::{Chosen, Resultant, resultant};
 pub use update_index::{

@@ -216,14 +216,17 @@ pub fn stop_rollout(deployment: &Deployment, now: Timestamp) -> Option<Deploymen
     (now < ends).then(|| Deployment { rollout: Some(stopped), ..deployment.clone() })
 }
 
-/// The same deployment, growing on from where it stopped.
+/// The same deployment, growing on from where it stopped; its deadline moves by as much, so that
+/// nobody has less time than was promised.
 #[must_use]
 pub fn resume_rollout(deployment: &Deployment, now: Timestamp) -> Option<Deployment> {
     let rollout = deployment.rollout?;
     let stopped_at = rollout.stopped_at?;
-    let from = rollout.from.plus_ms(now.0.saturating_sub(stopped_at.0));
+    let paused_ms = now.0.saturating_sub(stopped_at.0);
+    let from = rollout.from.plus_ms(paused_ms);
     let resumed = Rollout { from, stopped_at: None, ..rollout };
-    Some(Deployment { rollout: Some(resumed), ..deployment.clone() })
+    let deadline = deployment.deadline.map(|deadline| deadline.plus_ms(paused_ms));
+    Some(Deployment { rollout: Some(resumed), deadline, ..deployment.clone() })
 }
 
 /// What a step says to administrators; that a phase succeeded is said by what comes next.

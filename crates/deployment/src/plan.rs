@@ -84,6 +84,8 @@ pub struct PolicyPlan {
     /// What it is not known of whom a settings profile, or a window, reaches.
     pub options_wait: Vec<Missing>,
     pub windows_wait: Vec<Missing>,
+    /// Likewise of a profile that switches updates on or off.
+    pub switch_waits: Vec<Missing>,
     /// When time alone makes another plan.
     pub next_change: Option<Timestamp>,
 }

@@ -35,6 +35,7 @@ struct Laid {
     clients: Vec<ClientPlan>,
     options_wait: Vec<Missing>,
     windows_wait: Vec<Missing>,
+    switch_waits: Vec<Missing>,
     /// For each acting deployment, whom it waits for.
     waiting: Vec<Vec<Missing>>,
 }
@@ -72,6 +73,7 @@ impl Planner {
         planner.plan.clients = laid.clients;
         planner.plan.options_wait = laid.options_wait;
         planner.plan.windows_wait = laid.windows_wait;
+        planner.plan.switch_waits = laid.switch_waits;
         planner.count_all();
         planner
     }
@@ -133,6 +135,7 @@ impl Planner {
         };
         laid.options_wait == self.plan.options_wait
             && laid.windows_wait == self.plan.windows_wait
+            && laid.switch_waits == self.plan.switch_waits
             && self.frame.acting.iter().map(waits).eq(laid.waiting.iter().cloned())
     }
 
@@ -170,7 +173,7 @@ impl Planner {
             match reach(profile, audience) {
                 Ok(set) => audience.roster.numbers(&set).for_each(|n| profiles[n].push(index)),
                 Err(missing) => {
-                    switch_waits.extend(turns_off(profile).then(|| missing.clone()));
+                    switch_waits.extend(switches(profile).then(|| missing.clone()));
                     options_wait.push(missing);
                 }
             }
@@ -200,14 +203,15 @@ impl Planner {
             }
             laid[number] = (parts, told.is_on, told.is_spread);
         }
-        let waiting = self.assign(audience, &mut laid, &switch_waits);
+        let waiting = self.assign(audience, &mut laid, (&switch_waits, &windows_wait));
         let plan = |(client, number): (ClientId, usize)| ClientPlan {
             client,
-            is_off: !laid[number].1,
+            // While it is not known, it is what it was.
+            is_off: !laid[number].1 && switch_waits.is_empty(),
             parts: std::mem::take(&mut laid[number].0),
         };
         let clients = audience.roster.numbered().map(plan).collect();
-        Laid { clients, options_wait, windows_wait, waiting }
+        Laid { clients, options_wait, windows_wait, switch_waits, waiting }
     }
 
     /// Adds assignments to the parts of clients that are on; says which deployments wait.
@@ -215,7 +219,7 @@ impl Planner {
         &mut self,
         audience: &Audience,
         laid: &mut [(Vec<u32>, bool, bool)],
-        switch_waits: &[Missing],
+        (switch_waits, windows_wait): (&[Missing], &[Missing]),
     ) -> Vec<Vec<Missing>> {
         let mut waiting = Vec::with_capacity(self.frame.acting.len());
         for index in 0..self.frame.acting.len() {
@@ -223,6 +227,10 @@ impl Planner {
             let targets = match acting.targets(audience) {
                 // Whoever had nothing must not get it because a switch cannot be seen.
                 Ok(_) if !switch_waits.is_empty() => Err(switch_waits.to_vec()),
+                // Nor at once because a window cannot be seen.
+                Ok(_) if !windows_wait.is_empty() && !acting.ignores_windows() => {
+                    Err(windows_wait.to_vec())
+                }
                 targets => targets,
             };
             let targets = match targets {
@@ -338,8 +346,8 @@ struct Memory {
     open: BTreeMap<Vec<u32>, u32>,
 }
 
-fn turns_off(profile: &SettingsProfile) -> bool {
-    profile.values.iter().any(|(name, value)| name == ENABLED && value == "no")
+fn switches(profile: &SettingsProfile) -> bool {
+    profile.values.iter().any(|(name, _)| name == ENABLED)
 }
 
 fn index(parts: usize) -> u32 {

@@ -15,6 +15,7 @@ use model::{
 };
 use query::Query;
 use recurrence::Recurrence;
+use uuid::Builder;
 
 use crate::{Surroundings, UpdateIndex};
 
@@ -166,6 +167,8 @@ pub struct Filling<'a> {
     /// From 1 to so many.
     pub part: usize,
     pub parts: usize,
+    /// The group held these updates before: their times have begun.
+    pub is_same: bool,
 }
 
 impl Filling<'_> {
@@ -205,7 +208,8 @@ impl Filling<'_> {
     }
 
     /// A deployment of the group as the run leaves it. Of one that is there already only the times
-    /// are the rule's; all else may have been changed since.
+    /// are the rule's, and only while its updates change, or no deadline would ever come; all else
+    /// may have been changed since.
     #[must_use]
     pub fn deployment(
         &self,
@@ -213,6 +217,10 @@ impl Filling<'_> {
         (id, group): (DeploymentId, &ObjectCode),
         held: Option<Deployment>,
     ) -> Deployment {
+        let held = match held {
+            Some(held) if self.is_same => return held,
+            held => held,
+        };
         let available_at = resolve(&order.available, self.started_at);
         let deadline = match order.intent {
             Intent::Available => None,
@@ -246,6 +254,20 @@ impl Filling<'_> {
             ..Deployment::plain(id, group.clone(), collection, self.started_at)
         }
     }
+}
+
+/// What a deployment of a rule is called: the same for the same group and order, whichever run
+/// asks.
+#[must_use]
+pub fn made_id(rule: &ObjectCode, group: &ObjectCode, order: &RuleDeployment) -> DeploymentId {
+    let mut hash = blake3::Hasher::new();
+    for text in [rule.as_str(), group.as_str(), order.collection.as_str(), &order.name] {
+        hash.update(&(text.len() as u64).to_le_bytes());
+        hash.update(text.as_bytes());
+    }
+    let digest = hash.finalize();
+    let bytes = digest.as_bytes().first_chunk().expect("a digest has 32 bytes");
+    DeploymentId(Builder::from_custom_bytes(*bytes).into_uuid())
 }
 
 /// When something is due that is counted from a moment; never before it.

@@ -320,7 +320,8 @@ fn a_waiting_deployment_keeps_what_clients_have() {
     };
     let old = [named(70, None), named(71, Some(1)), named(72, Some(2)), named(73, Some(9))];
     let parts = head_parts(&plan, &plan.clients[1], &names, &old);
-    let expected = [named(0, None), named(2, None), named(3, Some(1)), named(72, Some(2))];
+    let servers = NamedPart { sha256: Sha256([2; 32]), deployment: Some(SERVERS) };
+    let expected = [named(0, None), servers, named(3, Some(1)), named(72, Some(2))];
     assert_eq!(parts, expected);
 }
 

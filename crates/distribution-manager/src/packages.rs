@@ -19,6 +19,9 @@ const COMPONENT: &str = "SMS_DISTRIBUTION_MANAGER";
 /// Before the code and the version of a package, its name as one who needs files.
 const HOLDER: &str = "package ";
 
+/// Before the code of a package, its name as one who has some of the files it waits for.
+const WANTER: &str = "wanted ";
+
 /// A package has a new content version: its code, the version and the number of files.
 const PACKAGE_VERSION: u32 = 60_110;
 
@@ -28,13 +31,15 @@ pub(crate) struct Packages {
     library: ContentLibrary,
     /// For whom the library keeps files; none before it was asked.
     held: Option<BTreeSet<String>>,
+    /// The files it was told to keep for packages that wait for others; none before it was asked.
+    wanted: Option<BTreeMap<String, BTreeSet<Sha256>>>,
     /// The files of published updates that it was told to keep.
     published: Option<BTreeSet<Sha256>>,
 }
 
 impl Packages {
     pub(crate) fn new(db: SiteDb, library: ContentLibrary) -> Packages {
-        Packages { db, library, held: None, published: None }
+        Packages { db, library, held: None, wanted: None, published: None }
     }
 
     pub(crate) async fn run(mut self, shutdown: &CancellationToken) {
@@ -56,7 +61,7 @@ impl Packages {
         }
     }
 
-    async fn collect(&self) {
+    pub(crate) async fn collect(&self) {
         match self.library.collect_garbage(LEASE_MS).await {
             Ok(collected) if collected.files == 0 => {}
             Ok(collected) => tracing::info!(?collected, "content without a package was deleted"),
@@ -68,26 +73,31 @@ impl Packages {
 
     /// One pass; says which packages have a new version.
     pub(crate) async fn step(&mut self) -> Result<Vec<ObjectCode>, Error> {
-        let mut wanted: BTreeMap<ObjectCode, Vec<Found>> = BTreeMap::new();
-        for demand in self.db.read(|r| r.demands()).await? {
-            let found = self.look(&demand).await?;
-            wanted.entry(demand.package).or_default().push(found);
+        let mut wanted: BTreeMap<ObjectCode, Vec<ContentDemand>> = BTreeMap::new();
+        for mut demand in self.db.read(|r| r.demands()).await? {
+            if demand.found == Found::Unknown {
+                demand.found = self.look(&demand).await?;
+            }
+            wanted.entry(demand.package.clone()).or_default().push(demand);
         }
-        let is_stored = |found: &Found| matches!(found, Found::Stored { .. });
-        wanted.retain(|_, files| files.iter().all(is_stored));
-        let complete: Vec<ObjectCode> = wanted.into_keys().collect();
-        for code in complete.clone() {
-            self.db.write(move |w| finish(w, &code)).await?;
+        self.hold_wanted(&wanted).await?;
+        let mut complete = Vec::new();
+        for (code, demands) in wanted {
+            if self.are_stored(&demands).await? {
+                let finished = code.clone();
+                self.db.write(move |w| finish(w, &finished)).await?;
+                complete.push(code);
+            }
         }
         self.hold().await?;
         self.hold_published().await?;
+        let left = self.db.read(|r| r.demands()).await?;
+        self.let_go(&left.into_iter().map(|demand| wanter(&demand.package)).collect()).await?;
         Ok(complete)
     }
 
+    /// Looks for a wanted file and records where it is.
     async fn look(&self, demand: &ContentDemand) -> Result<Found, Error> {
-        if demand.found != Found::Unknown {
-            return Ok(demand.found);
-        }
         let record = self.library.find(&(&demand.file).into()).await?;
         let found = record.map_or(Found::Missing, |record| Found::Stored {
             sha256: record.sha256,
@@ -96,6 +106,57 @@ impl Packages {
         let file = demand.file.clone();
         self.db.write(move |w| w.note_found(&file, found)).await?;
         Ok(found)
+    }
+
+    /// Whether all of them are in the library, also those that were found long ago: a damaged file
+    /// is taken out. What is gone is wanted anew.
+    async fn are_stored(&self, demands: &[ContentDemand]) -> Result<bool, Error> {
+        let found: BTreeSet<Sha256> = demands.iter().filter_map(stored).collect();
+        if demands.iter().any(|demand| stored(demand).is_none()) {
+            return Ok(false);
+        }
+        let gone = self.library.missing(found).await?;
+        let is_gone = |demand: &&ContentDemand| stored(demand).is_some_and(|f| gone.contains(&f));
+        for demand in demands.iter().filter(is_gone) {
+            self.look(demand).await?;
+        }
+        Ok(gone.is_empty())
+    }
+
+    /// The library keeps what a package has already of the files it waits for, however long the
+    /// others take.
+    async fn hold_wanted(
+        &mut self,
+        wanted: &BTreeMap<ObjectCode, Vec<ContentDemand>>,
+    ) -> Result<(), Error> {
+        let mut held = match self.wanted.take() {
+            Some(held) => held,
+            None => {
+                let holders = self.library.holders(WANTER.to_owned()).await?;
+                holders.into_iter().map(|holder| (holder, BTreeSet::new())).collect()
+            }
+        };
+        for (code, demands) in wanted {
+            let found: BTreeSet<Sha256> = demands.iter().filter_map(stored).collect();
+            let (holder, files) = (wanter(code), found.iter().copied().collect());
+            if held.get(&holder).is_none_or(|held| *held != found) {
+                self.library.set_references(holder.clone(), files).await?;
+                held.insert(holder, found);
+            }
+        }
+        self.wanted = Some(held);
+        Ok(())
+    }
+
+    /// Ends what was kept for packages that wait no more; their versions are kept by now.
+    async fn let_go(&mut self, waiting: &BTreeSet<String>) -> Result<(), Error> {
+        let mut held = self.wanted.take().unwrap_or_default();
+        for gone in held.keys().filter(|holder| !waiting.contains(*holder)) {
+            self.library.set_references(gone.clone(), Vec::new()).await?;
+        }
+        held.retain(|holder, _| waiting.contains(holder));
+        self.wanted = Some(held);
+        Ok(())
     }
 
     /// The update point has the files of what is published here, too; the library keeps them for
@@ -144,6 +205,17 @@ impl Packages {
         });
         let name = |m: &ContentManifest| format!("{HOLDER}{} {}", m.package, m.version);
         Ok(read.await?.into_iter().map(|(_, manifest)| (name(&manifest), manifest)).collect())
+    }
+}
+
+fn wanter(code: &ObjectCode) -> String {
+    format!("{WANTER}{code}")
+}
+
+fn stored(demand: &ContentDemand) -> Option<Sha256> {
+    match demand.found {
+        Found::Stored { sha256, .. } => Some(sha256),
+        Found::Unknown | Found::Missing => None,
     }
 }
 

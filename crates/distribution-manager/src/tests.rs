@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use ambient::Ambient;
+use ambient::{Ambient, ManualClock, SeededEntropy};
 use bytes::Bytes;
 use content_library::{Begun, Expected};
 use expect_test::expect;
@@ -18,7 +18,7 @@ use rpc::pb::content as pb;
 use rpc::pb::content::content_service_client::ContentServiceClient;
 use rpc::pb::content::upload_file_request::Part;
 use sha1::Digest as _;
-use site_db::{ErrandKind, ErrandReport, Executor, Identity, StatusFilter};
+use site_db::{ContentDemand, ErrandKind, ErrandReport, Executor, Identity, StatusFilter};
 use tempfile::TempDir;
 use testkit::pki::Pki;
 use tokio_util::task::TaskTracker;
@@ -386,6 +386,53 @@ async fn content_that_no_package_has_any_more_is_let_go() {
     packages.step().await.expect("a pass");
     assert_eq!(kept().await, [].into());
     pr1.stop().await;
+    cas.stop().await;
+}
+
+/// Symptom: a package that waited more than a day for its last file lost the others, and its
+/// version named them all the same. Cause: only finished versions kept files, and what had been
+/// found was never looked for again. Repair: what is found is kept, and looked for before the end.
+#[tokio::test]
+async fn what_a_package_waits_for_is_kept_and_looked_for_again_before_it_is_finished() {
+    let clock = Arc::new(ManualClock::at(0));
+    let ambient = Ambient::new(Arc::clone(&clock) as _, Arc::new(SeededEntropy::new(1)));
+    let cas = Site::new(&Pki::new(&ambient), &ambient, "CAS", None);
+    let library = cas.deps.library.clone();
+    let import = async |content: &'static [u8]| {
+        let ItemFile { name, size, sha1, .. } = file(content);
+        let expected = Expected { name, size: Some(size), sha256: None, sha1: Some(sha1) };
+        library.import(expected, std::io::Cursor::new(content)).await.expect("taken in");
+    };
+    let holders = async || library.holders("wanted ".to_owned()).await.expect("read");
+    import(b"one").await;
+    let asked = [b"one", b"two"].map(|content| (UpdateId(Uuid::from_u128(1)), file(content)));
+    cas.write(move |w| w.demand_files(&w.create_package("Patches", "")?.code, &asked));
+    let mut packages = Packages::new(cas.deps.db.clone(), library.clone());
+    assert_eq!(packages.step().await.expect("a pass"), []);
+    assert_eq!(holders().await, ["wanted CAS00001".to_owned()].into());
+    for _ in 0..3 {
+        packages.collect().await;
+        clock.advance_ms(2 * crate::limits::LEASE_MS);
+    }
+    let one = || library.missing([sha256(b"one")].into());
+    assert_eq!(one().await.expect("read"), [].into(), "it is kept");
+    // Somebody else takes it out: the version waits until it is there again.
+    library.set_references("wanted CAS00001".to_owned(), Vec::new()).await.expect("let go");
+    for _ in 0..2 {
+        library.collect_garbage(0).await.expect("collected");
+    }
+    assert_eq!(one().await.expect("read").len(), 1, "it is gone");
+    import(b"two").await;
+    cas.write(|w| w.note_found(&file(b"two"), site_db::Found::Unknown));
+    assert_eq!(packages.step().await.expect("a pass"), []);
+    let demands = cas.deps.db.read(|r| r.demands()).await.expect("read");
+    let is_missing = |demand: &&ContentDemand| demand.found == site_db::Found::Missing;
+    let missing: Vec<_> = demands.iter().filter(is_missing).map(|demand| &demand.file).collect();
+    assert_eq!(missing, [&file(b"one")]);
+    import(b"one").await;
+    cas.write(|w| w.note_found(&file(b"one"), site_db::Found::Unknown));
+    assert_eq!(packages.step().await.expect("a pass"), [package()]);
+    assert_eq!(holders().await, [].into(), "the version keeps them now");
     cas.stop().await;
 }
 

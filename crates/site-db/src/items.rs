@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use compliance::LiveItem;
-use model::{Item, Kind, UpdateId};
+use model::{Group, Item, Kind, ObjectCode, UpdateGroup, UpdateId};
 use rpc::object::ObjectBody as _;
 use sqlite_engine::{Row, RowResult, params, parse_column};
 
@@ -91,6 +91,23 @@ impl Reader<'_> {
             live.extend(item.map(|item| LiveItem { number: item.number, since: item.since }));
         }
         Ok(live)
+    }
+
+    /// The same of a group; none while it, or one of its updates, is not or may not be here whole.
+    pub fn deployable_group(&self, group: &ObjectCode) -> Result<Option<Vec<LiveItem>>, Error> {
+        for needed in [Group::Control, Group::Catalog] {
+            if !self.is_settled(needed)? {
+                return Ok(None);
+            }
+        }
+        let group: Option<UpdateGroup> = self.get(group.as_str().as_bytes())?;
+        let Some(UpdateGroup { updates, .. }) = group else { return Ok(None) };
+        for id in &updates {
+            if self.item_by_id(*id)?.is_none() {
+                return Ok(None);
+            }
+        }
+        self.deployable_items(&updates).map(Some)
     }
 
     /// How many updates this site has, without bundle children (contract, section 2).

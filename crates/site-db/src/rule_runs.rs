@@ -3,7 +3,7 @@
 //! Owns the tables; they are local, because a rule runs at its owner only. Refuses to know what a
 //! step means (deployment-manager does). A run is recorded in the transaction of what it does.
 
-use model::{Invalid, ObjectCode, Timestamp};
+use model::{Group, Invalid, Kind, ObjectCode, Timestamp};
 use sqlite_engine::{Row, RowResult, params, parse_column};
 
 use crate::{Error, Reader, Writer};
@@ -132,10 +132,14 @@ impl Reader<'_> {
         })?)
     }
 
-    /// Grows with every change of the catalog.
+    /// Grows with every change of the catalog and of what administrators say of its updates.
     pub fn catalog_generation(&self) -> Result<u64, Error> {
-        let sql = "SELECT coalesce(max(lsn), 0) FROM entry WHERE grp = ?1";
-        Ok(self.tx.query_row(sql, [model::Group::Catalog as u8], |row| row.get(0))?)
+        let sql = "SELECT coalesce(max(lsn), 0) FROM (
+                     SELECT max(lsn) AS lsn FROM entry WHERE grp = ?1
+                     UNION ALL SELECT max(lsn) FROM entry WHERE grp = ?2 AND kind = ?3)";
+        let said = Kind::UpdateSetting;
+        let of = params![Group::Catalog as u8, said.group() as u8, said as u8];
+        Ok(self.tx.query_row(sql, of, |row| row.get(0))?)
     }
 }
 

@@ -227,6 +227,16 @@ fn forget(c: &Change<'_>, is_gone: impl Fn(&(UpdateId, ObjectCode)) -> bool) -> 
     Ok(count)
 }
 
+/// Makes this site's decisions reach as far as they shall after a collection was moved.
+pub(super) fn follow_collections(c: &Change<'_>) -> Answer<()> {
+    let Book { pairs, decisions, .. } = Book::of(c, c.identity().owner)?;
+    if pairs.is_empty() {
+        return Ok(());
+    }
+    let all = collections(c)?;
+    write(c, decisions.changes(&Tree::new(&all), pairs))
+}
+
 fn audited(what: &str, mut named: Vec<String>) -> String {
     let more = named.len().saturating_sub(NAMED_MAX);
     named.truncate(NAMED_MAX);

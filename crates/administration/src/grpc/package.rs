@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{Deployment, Invalid, ObjectCode, Package, RoleId, Sha1, UpdateGroup, UpdateId};
+use model::{
+    Deployment, Invalid, Item, ItemFile, ObjectCode, Package, RoleId, Sha1, UpdateGroup, UpdateId,
+};
+use rpc::object::ObjectBody as _;
 use rpc::pb::admin as pb;
 use site_db::{ContentDemand, Reader};
 
@@ -135,9 +138,7 @@ pub(super) fn remove(
         updates.extend(group.updates);
     }
     let gone = only_of(c, &package, &updates)?;
-    let mut left = package.clone();
-    left.files.retain(|file| !gone.contains(&(file.sha1, file.size)));
-    let lost = lost(c, &package.code, Some(&left))?;
+    let lost = lost(c, &package.code, |file| gone.contains(file))?;
     refuse_loss(&package, &lost, asked.force)?;
     let text = format!("package {}: {} files taken out", package.code, gone.len());
     c.audit(Deed::Changed, text)?;
@@ -145,7 +146,9 @@ pub(super) fn remove(
     Ok(pb::RemoveFromPackageResponse { row: Some(row(&package, &c.demands()?)), lost })
 }
 
-/// The files of some updates that no other update of the package has, too.
+/// The files of some updates that no other update of the package has, too. Each file is in it once,
+/// under whichever update came first; so others are of it whose files it all has or waits for, and
+/// what two share goes when both are named.
 fn only_of(
     r: &Reader<'_>,
     package: &Package,
@@ -153,14 +156,43 @@ fn only_of(
 ) -> Result<BTreeSet<(Sha1, u64)>, Error> {
     let items = r.items_with_parts(updates.clone())?;
     let all = updates.iter().flat_map(|id| files(*id, &items));
-    let mut gone: BTreeSet<_> = all.map(|(_, file)| (file.sha1, file.size)).collect();
-    let others = package.files.iter().map(|file| file.update).filter(|id| !items.contains_key(id));
-    let others = others.collect::<BTreeSet<_>>();
-    let items = r.items_with_parts(others.clone())?;
-    for (_, file) in others.iter().flat_map(|id| files(*id, &items)) {
-        gone.remove(&(file.sha1, file.size));
+    let mut gone: BTreeSet<_> = all.map(|(_, file)| key(file)).collect();
+    let mut demands = r.demands()?;
+    demands.retain(|demand| demand.package == package.code);
+    let shelf = Shelf::of([package]).expecting(&demands);
+    let own = package.files.iter().map(|file| file.update);
+    let own: BTreeSet<UpdateId> = own.chain(demands.iter().map(|d| d.update)).collect();
+    let mut others = sharing(r, &items, &gone)?;
+    others.extend(own.iter().filter(|id| !items.contains_key(*id)));
+    let theirs = r.items_with_parts(others.clone())?;
+    let are_in = |id: &&UpdateId| own.contains(*id) || shelf.has_all(**id, &theirs);
+    for (_, file) in others.iter().filter(are_in).flat_map(|id| files(*id, &theirs)) {
+        gone.remove(&key(file));
     }
     Ok(gone)
+}
+
+fn key(file: &ItemFile) -> (Sha1, u64) {
+    (file.sha1, file.size)
+}
+
+/// The other updates of the catalog that bundle one of `items` or have one of these files.
+fn sharing(
+    r: &Reader<'_>,
+    items: &BTreeMap<UpdateId, Item>,
+    held: &BTreeSet<(Sha1, u64)>,
+) -> Result<BTreeSet<UpdateId>, Error> {
+    let mut others = BTreeSet::new();
+    r.visit(Item::KIND, |_, body| {
+        let item = Item::decode(&body)?;
+        let bundles = || item.bundles.iter().any(|part| items.contains_key(&part.id));
+        let shares = || item.files.iter().any(|file| held.contains(&key(file)));
+        if !items.contains_key(&item.update.id) && (bundles() || shares()) {
+            others.insert(item.update.id);
+        }
+        Ok(())
+    })?;
+    Ok(others)
 }
 
 pub(super) fn delete(
@@ -168,22 +200,27 @@ pub(super) fn delete(
     asked: pb::DeletePackageRequest,
 ) -> Answer<pb::DeletePackageResponse> {
     let package = PACKAGE.owned(c, &asked.code)?;
-    let lost = lost(c, &package.code, None)?;
+    let lost = lost(c, &package.code, |_| true)?;
     refuse_loss(&package, &lost, asked.force)?;
     c.audit(Deed::Removed, format!("package {}", package.code))?;
     c.delete_package(&package.code)?;
     Ok(pb::DeletePackageResponse { lost })
 }
 
-/// Deployed updates whose last copy would go with a package, or with its change into `instead`.
+/// Deployed updates whose last copy would go with some files of a package, be they in it or still
+/// waited for.
 fn lost(
     r: &Reader<'_>,
     code: &ObjectCode,
-    instead: Option<&Package>,
+    goes: impl Fn(&(Sha1, u64)) -> bool,
 ) -> Result<Vec<pb::LostContent>, Error> {
-    let packages = packages(r)?;
-    let before = Shelf::of(&packages);
-    let after = Shelf::of(packages.iter().filter(|package| package.code != *code).chain(instead));
+    let (mut packages, mut demands) = (packages(r)?, r.demands()?);
+    let before = Shelf::of(&packages).expecting(&demands);
+    for package in packages.iter_mut().filter(|package| package.code == *code) {
+        package.files.retain(|file| !goes(&(file.sha1, file.size)));
+    }
+    demands.retain(|demand| demand.package != *code || !goes(&key(&demand.file)));
+    let after = Shelf::of(&packages).expecting(&demands);
     let deployed = deployed(r)?;
     let items = r.items_with_parts(deployed.keys().copied().collect())?;
     let loses = |id: &UpdateId| before.has_all(*id, &items) && !after.has_all(*id, &items);

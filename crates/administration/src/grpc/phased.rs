@@ -211,6 +211,10 @@ pub(super) fn delete(c: &Change<'_>, asked: pb::DeletePhasedRequest) -> Answer<V
     let made = made(c, &phased)?;
     c.audit(Deed::Removed, format!("phased deployment {}", phased.code))?;
     c.delete(&phased)?;
+    // What it stopped, nobody could let grow again.
+    for resumed in made.iter().filter_map(|made| resume_rollout(made, c.now())) {
+        c.put_own(&resumed)?;
+    }
     if asked.deployments {
         made.iter().try_for_each(|deployment| c.delete(deployment))?;
         return Ok(Vec::new());

@@ -6,14 +6,14 @@
 pub(super) mod order;
 pub(super) mod schedule;
 
-use deployment::{blank_deployment, blank_rule, next_run};
+use deployment::{blank_deployment, blank_rule, made_id, next_run};
 use model::{
-    ALL_SYSTEMS, Deployment, Due, Invalid, ObjectCode, Origin, Owner, Phased, Rule, RuleDeployment,
-    Style,
+    ALL_SYSTEMS, Deployment, Due, GroupUse, Invalid, ObjectCode, Origin, Owner, Phased, Rule,
+    RuleDeployment, Style,
 };
 use rpc::convert::wire_time;
 use rpc::pb::admin as pb;
-use site_db::Reader;
+use site_db::{Reader, RuleSeen};
 
 use self::order::{apply, check, told};
 use self::schedule::occurrences;
@@ -187,10 +187,11 @@ pub(super) fn change(
     asked: pb::ChangeRuleRequest,
 ) -> Answer<pb::ChangeRuleResponse> {
     let held = RULE.owned(c, &asked.code)?;
-    let rule = apply(c, held, asked.order.unwrap_or_default())?;
+    let rule = apply(c, held.clone(), asked.order.unwrap_or_default())?;
     check(c, &rule)?;
     c.audit(Deed::Changed, format!("{} {}", what(&rule), rule.code))?;
     c.put_own(&rule)?;
+    count_anew(c, &held, &rule)?;
     let runs = occurrences(&rule, c.now()).into_iter().map(wire_time).collect();
     Ok(pb::ChangeRuleResponse { row: Some(row(c, c.identity().owner, &rule)?), runs })
 }
@@ -200,11 +201,23 @@ pub(super) fn set_enabled(
     asked: pb::SetRuleEnabledRequest,
 ) -> Answer<pb::SetRuleEnabledResponse> {
     let pb::SetRuleEnabledRequest { code, enabled } = asked;
-    let rule = Rule { is_enabled: enabled, ..RULE.owned(c, &code)? };
+    let held = RULE.owned(c, &code)?;
+    let rule = Rule { is_enabled: enabled, ..held.clone() };
     let state = if enabled { "enabled" } else { "disabled" };
     c.audit(Deed::Changed, format!("{} {code}: {state}", what(&rule)))?;
     c.put_own(&rule)?;
+    count_anew(c, &held, &rule)?;
     Ok(pb::SetRuleEnabledResponse {})
+}
+
+/// A rule that is enabled or comes at other times counts from now: what it would have run meanwhile
+/// is not made up for.
+fn count_anew(c: &Change<'_>, held: &Rule, new: &Rule) -> Result<(), Error> {
+    let is_begun = new.is_enabled && !held.is_enabled || new.evaluate != held.evaluate;
+    if let Some(seen) = c.rule_seen(&new.code)?.filter(|_| is_begun) {
+        c.set_rule_seen(&new.code, &RuleSeen { at: c.now(), ..seen })?;
+    }
+    Ok(())
 }
 
 pub(super) fn delete(c: &Change<'_>, asked: pb::DeleteRuleRequest) -> Answer<Vec<String>> {
@@ -238,10 +251,29 @@ pub(super) fn remove_deployment(
         let reason = format!("is none of 1 to {count}; see `tierline rule show {code}`");
         return Err(Invalid::new("number", reason).into());
     }
-    rule.deployments.remove(place - 1);
+    let order = rule.deployments.remove(place - 1);
+    withdraw(c, &mut rule, &order)?;
     c.audit(Deed::Changed, format!("{} {code}: deployment {number} removed", what(&rule)))?;
     c.put_own(&rule)?;
     Ok(pb::RemoveRuleDeploymentResponse {})
+}
+
+/// Disables what an order made of a group that is filled again: later updates would come under
+/// times that no run looks after any more.
+fn withdraw(c: &Change<'_>, rule: &mut Rule, order: &RuleDeployment) -> Result<(), Error> {
+    let is_refill = rule.group_use == GroupUse::Refill;
+    let Some(group) = rule.group.as_ref().filter(|_| is_refill) else { return Ok(()) };
+    let id = made_id(&rule.code, group, order);
+    rule.deployed.retain(|held| *held != id);
+    match c.get_owned::<Deployment>(id.as_bytes())? {
+        Some((owner, made)) if owner == c.identity().owner && made.enabled => {
+            let reason =
+                format!("deployment {id}: disabled, its order is taken out of {}", rule.code);
+            c.audit(Deed::Changed, reason)?;
+            Ok(c.put_own(&Deployment { enabled: false, ..made })?)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Refuses the group of a phased deployment: phases alone deploy it (PHASE-02).

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{Item, ItemFile, Package, Sha1, Sha256, UpdateId};
-use site_db::Reader;
+use site_db::{ContentDemand, Found, Reader};
 
 use super::update::is_third_party;
 use crate::Error;
@@ -56,6 +56,22 @@ impl Shelf {
             shelf.0.entry((file.sha1, file.size)).or_default().insert(file.sha256);
         }
         shelf
+    }
+
+    /// With what packages still wait for.
+    pub(super) fn expecting<'a>(
+        mut self,
+        demands: impl IntoIterator<Item = &'a ContentDemand>,
+    ) -> Shelf {
+        for ContentDemand { file, found, .. } in demands {
+            let stored = match found {
+                Found::Stored { sha256, .. } => Some(*sha256),
+                Found::Unknown | Found::Missing => None,
+            };
+            let held = self.0.entry((file.sha1, file.size)).or_default();
+            held.extend(stored.or(file.sha256));
+        }
+        self
     }
 
     pub(super) fn has(&self, file: &ItemFile) -> bool {

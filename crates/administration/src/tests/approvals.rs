@@ -305,3 +305,33 @@ fn a_decline_takes_approvals_back() {
         expect!["AlreadyExists: these updates cannot be deployed: 00000000-0000-0000-0000-000000000001 (declined); leave them out"].assert_eq(&refused);
     });
 }
+
+/// Symptom: a collection that was moved into another got what that was to get, though it had a
+/// decision of its own. Cause: how far decisions reach was only worked out when one was made.
+#[test]
+fn decisions_reach_as_far_as_collections_say_after_they_were_moved() {
+    run(async {
+        let site = site().await;
+        let moved = async |into: &str| {
+            let request = pb::ChangeCollectionRequest {
+                code: "PR100021".to_owned(),
+                limiting: Some(into.to_owned()),
+                ..Default::default()
+            };
+            site.admin().change_collection(request).await.told();
+            site.made().await
+        };
+        moved("SMS00001").await;
+        site.approve(set("available", &[1], &["PR100020"])).await;
+        site.approve(set("not_applicable", &[1], &["PR100021"])).await;
+        let outside = site.made().await;
+        let inside = moved("PR100020").await;
+        assert_eq!(outside.replace("PR100020 but []", "PR100020 but [\"PR100021\"]"), inside);
+        expect![[r#"
+            install available of 1 for PR100020 but ["PR100021"], enabled true, notify center, None
+            install required of 1 for PR100021 but [], enabled false, notify all, None
+        "#]]
+        .assert_eq(&inside);
+        assert_eq!(moved("SMS00001").await, outside);
+    });
+}

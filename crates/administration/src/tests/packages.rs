@@ -2,8 +2,8 @@
 
 use expect_test::expect;
 use model::{
-    ContentManifest, Group, ItemFile, ObjectCode, Package, RoleId, RoleKind, RoleRecord, Sha256,
-    UpdateGroup, UpdateId,
+    ContentManifest, Group, Item, ItemFile, ObjectCode, Package, RoleId, RoleKind, RoleRecord,
+    Sha256, UpdateGroup, UpdateId,
 };
 use site_db::{Found, Own};
 use uuid::Uuid;
@@ -197,5 +197,53 @@ fn a_deployment_fetches_what_no_package_holds_and_only_that() {
         let send = pb::GetContentStatusRequest { package: "PR100002".to_owned() };
         let rows = site.admin().get_content_status(send).await.told().rows;
         assert_eq!((rows[0].dp.as_str(), rows[0].version, rows[0].files), ("PR1-DP", 2, 2));
+    });
+}
+
+#[test]
+fn a_package_that_still_fetches_what_a_deployment_needs_goes_only_by_force() {
+    run(async {
+        let site = site().await;
+        let new_package = "May".to_owned();
+        let request = pb::CreateDeploymentRequest { new_package, ..Default::default() };
+        let id = site.deploy_may(request).await.expect("it fetches all of it");
+        let delete = |force| pb::DeletePackageRequest { code: "PR100001".to_owned(), force };
+        let refusals = [
+            refusal(site.admin().delete_package(delete(false)).await),
+            refusal(site.admin().remove_from_package(remove("PR100001", 2)).await),
+        ];
+        expect![[r#"
+            AlreadyExists: package PR100001 holds the last copy of files that deployments need: 00000000-0000-0000-0000-000000000001 (Update 1) for ID; 00000000-0000-0000-0000-000000000002 (Update 2) for ID; 00000000-0000-0000-0000-000000000003 (Update 3) for ID; with --force they go all the same, and computers get them only after they are downloaded again
+            AlreadyExists: package PR100001 holds the last copy of files that deployments need: 00000000-0000-0000-0000-000000000002 (Update 2) for ID; with --force they go all the same, and computers get them only after they are downloaded again"#]].assert_eq(&refusals.join("\n").replace(&id, "ID"));
+        let waiting = site.db.read(|r| r.demands()).await.expect("read");
+        assert_eq!(waiting.len(), 3, "what is refused drops nothing");
+        let lost = site.admin().delete_package(delete(true)).await.told().lost;
+        assert_eq!(lost.len(), 3);
+    });
+}
+
+/// Updates 11 and 12 bundle 13; 14 has the same file as 11 has.
+#[test]
+fn what_another_update_of_a_package_needs_stays() {
+    run(async {
+        let site = site().await;
+        let bundle = |number| Item { bundles: vec![item(13).update], ..item(number) };
+        let same = Item { files: item(11).files, ..item(14) };
+        let items = [bundle(11), bundle(12), item(13), same];
+        let items = items.iter().map(Own::put).collect();
+        site.db.write(move |w| w.write_own(Group::Catalog, items)).await.expect("written");
+        let code = site.package("Bundles").await;
+        site.downloaded(&code, &[11, 12, 14]).await;
+        let all = site.seen(&code).await.1.join(" ");
+        assert_eq!(all.split(' ').count(), 3, "one of them is held once for two");
+        let left = async |numbers: &[u128]| {
+            let updates = numbers.iter().map(|number| update(*number)).collect();
+            let request = pb::RemoveFromPackageRequest { updates, ..remove(&code, 0) };
+            site.admin().remove_from_package(request).await.told();
+            site.seen(&code).await.1.join(" ")
+        };
+        assert_eq!(left(&[11]).await, all, "12 and 14 need all of it");
+        assert_eq!(left(&[11, 14]).await, "12.exe 13.exe");
+        assert_eq!(left(&[12]).await, "");
     });
 }

@@ -375,9 +375,14 @@ fn a_pause_stops_it_and_a_delete_keeps_what_was_made() {
         assert_eq!((row.state.as_str(), row.reason.as_str()), ("running", ""));
         let resumed = rollout().await;
         assert_eq!((resumed.from, resumed.stopped_at), (Timestamp(NOW_MS + 3_600_000), None));
+        // Whoever deletes a paused one leaves nothing behind that never grows again.
+        let pause = pb::PausePhasedRequest { code: code.clone(), reason: String::new() };
+        site.admin().pause_phased(pause).await.told();
+        assert_eq!(rollout().await.stopped_at, Some(at(3_600_000)));
         let delete = pb::DeletePhasedRequest { code: code.clone(), deployments: false };
         let kept = site.admin().delete_phased(delete.clone()).await.told().kept;
         assert_eq!(kept, std::slice::from_ref(&id));
+        assert_eq!(rollout().await.stopped_at, None);
         let gone = refusal(site.admin().delete_phased(delete).await);
         expect!["NotFound: there is no phased deployment PR100001; see `tierline phased list`"]
             .assert_eq(&gone);

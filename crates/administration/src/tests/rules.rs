@@ -2,9 +2,13 @@
 
 use compliance::Board;
 use expect_test::{Expect, expect};
-use model::{Category, CategoryKind, Group, Item, LocalizedText, UpdateId, UpdateRef, Vector};
-use site_db::Own;
+use model::{
+    Category, CategoryKind, Deployment, Group, Item, LocalizedText, ObjectCode, RoleId, RoleKind,
+    RoleRecord, Rule, UpdateGroup, UpdateId, UpdateRef, Vector,
+};
+use site_db::{Own, RuleSeen};
 use testkit::objects::{self, item};
+use uuid::Uuid;
 
 use super::*;
 
@@ -397,5 +401,100 @@ fn a_run_is_begun_once_and_shown() {
         assert_eq!((row.outcome.as_str(), row.reason.as_str()), ("running", "asked"));
         let runs = site.admin().list_rule_runs(pb::ListRuleRunsRequest { code }).await.told();
         assert_eq!(runs.rows, [row]);
+    });
+}
+
+#[test]
+fn a_rule_has_points_of_its_own_site_and_of_those_below() {
+    run(async {
+        let site = site().await;
+        let written = site.db.write(|w| {
+            for (number, name, of) in [(1, "OWN", "PR1"), (2, "ALIEN", "PR9")] {
+                let (kind, site) = (RoleKind::DistributionPoint, SiteCode::new(of)?);
+                let (id, name) = (RoleId(Uuid::from_u128(number)), name.to_owned());
+                let (url, http_url) = (String::new(), String::new());
+                w.put_own(&RoleRecord { id, site, kind, name, url, http_url, joined_at: at(0) })?;
+            }
+            Ok::<_, site_db::Error>(())
+        });
+        written.await.expect("written");
+        let to = |point: &str| vec![point.to_owned()];
+        let code = site.rule(pb::RuleOrder { points: to("OWN"), ..order("A", FILTER) }).await;
+        let change = |points| pb::ChangeRuleRequest {
+            code: code.clone().expect("made"),
+            order: Some(pb::RuleOrder { points, ..Default::default() }),
+        };
+        expect!["InvalidArgument: points: ALIEN is no distribution point at or below PR1; see `tierline dp list`, or write none"]
+            .assert_eq(&refusal(site.admin().change_rule(change(to("ALIEN"))).await));
+        site.admin().change_rule(change(to("none"))).await.told();
+    });
+}
+
+#[test]
+fn a_rule_that_is_enabled_or_comes_at_other_times_makes_up_for_nothing() {
+    run(async {
+        let site = site().await;
+        let weekly = pb::RuleOrder {
+            evaluate: Some("0 2 * * MON".to_owned()),
+            enabled: Some(false),
+            ..order("A", FILTER)
+        };
+        let code = site.rule(weekly).await.expect("made");
+        let rule = ObjectCode::new(&code).expect("a code");
+        let long_ago = RuleSeen { at: at(-90 * 86_400_000), catalog: 1, digest: vec![1] };
+        let forget = async || {
+            let (rule, seen) = (rule.clone(), long_ago.clone());
+            site.db.write(move |w| w.set_rule_seen(&rule, &seen)).await.expect("written");
+        };
+        let seen = async || {
+            let rule = rule.clone();
+            site.db.read(move |r| r.rule_seen(&rule)).await.expect("read").expect("it was seen")
+        };
+        let now = RuleSeen { at: at(0), ..long_ago.clone() };
+        forget().await;
+        let enable = pb::SetRuleEnabledRequest { code: code.clone(), enabled: true };
+        site.admin().set_rule_enabled(enable.clone()).await.told();
+        assert_eq!(seen().await, now);
+        forget().await;
+        site.admin().set_rule_enabled(enable).await.told();
+        assert_eq!(seen().await, long_ago, "it was enabled before");
+        let daily = pb::RuleOrder { evaluate: Some("0 2 * * *".to_owned()), ..Default::default() };
+        let change = pb::ChangeRuleRequest { code, order: Some(daily) };
+        site.admin().change_rule(change).await.told();
+        assert_eq!(seen().await, now);
+    });
+}
+
+#[test]
+fn an_order_that_is_taken_out_ends_its_deployment_of_a_group_that_is_filled_again() {
+    run(async {
+        let site = site().await;
+        let refill = pb::RuleOrder { group_use: Some("refill".to_owned()), ..order("A", FILTER) };
+        let code = site.rule(refill).await.expect("made");
+        let rule = ObjectCode::new(&code).expect("a code");
+        let held = rule.clone();
+        let written = site.db.write(move |w| {
+            let rule: Rule = w.get(held.as_str().as_bytes())?.expect("it was made");
+            let (group, order) = (ObjectCode::new("PR1000AA")?, &rule.deployments[0]);
+            let id = deployment::made_id(&rule.code, &group, order);
+            let to = order.collection.clone();
+            w.put_own(&UpdateGroup::plain(group.clone(), "A".to_owned(), Vec::new()))?;
+            w.put_own(&Deployment {
+                enabled: true,
+                ..Deployment::plain(id, group.clone(), to, w.now())
+            })?;
+            w.put_own(&Rule { group: Some(group), deployed: vec![id], ..rule })
+        });
+        written.await.expect("written");
+        let remove = pb::RemoveRuleDeploymentRequest { code, number: 1 };
+        site.admin().remove_rule_deployment(remove).await.told();
+        let read = site.db.read(move |r| {
+            let kept: Option<Rule> = r.get(rule.as_str().as_bytes())?;
+            let made = r.list::<Deployment>()?.remove(0).1;
+            Ok::<_, site_db::Error>((made, kept.expect("it is there")))
+        });
+        let (made, kept) = read.await.expect("read");
+        assert!(!made.enabled);
+        assert!(kept.deployed.is_empty() && kept.deployments.is_empty());
     });
 }

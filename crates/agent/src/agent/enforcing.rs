@@ -32,7 +32,7 @@ const MINUTE_MS: i64 = 60_000;
 impl Agent {
     /// Does what deployments ask for now.
     pub(super) async fn enforce(&mut self) -> Result<(), Error> {
-        let mut has_fetched = false;
+        let (mut has_fetched, mut told) = (false, None);
         loop {
             let plan = self.plan().await?;
             self.say().await?;
@@ -40,8 +40,13 @@ impl Agent {
                 has_fetched = true;
                 self.fetch(&plan.fetch).await?;
             } else if let Some(assigned) = plan.install.first() {
-                // It may take an hour; others want to know that it has begun.
-                self.send().await?;
+                // It may take an hour; others want to know that it begins. Telling them takes time
+                // as well: only what is still to be installed afterwards begins.
+                if told.replace(assigned.update) != Some(assigned.update) {
+                    self.send().await?;
+                    continue;
+                }
+                told = None;
                 self.install(assigned).await?;
             } else {
                 break;

@@ -4,18 +4,20 @@
 //! What a run makes is named after the rule, its group and its deployments, so that a group that is
 //! filled again keeps its deployments, and with them what administrators changed of them (ADR-11).
 
-use deployment::{Filling, Matched, TooMany, parts};
+use std::collections::BTreeSet;
+
+use deployment::{Filling, Matched, TooMany, made_id, parts};
 use model::{
     Deployment, DeploymentId, GroupUse, ObjectCode, Package, Rule, RuleDeployment, Stage, Style,
     UpdateGroup, UpdateId,
 };
 use rpc::object::ObjectBody;
-use sha2::{Digest as _, Sha256};
 use site_db::{Error, Own, RuleRun, RuleSeen, RunOutcome, Writer};
-use uuid::Builder;
 
 use super::approve::approve;
 use super::content::{ended, is_fetching};
+use super::digest;
+use crate::limits::DECISIONS_MAX;
 
 /// Updates that a step names.
 const NAMED_MAX: usize = 10;
@@ -27,6 +29,8 @@ const PACKAGE_NAME_MAX: usize = 50;
 const TOO_MANY: u32 = 0x8007_0718;
 /// The filter cannot be read.
 const BAD_FILTER: u32 = 0x8007_000D;
+/// Something that the rule names is not there, or what it makes cannot be written.
+const REFUSED: u32 = 0x8000_4005;
 
 /// What was found out before the transaction.
 pub(super) struct Findings {
@@ -53,7 +57,6 @@ pub(super) fn apply(w: &Writer<'_>, rule: &Rule, findings: &Findings) -> Result<
     }
     let begun = w.begin_rule_run(&rule.code, &findings.reason)?;
     let mut run = Run { w, rule: rule.clone(), run: begun, changes: Vec::new() };
-    w.set_rule_seen(&rule.code, &findings.seen)?;
     match &findings.matched {
         Err(problem) => run.fail("evaluate", BAD_FILTER, problem)?,
         Ok(matched) if findings.is_same => {
@@ -63,6 +66,25 @@ pub(super) fn apply(w: &Writer<'_>, rule: &Rule, findings: &Findings) -> Result<
         }
         Ok(matched) => run.fill(matched)?,
     }
+    run.remember(findings)?;
+    Ok(true)
+}
+
+/// Records that a run could not be made, of which nothing is kept, and why; false: the rule changed
+/// meanwhile.
+pub(super) fn give_up(
+    w: &Writer<'_>,
+    rule: &Rule,
+    findings: &Findings,
+    problem: &str,
+) -> Result<bool, Error> {
+    if w.get::<Rule>(rule.code.as_str().as_bytes())?.as_ref() != Some(rule) {
+        return Ok(false);
+    }
+    let begun = w.begin_rule_run(&rule.code, &findings.reason)?;
+    let mut run = Run { w, rule: rule.clone(), run: begun, changes: Vec::new() };
+    run.fail("run", REFUSED, problem)?;
+    run.remember(findings)?;
     Ok(true)
 }
 
@@ -72,7 +94,19 @@ impl Run<'_> {
     }
 
     fn end(&mut self, outcome: RunOutcome) -> Result<(), Error> {
-        ended(self.w, &self.rule, RuleRun { outcome, ..self.run.clone() })
+        self.run.outcome = outcome;
+        ended(self.w, &self.rule, self.run.clone())
+    }
+
+    /// What a run that failed would have taken is still to be taken. The digest is of the rule as
+    /// the run left it, which may have a package now.
+    fn remember(&self, findings: &Findings) -> Result<(), Error> {
+        let code = &self.rule.code;
+        let digest = match self.run.outcome {
+            RunOutcome::Failed => self.w.rule_seen(code)?.map_or_else(Vec::new, |held| held.digest),
+            _ => digest(&self.rule, self.w.deployment_updates_max()?, &findings.matched),
+        };
+        self.w.set_rule_seen(code, &RuleSeen { digest, ..findings.seen.clone() })
     }
 
     fn fail(&mut self, step: &str, code: u32, detail: &str) -> Result<(), Error> {
@@ -120,8 +154,11 @@ impl Run<'_> {
         let mut deployed = Vec::new();
         for (place, part) in filled.iter().enumerate() {
             let started_at = self.run.started_at;
-            let filling = Filling { rule: &rule, started_at, part: place + 1, parts: filled.len() };
-            let group = self.group(&filling, part)?;
+            let (part_number, parts) = (place + 1, filled.len());
+            let filling =
+                Filling { rule: &rule, started_at, part: part_number, parts, is_same: false };
+            let (group, is_same) = self.group(&filling, part)?;
+            let filling = Filling { is_same, ..filling };
             deployed.extend(self.deploy(&filling, &group)?);
             self.rule.group = Some(group);
         }
@@ -136,7 +173,13 @@ impl Run<'_> {
 
     /// Decides instead of deploying: approvals stay when the rule goes (INT-19).
     fn approve(&mut self, updates: &[UpdateId]) -> Result<(), Error> {
-        let made = approve(self.w, &self.rule, updates)?;
+        let Some(made) = approve(self.w, &self.rule, updates)? else {
+            let detail = format!(
+                "more than {DECISIONS_MAX} approvals would be new at once: narrow the filter, or \
+                 let the rule approve for fewer collections"
+            );
+            return self.fail("limit", TOO_MANY, &detail);
+        };
         let has_deadline = self.rule.deployments.iter().any(|order| order.deadline.is_some());
         let hint = if has_deadline { "; computers may restart after the deadline" } else { "" };
         self.step("approve", "done", &format!("{made} approvals are new{hint}"))?;
@@ -146,8 +189,12 @@ impl Run<'_> {
         self.end(if is_staged { RunOutcome::Waiting } else { RunOutcome::Succeeded })
     }
 
-    /// Fills a new group, or the one of the runs before.
-    fn group(&mut self, filling: &Filling<'_>, updates: &[UpdateId]) -> Result<ObjectCode, Error> {
+    /// Fills a new group, or the one of the runs before; also whether that held the same before.
+    fn group(
+        &mut self,
+        filling: &Filling<'_>,
+        updates: &[UpdateId],
+    ) -> Result<(ObjectCode, bool), Error> {
         let mut held: Option<UpdateGroup> = None;
         if let Some(code) = self.rule.group.as_ref().filter(|_| is_refill(&self.rule)) {
             held = self.own(code.as_str().as_bytes())?;
@@ -157,11 +204,12 @@ impl Run<'_> {
             None => self.w.new_code::<UpdateGroup>("update group")?,
         };
         let before = held.as_ref().map_or(0, |held| held.updates.len());
+        let is_same = held.as_ref().is_some_and(|held| are_same(&held.updates, updates));
         let group = filling.group(code.clone(), held, updates.to_vec());
         let count = updates.len();
         self.step("group", "done", &format!("{code}: {before} updates out, {count} in"))?;
         self.changes.push(Own::put(&group));
-        Ok(code)
+        Ok((code, is_same))
     }
 
     fn deploy(
@@ -171,8 +219,10 @@ impl Run<'_> {
     ) -> Result<Vec<DeploymentId>, Error> {
         let mut made = Vec::with_capacity(filling.rule.deployments.len());
         for order in &filling.rule.deployments {
-            let id = deployment_id(&filling.rule.code, group, order);
+            let id = made_id(&filling.rule.code, group, order);
             let held = self.own::<Deployment>(id.as_bytes())?;
+            // One whose order was taken out of the rule meanwhile is over.
+            let held = held.filter(|_| filling.rule.deployed.contains(&id));
             let verb = if held.is_some() { "kept" } else { "made" };
             let deployment = filling.deployment(order, (id, group), held);
             let (until, on) = (deployment.deadline, deployment.available_at);
@@ -250,16 +300,9 @@ fn is_refill(rule: &Rule) -> bool {
     rule.group_use == GroupUse::Refill
 }
 
-/// The same for the same group and order, whichever run asks.
-fn deployment_id(rule: &ObjectCode, group: &ObjectCode, order: &RuleDeployment) -> DeploymentId {
-    let mut hash = Sha256::new();
-    for text in [rule.as_str(), group.as_str(), order.collection.as_str(), &order.name] {
-        hash.update((text.len() as u64).to_le_bytes());
-        hash.update(text.as_bytes());
-    }
-    let digest = hash.finalize();
-    let bytes = digest.first_chunk().expect("a digest has 32 bytes");
-    DeploymentId(Builder::from_custom_bytes(*bytes).into_uuid())
+fn are_same(one: &[UpdateId], other: &[UpdateId]) -> bool {
+    let set = |ids: &[UpdateId]| ids.iter().copied().collect::<BTreeSet<_>>();
+    set(one) == set(other)
 }
 
 fn named(ids: &[UpdateId]) -> String {

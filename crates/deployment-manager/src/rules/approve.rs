@@ -11,8 +11,15 @@ use model::{
 use rpc::object::ObjectBody as _;
 use site_db::{Error, Own, Reader, Writer};
 
-/// Decides what the deployments of a rule say on updates; answers how many decisions are new.
-pub(super) fn approve(w: &Writer<'_>, rule: &Rule, updates: &[UpdateId]) -> Result<usize, Error> {
+use crate::limits::DECISIONS_MAX;
+
+/// Decides what the deployments of a rule say on updates; answers how many decisions are new. None:
+/// they would be too many, and nothing is decided.
+pub(super) fn approve(
+    w: &Writer<'_>,
+    rule: &Rule,
+    updates: &[UpdateId],
+) -> Result<Option<usize>, Error> {
     let pairs = own_pairs(w)?;
     let mut decisions = Decisions::read(&pairs);
     let before = decisions.0.len();
@@ -22,12 +29,15 @@ pub(super) fn approve(w: &Writer<'_>, rule: &Rule, updates: &[UpdateId]) -> Resu
             let key = (*update, order.collection.clone());
             decisions.0.entry(key).or_insert(decision);
         }
+        if decisions.0.len() - before > DECISIONS_MAX {
+            return Ok(None);
+        }
     }
     let all = w.list::<Collection>()?.into_iter();
     let all: BTreeMap<ObjectCode, Collection> =
         all.map(|(_, collection)| (collection.code.clone(), collection)).collect();
     write(w, decisions.changes(&Tree::new(&all), pairs))?;
-    Ok(decisions.0.len() - before)
+    Ok(Some(decisions.0.len() - before))
 }
 
 fn decision(held: &Decisions, order: &RuleDeployment, now: Timestamp) -> Decision {

@@ -17,8 +17,11 @@ pub(super) struct Known {
     pub(super) rules: Vec<KnownRule>,
     /// The catalog version.
     pub(super) catalog: u64,
-    /// Grows with every change of the catalog, also between versions.
+    /// Grows with every change of the catalog and of what administrators say of it, also between
+    /// versions.
     pub(super) generation: u64,
+    /// How many updates a deployment may hold.
+    pub(super) limit: u32,
     pub(super) groups: BTreeMap<ObjectCode, UpdateGroup>,
     deployments: Vec<Deployment>,
 }
@@ -67,6 +70,7 @@ pub(super) fn read_rules(r: &Reader<'_>) -> Result<Result<Known, Group>, Error> 
         rules,
         catalog: r.catalog_version()?.map_or(0, |catalog| catalog.version),
         generation: r.catalog_generation()?,
+        limit: r.deployment_updates_max()?,
         groups,
         deployments,
     }))

@@ -1,6 +1,8 @@
 //! Rules in a real site database: PR1, alone at the top.
 
+mod again;
 mod approvals;
+mod content;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -183,27 +185,27 @@ async fn a_run_makes_one_group_and_package_for_all_its_deployments() {
     world.check(
         &rule,
         expect![[r#"
-        waiting (asked, 3 updates, code 0)
-        evaluate done: 3 updates match
-        group done: PR100001:
-            0 updates out,
-            3 in
-        deploy done: made 74d38af6-9723-8336-874b-a85f1f3e819a:
-            PR100001 to PR100011,
-            available 2001-09-09T01:46:40.000Z,
-            deadline 2001-09-16T01:46:40.000Z
-        deploy done: made 20ee741f-f225-8f4b-a638-dc4a0c47cf78:
-            PR100001 to PR100012,
-            available 2001-09-09T01:46:40.000Z,
-            deadline 2001-09-16T01:46:40.000Z
-        deploy done: made eb9f8ced-9fc4-831c-a2f1-5541f76f26d5:
-            PR100001 to PR100013,
-            available 2001-09-09T01:46:40.000Z,
-            deadline 2001-09-16T01:46:40.000Z
-        content waiting: package PR100001:
-            3 files,
-            3 of them to be fetched
-    "#]],
+            waiting (asked, 3 updates, code 0)
+            evaluate done: 3 updates match
+            group done: PR100001:
+                0 updates out,
+                3 in
+            deploy done: made 0467a5f7-b0b2-8cf9-9ec6-f7a79d4665c9:
+                PR100001 to PR100011,
+                available 2001-09-09T01:46:40.000Z,
+                deadline 2001-09-16T01:46:40.000Z
+            deploy done: made ead4e0ee-7c7e-8212-884d-be8c2fcd94a1:
+                PR100001 to PR100012,
+                available 2001-09-09T01:46:40.000Z,
+                deadline 2001-09-16T01:46:40.000Z
+            deploy done: made 328afd7a-7476-801a-a18b-306e68c76fbe:
+                PR100001 to PR100013,
+                available 2001-09-09T01:46:40.000Z,
+                deadline 2001-09-16T01:46:40.000Z
+            content waiting: package PR100001:
+                3 files,
+                3 of them to be fetched
+        "#]],
     );
     assert_eq!(world.groups(), [("PR100001".to_owned(), vec![id(1), id(2), id(3)])]);
     let made = world.list::<Deployment>();
@@ -225,22 +227,22 @@ async fn a_file_that_cannot_be_had_fails_the_run_until_it_comes() {
     world.check(
         &rule,
         expect![[r#"
-        failed (asked, 3 updates, code 87d20417)
-        evaluate done: 3 updates match
-        group done: PR100001:
-            0 updates out,
-            3 in
-        deploy done: made 46648b3d-2df4-8431-b488-7163663b2138:
-            PR100001 to SMS00001,
-            available 2001-09-09T01:46:40.000Z,
-            deadline 2001-09-16T01:46:40.000Z
-        content waiting: package PR100001:
-            3 files,
-            3 of them to be fetched
-        content failed: 2.cab of 00000000-0000-0000-0000-000000000002:
-            https://upstream/2.cab:
-            404 Not Found
-    "#]],
+            failed (asked, 3 updates, code 87d20417)
+            evaluate done: 3 updates match
+            group done: PR100001:
+                0 updates out,
+                3 in
+            deploy done: made dbc5cf5d-1473-8849-8808-0e6cf3274041:
+                PR100001 to SMS00001,
+                available 2001-09-09T01:46:40.000Z,
+                deadline 2001-09-16T01:46:40.000Z
+            content waiting: package PR100001:
+                3 files,
+                3 of them to be fetched
+            content failed: 2.cab of 00000000-0000-0000-0000-000000000002:
+                https://upstream/2.cab:
+                404 Not Found
+        "#]],
     );
     assert_eq!(world.step().await, 0);
     let package = world.list::<Package>().remove(0).code;

@@ -240,3 +240,40 @@ async fn nothing_starts_over_a_collection_that_is_not_here() {
     "#]]
     .assert_eq(&told);
 }
+
+/// Symptom: after a restore a phase was taken for a success, or for one without updates. Cause: what
+/// had not arrived was left out of the count. Repair: nothing is counted before all of it is here.
+#[tokio::test]
+async fn nothing_starts_or_stops_over_what_has_not_arrived() {
+    use Says::Has;
+    let fleet = fleet();
+    let group = |updates: &[u128]| {
+        let updates = updates.iter().map(|number| UpdateId(id(*number))).collect();
+        UpdateGroup::plain(object("PR100001"), "May".to_owned(), updates)
+    };
+    let fill = |updates: &[u128]| {
+        let group = group(updates);
+        fleet.db.write_blocking(move |w| w.put_own(&group)).expect("written");
+    };
+    fleet.put(three());
+    fleet.say(&[10, 11, 12, 13].map(|client| (client, Has)));
+    fill(&[50, 51]);
+    let mut told = fleet.look(0).await;
+    told += &fleet.look(1).await;
+    fill(&[51]);
+    told += &fleet.look(1).await;
+    fill(&[50]);
+    let walking = Owner { code: code("CAS"), uuid: id(2) };
+    let stream = StreamId { group: Group::Catalog, owner: walking };
+    let from = Position { epoch: Epoch { number: 1, id: 1 }, seq: 9 };
+    let walk = Walk::new(code("CAS"), 1, from);
+    fleet.db.write_blocking(move |w| w.begin_walk(stream, &walk)).expect("written");
+    told += &fleet.look(1).await;
+    expect![[r#"
+        1 steps: from 0, -, -; 1 deployments; running
+        0 steps: from 0, -, -; 1 deployments; running
+        0 steps: from 0, -, -; 1 deployments; running
+        0 steps: from 0, -, -; 1 deployments; running
+    "#]]
+    .assert_eq(&told);
+}

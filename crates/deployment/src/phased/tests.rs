@@ -137,6 +137,8 @@ fn a_pause_stops_growth_and_a_resume_goes_on_from_there() {
     let resumed = resume_rollout(&stopped, Timestamp(10 * DAY_MS)).expect("it was stopped");
     let rollout = Rollout { from: Timestamp(9 * DAY_MS), days: 4, stopped_at: None };
     assert_eq!(resumed.rollout, Some(rollout));
+    let deadlines = (made.deadline, resumed.deadline);
+    assert_eq!(deadlines, (Some(Timestamp(0)), Some(Timestamp(9 * DAY_MS))), "with the growth");
     assert_eq!(stop_rollout(&made, Timestamp(4 * DAY_MS)), None, "everybody has it");
 }
 

@@ -179,7 +179,7 @@ fn times_count_from_the_beginning_of_the_run() {
 #[test]
 fn a_deployment_keeps_what_was_changed_of_it_and_gets_new_times() {
     let rule = rule();
-    let filling = Filling { rule: &rule, started_at: NOW, part: 2, parts: 3 };
+    let filling = Filling { rule: &rule, started_at: NOW, part: 2, parts: 3, is_same: false };
     assert_eq!(filling.group_name(), "Patches 2001-09-09 01:46 (2 of 3)");
     let order = blank_deployment(code("PR100002"));
     let (group, made_as) = (code("PR100003"), DeploymentId(Uuid::from_u128(9)));
@@ -194,6 +194,11 @@ fn a_deployment_keeps_what_was_changed_of_it_and_gets_new_times() {
     let times = (NOW.plus_ms(DAY), Some(NOW.plus_ms(8 * DAY)));
     assert_eq!((again.available_at, again.deadline), times);
     assert_eq!(Deployment { available_at: NOW, deadline: wider.deadline, ..again }, wider);
+    // What was deployed already has its times, or its deadline would never come.
+    let same = Filling { is_same: true, ..later };
+    assert_eq!(same.deployment(&order, (made_as, &group), Some(wider.clone())), wider);
+    let new = same.deployment(&order, (made_as, &group), None);
+    assert_eq!((new.available_at, new.deadline), times, "made again");
 }
 
 #[test]
@@ -201,7 +206,7 @@ fn a_stage_says_how_far_deployments_go() {
     let (order, group) = (blank_deployment(code("PR100002")), code("PR100003"));
     let made = |stage| {
         let rule = Rule { stage, ..rule() };
-        let filling = Filling { rule: &rule, started_at: NOW, part: 1, parts: 1 };
+        let filling = Filling { rule: &rule, started_at: NOW, part: 1, parts: 1, is_same: false };
         let made = filling.deployment(&order, (DeploymentId(Uuid::nil()), &group), None);
         (made.enabled, made.effect)
     };

@@ -226,13 +226,14 @@ impl Sketch {
         let sketch = &self.deployments[number];
         let acts = |site: &str| site != "PR2";
         let unknown_switch = self.profiles.iter().any(|profile| {
-            profile.enabled == Some(false) && self.has(profile.collection, client).is_none()
+            profile.enabled.is_some() && self.has(profile.collection, client).is_none()
         });
         let stands = acts(owner)
             && sketch.is_enabled
             && !sketch.counts_only
             && !held_by.is_some_and(acts)
-            && !unknown_switch;
+            && !unknown_switch
+            && self.windows.iter().all(|target| self.has(*target, client).is_some());
         let is_target = self.has(*collection, client) == Some(true)
             && except.is_none_or(|except| self.has(except, client) == Some(false));
         let known = |profile: &&ProfileSketch| self.has(profile.collection, client).is_some();
@@ -463,6 +464,26 @@ fn a_switch_that_cannot_be_seen_changes_nothing() {
     let plan = plan_assignments(&world);
     let waits = |outcome: &Outcome| matches!(outcome, Outcome::Waiting(_));
     assert!(plan.deployments.values().all(waits), "{plan}");
+}
+
+#[test]
+fn a_switch_to_on_that_cannot_be_seen_takes_nothing_away() {
+    let mut world = set("software_updates.enabled", "no");
+    let on = SettingsProfile {
+        code: code("PR100031"),
+        order: 0,
+        collections: vec![code("CAS00077")],
+        values: vec![("software_updates.enabled".to_owned(), "yes".to_owned())],
+        ..world.profiles[0].clone()
+    };
+    world.profiles.push(on);
+    let plan = plan_assignments(&world);
+    let names: Vec<Sha256> = (0..).map(|name| Sha256([name; 32])).take(plan.parts.len()).collect();
+    let named = |name, deployment| NamedPart { sha256: Sha256([name; 32]), deployment };
+    let old = [named(71, Some(SERVERS)), named(72, Some(DeploymentId(id(1))))];
+    let parts = head_parts(&plan, &plan.clients[0], &names, &old);
+    assert!(old.iter().all(|part| parts.contains(part)), "{parts:?}");
+    assert_eq!(parts.iter().filter(|part| part.deployment == Some(SERVERS)).count(), 1);
 }
 
 #[test]

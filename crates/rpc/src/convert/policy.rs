@@ -14,6 +14,9 @@ use super::required;
 use super::setting::{read_values, read_zone, wire_values, wire_zone};
 use crate::pb::{client as pb, management};
 
+/// The code of a window whose own cannot be read; no object has it.
+const NO_CODE: &str = "SMS00000";
+
 /// One immutable part of a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {
@@ -134,7 +137,7 @@ pub fn decode_part(bytes: &[u8]) -> Result<Part, Invalid> {
             Ok(Part::Servers(ServerList { servers: servers.collect::<Result<_, Invalid>>()? }))
         }
         pb::policy_part::Part::Windows(pb::Windows { windows }) => {
-            let windows = windows.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?;
+            let windows = windows.into_iter().map(read_window).collect();
             Ok(Part::Windows(WindowList { windows }))
         }
         pb::policy_part::Part::Options(pb::Options { values }) => {
@@ -156,13 +159,20 @@ impl From<&AssignedWindow> for pb::Window {
     }
 }
 
-impl TryFrom<pb::Window> for AssignedWindow {
-    type Error = Invalid;
-
-    fn try_from(message: pb::Window) -> Result<AssignedWindow, Invalid> {
-        let pb::Window { code, at, zone, minutes, kind } = message;
-        let (code, kind) = (ObjectCode::new(&code)?, WindowKind::from_name(&kind)?);
-        Ok(AssignedWindow { code, at, zone: read_zone(zone), minutes, kind })
+/// A window in words that this release does not know binds all the same, and never opens: else a
+/// client would install at any time.
+fn read_window(message: pb::Window) -> AssignedWindow {
+    let pb::Window { code, at, zone, minutes, kind } = message;
+    let code = ObjectCode::new(&code).ok();
+    match (code, WindowKind::from_name(&kind)) {
+        (Some(code), Ok(kind)) => AssignedWindow { code, at, zone: read_zone(zone), minutes, kind },
+        (code, _) => AssignedWindow {
+            code: code.unwrap_or_else(|| ObjectCode::new(NO_CODE).expect("it has that form")),
+            at: String::new(),
+            zone: read_zone(zone),
+            minutes,
+            kind: WindowKind::All,
+        },
     }
 }
 

@@ -17,6 +17,7 @@ use super::{find, row_of};
 use crate::Error;
 use crate::admin::{Change, View};
 use crate::audit::Deed;
+use crate::grpc::approval::follow_collections;
 use crate::grpc::noun::COLLECTION;
 use crate::grpc::{Answer, given};
 
@@ -54,6 +55,7 @@ pub(in crate::grpc) fn change(
     asked: pb::ChangeCollectionRequest,
 ) -> Answer<pb::Collection> {
     let mut made = own(c, &asked.code)?;
+    let limited_before = made.limiting.clone();
     let mut rules = Rules::of(&made);
     rules.remove(&Removals {
         queries: asked.remove_queries,
@@ -79,6 +81,9 @@ pub(in crate::grpc) fn change(
     }
     made.is_incremental = asked.full_only.map_or(made.is_incremental, |full_only| !full_only);
     write(c, &made, Deed::Changed)?;
+    if made.limiting != limited_before {
+        follow_collections(c)?;
+    }
     row_of(&View { admin: c.admin, reader: c.writer }, made.code.as_str())
 }
 

@@ -1,7 +1,7 @@
 //! How a phased deployment and its phases are told.
 
 use deployment::{Evidence, PhaseCounts, earliest_starts, last_started, phase_evidence};
-use model::{Due, Next, Owner, Phase, Phased, PhasedState, Success, Timestamp, UpdateGroup};
+use model::{Due, Next, Owner, Phase, Phased, PhasedState, Success, Timestamp};
 use rpc::convert::wire_time;
 use rpc::pb::admin as pb;
 
@@ -66,8 +66,7 @@ pub(super) fn phases(v: &View<'_>, (owner, phased): (Owner, &Phased)) -> Answer<
 pub(super) fn evidence(v: &View<'_>, owner: Owner, phased: &Phased) -> Answer<Vec<Evidence>> {
     let identity = v.identity();
     let acts_here = owner == identity.owner || identity.parent == Some(owner.code);
-    let group = v.get::<UpdateGroup>(phased.group.as_str().as_bytes())?.filter(|_| acts_here);
-    let items = group.map(|group| v.deployable_items(&group.updates)).transpose()?;
+    let items = if acts_here { v.deployable_group(&phased.group)? } else { None };
     let known = match (items, &v.admin.clients) {
         (Some(items), Some(clients)) => {
             let surroundings = Surroundings::read(v)?;

@@ -3,7 +3,7 @@
 use deployment::UPDATES;
 use model::{
     Deployment, Due, Evaluate, GroupUse, Intent, Invalid, LANGUAGES, ObjectCode, RoleId, Rule,
-    RuleDeployment, Stage,
+    RuleDeployment, Stage, Style,
 };
 use query::Query;
 use rpc::pb::admin as pb;
@@ -144,6 +144,7 @@ pub(in crate::grpc) fn check(r: &Reader<'_>, rule: &Rule) -> Result<(), Error> {
         return Err(Invalid::new("name", reason).into());
     }
     read_filter(&rule.filter)?;
+    check_points(r, rule)?;
     if rule.splits && rule.group_use == GroupUse::Refill {
         let reason = "goes with new groups only: a group that is filled again is one";
         return Err(Invalid::new("splits", reason).into());
@@ -152,6 +153,25 @@ pub(in crate::grpc) fn check(r: &Reader<'_>, rule: &Rule) -> Result<(), Error> {
         Some(group) => super::check_phases(r, group),
         None => Ok(()),
     }
+}
+
+/// Refuses points that packages of this site never go to; a template is checked where it is used.
+fn check_points(r: &Reader<'_>, rule: &Rule) -> Result<(), Error> {
+    if rule.points.is_empty() || rule.style == Style::Template {
+        return Ok(());
+    }
+    let (site, all) = (r.identity().code(), distribution_points(r)?);
+    let reachable = r.points_below(site)?;
+    let Some(stranger) = rule.points.iter().find(|point| !reachable.contains(point)) else {
+        return Ok(());
+    };
+    let known = all.iter().find(|point| point.id == *stranger);
+    let name = known.map_or_else(|| stranger.to_string(), |point| point.name.clone());
+    let reason = format!(
+        "{name} is no distribution point at or below {site}; see `tierline dp list`, or write \
+         {NO_POINTS}"
+    );
+    Err(Invalid::new("points", reason).into())
 }
 
 pub(in crate::grpc) fn read_filter(text: &str) -> Result<Query, Invalid> {

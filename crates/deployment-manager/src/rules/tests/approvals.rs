@@ -78,3 +78,46 @@ async fn a_rule_approves_what_comes_later_and_the_rest_when_it_is_run() {
     world.step().await;
     assert_eq!(decided(&world), all, "approvals stay when their rule goes");
 }
+
+#[tokio::test]
+async fn a_rule_that_is_met_late_approves_what_came_since_it_was_made() {
+    let mut world = world();
+    let rule = Rule {
+        style: Style::Approval,
+        evaluate: Evaluate::OnChange,
+        since: 1,
+        deployments: vec![blank_deployment(code(ALL_SYSTEMS))],
+        ..rule("size < 2000")
+    };
+    world.put(&rule);
+    bring(&world, 2, 6);
+    assert_eq!((world.step().await, world.step().await), (1, 0));
+    let updates: Vec<u128> = decided(&world).into_iter().map(|(update, _)| update).collect();
+    assert_eq!(updates, [6]);
+}
+
+#[tokio::test]
+async fn more_approvals_than_fit_one_transaction_are_not_made() {
+    let mut world = world();
+    let to = |number: u32| blank_deployment(code(&format!("PR1{number:05X}")));
+    let rule = Rule {
+        style: Style::Approval,
+        deployments: (1..=50).map(to).collect(),
+        ..rule("size < 2000")
+    };
+    world.put(&rule);
+    let items: Vec<Own> = (1_000..1_196).map(|number| Own::put(&item(number))).collect();
+    world.write(move |w| w.write_own(Group::Catalog, items));
+    world.run(&rule).await;
+    world.check(
+        &rule,
+        expect![[r#"
+            failed (asked, 201 updates, code 80070718)
+            evaluate done: 201 updates match
+            limit failed: more than 10000 approvals would be new at once:
+                narrow the filter,
+                or let the rule approve for fewer collections
+        "#]],
+    );
+    assert!(decided(&world).is_empty());
+}

@@ -233,6 +233,27 @@ proptest! {
 }
 
 #[test]
+fn a_window_of_an_unknown_kind_binds_and_never_opens() {
+    use crate::convert::{Part, decode_part};
+    use crate::pb::client as pb;
+    use prost::Message as _;
+    let window = |code: &str, kind: &str| pb::Window {
+        code: code.to_owned(),
+        at: "0 1 * * SAT".to_owned(),
+        minutes: 90,
+        kind: kind.to_owned(),
+        ..pb::Window::default()
+    };
+    let windows = vec![window("PR100001", "all"), window("PR100002", "unheard of")];
+    let part = pb::policy_part::Part::Windows(pb::Windows { windows });
+    let part = decode_part(&pb::PolicyPart { part: Some(part) }.encode_to_vec());
+    let Ok(Part::Windows(list)) = part else { panic!("{part:?}") };
+    let starts: Vec<&str> = list.windows.iter().map(|window| window.at.as_str()).collect();
+    assert_eq!(starts, ["0 1 * * SAT", ""]);
+    assert_eq!(list.windows[1].kind, WindowKind::All);
+}
+
+#[test]
 fn policy_parts() {
     use crate::convert::{Part, decode_part, encode_part};
     let windows = WindowList {
