@@ -62,7 +62,7 @@ impl Parser<'_> {
         is_here
     }
 
-    fn expect(&mut self, sign: &'static str, expected: &'static str) -> Result<(), Error> {
+    fn demand(&mut self, sign: &'static str, expected: &'static str) -> Result<(), Error> {
         match self.take_if(|word| *word == Word::Sign(sign)) {
             true => Ok(()),
             false => Err(self.unexpected(expected)),
@@ -104,7 +104,7 @@ impl Parser<'_> {
             Condition::Not(Box::new(self.one()?))
         } else if self.take_if(|word| *word == Word::Sign("(")) {
             let inner = self.any()?;
-            self.expect(")", "\")\"")?;
+            self.demand(")", "\")\"")?;
             inner
         } else {
             self.named()?
@@ -148,7 +148,7 @@ impl Parser<'_> {
             return Err(self.error(at, Problem::UnknownTest { name, known }));
         };
         let argument = self.quoted("a text in double quotes")?;
-        self.expect(")", "\")\"")?;
+        self.demand(")", "\")\"")?;
         Ok(Condition::Test { name: test.name, argument })
     }
 
@@ -167,7 +167,7 @@ impl Parser<'_> {
     }
 
     fn member_of(&mut self, field: Field) -> Result<Condition, Error> {
-        self.expect("(", "\"(\" and values with commas between them")?;
+        self.demand("(", "\"(\" and values with commas between them")?;
         let mut parts = Vec::new();
         loop {
             let value = self.value(field)?;
@@ -177,7 +177,7 @@ impl Parser<'_> {
                 break;
             }
         }
-        self.expect(")", "\",\" or \")\"")?;
+        self.demand(")", "\",\" or \")\"")?;
         Ok(single(parts, Condition::Any))
     }
 
