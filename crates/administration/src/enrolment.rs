@@ -5,6 +5,7 @@
 //! how the request came here. Everything a join writes is one transaction with the token's use, so
 //! that a crash leaves a token that was not used or one that gives the same answer again.
 
+mod asking;
 mod claim;
 mod renewal;
 mod secondary;
@@ -54,6 +55,9 @@ impl Enrolment {
     }
 
     pub(crate) async fn enrol(&self, claim: Claim) -> Result<EnrolResponse, Error> {
+        if claim.secret.is_none() {
+            return self.ask(claim).await;
+        }
         let this = self.clone();
         match claim.site_kind {
             Some(SiteKind::Secondary) => self.enrol_secondary(claim).await,

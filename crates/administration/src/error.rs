@@ -30,6 +30,27 @@ pub enum Error {
     Expired { at: Timestamp },
     #[error("the join token was used by another key at {at}; a token is good once, make a new one")]
     UsedByOther { at: Timestamp },
+    #[error("a {} joins with a token and not by approval; make one", kind.as_str())]
+    NeedsToken { kind: PeerKind },
+    #[error(
+        "the computer waits for approval until {until}; an administrator compares the fingerprint \
+         of its key in `tierline client pending` and approves it"
+    )]
+    AwaitsApproval { until: Timestamp },
+    #[error(
+        "nobody decided about the request of {asked_at} in time, and it expired; the computer waits \
+         for approval anew, until {until}"
+    )]
+    EnrolmentLapsed { asked_at: Timestamp, until: Timestamp },
+    #[error("{by} refused to enrol this computer at {at}; ask there, or join with a token")]
+    EnrolmentRefused { at: Timestamp, by: String },
+    #[error(
+        "too many computers ask to be enrolled, {waiting} wait for approval; ask again later, or \
+         join with a token"
+    )]
+    TooManyAsk { waiting: u64 },
+    #[error("{by} approved it at {at}; take it back with `tierline client remove`")]
+    AdmittedAlready { at: Timestamp, by: String },
     #[error("only the top-level site {top} can do this; call it there with --server")]
     OnlyTop { top: String },
     #[error("site {here} issues nothing for site {site}; ask the primary site of {site}")]
@@ -166,6 +187,8 @@ impl Error {
             | Error::OnlyTop { .. }
             | Error::NotIssuer { .. }
             | Error::NoRelay { .. }
+            | Error::NeedsToken { .. }
+            | Error::EnrolmentRefused { .. }
             | Error::Revoked { .. }
             | Error::ForeignOwner { .. } => ErrorClass::Denied,
             Error::NoLink { .. } | Error::Unknown { .. } => ErrorClass::NotFound,
@@ -184,6 +207,7 @@ impl Error {
             | Error::Circle { .. }
             | Error::TemplateRuns { .. }
             | Error::PhasedGroup { .. }
+            | Error::AdmittedAlready { .. }
             | Error::InUse { .. }
             | Error::NeverFits { .. }
             | Error::SameBoundary { .. } => ErrorClass::Conflict,
@@ -191,7 +215,10 @@ impl Error {
             | Error::KeepPublisher { .. }
             | Error::NoPublishing
             | Error::Untold { .. }
+            | Error::AwaitsApproval { .. }
+            | Error::EnrolmentLapsed { .. }
             | Error::Warming => ErrorClass::Unavailable,
+            Error::TooManyAsk { .. } => ErrorClass::Exhausted,
         }
     }
 

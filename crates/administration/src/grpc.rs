@@ -18,10 +18,12 @@ mod content;
 mod db;
 mod decline;
 mod deployment;
+mod enrolling;
 mod enrolment;
 mod explain;
 mod group;
 mod hold;
+mod inventory;
 mod languages;
 mod naming;
 mod noun;
@@ -208,9 +210,20 @@ admin_service! {
             = status_message::list;
 
         read get_client(GetClientRequest) -> GetClientResponse { row } = client::show;
+        read get_inventory(GetInventoryRequest) -> GetInventoryResponse = inventory::show;
         change create_client_token(CreateClientTokenRequest) -> CreateClientTokenResponse
             = client::token;
+        read get_client_invitation(GetClientInvitationRequest)
+            -> GetClientInvitationResponse { invitation } = enrolling::invitation;
+        read list_pending_clients(ListPendingClientsRequest)
+            -> ListPendingClientsResponse { rows } = enrolling::pending;
+        change approve_client(ApproveClientRequest) -> ApproveClientResponse { row }
+            = enrolling::approve;
+        change refuse_client(RefuseClientRequest) -> RefuseClientResponse { row }
+            = enrolling::refuse;
         read scan_clients(ScanClientsRequest) -> ScanClientsResponse { clients } = client::scan;
+        change refresh_clients(RefreshClientsRequest) -> RefreshClientsResponse { clients }
+            = client::refresh;
         change remove_client(RemoveClientRequest) -> RemoveClientResponse { identity }
             = client::remove;
 
@@ -344,7 +357,7 @@ admin_service! {
         read get_compliance_summary(GetComplianceSummaryRequest) -> GetComplianceSummaryResponse
             = compliance::summary;
         read get_update_compliance(GetUpdateComplianceRequest)
-            -> GetUpdateComplianceResponse { row } = compliance::update;
+            -> GetUpdateComplianceResponse = compliance::update;
         read get_client_compliance(GetClientComplianceRequest) -> GetClientComplianceResponse
             = compliance::client;
         read get_group_compliance(GetGroupComplianceRequest) -> GetGroupComplianceResponse { rows }

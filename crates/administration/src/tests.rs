@@ -2,12 +2,16 @@
 
 mod admin;
 mod approvals;
+mod asking;
 mod boundaries;
 mod catalog;
 mod clients;
 mod collections;
+mod counting;
 mod deploying;
+mod entering;
 mod explain;
+mod inventories;
 mod joining;
 mod packages;
 mod phases;
@@ -97,6 +101,7 @@ struct Site {
     board: BoardWriter,
     /// Who was told to scan.
     scanned: Arc<Mutex<Vec<ClientId>>>,
+    backlogs: Arc<Mutex<Vec<Backlog>>>,
     /// What was uploaded.
     _files: TempDir,
     _running: DropGuard,
@@ -184,16 +189,15 @@ impl Site {
         let links: Arc<Mutex<Vec<LinkStatus>>> = Arc::default();
         let told = links.clone();
         let tell: Links = Arc::new(move || told.lock().expect("whole").clone());
-        let (board, scanned) = (BoardWriter::default(), Arc::<Mutex<Vec<ClientId>>>::default());
-        let told = scanned.clone();
-        let scan: Scan = Arc::new(move |clients| told.lock().expect("whole").extend(clients));
+        let (board, scanned, backlogs) = Default::default();
+        let clients = clients(&board, &scanned, &backlogs);
         let files = tempfile::tempdir().expect("a directory");
         let library = ContentLibrary::open(ambient.clone(), files.path(), Executor::Inline);
         let publisher = Publisher::create(&ambient, anchor.hierarchy()).expect("a certificate");
         let signer = Signer::new(anchor.hierarchy(), publisher, Arc::new(|_| Ok(())));
         let publishing = Publishing { library: library.expect("opens"), signer: Arc::new(signer) };
         let admin = Admin::new(db.clone(), authority.clone(), home.clone(), tell)
-            .with_clients(Clients { board: board.handle(), scan })
+            .with_clients(clients)
             .with_publishing(publishing);
         let routes = tonic::service::Routes::new(AdminServiceServer::new(admin));
         let routes = match (kind, upstream) {
@@ -227,6 +231,7 @@ impl Site {
             kept,
             board,
             scanned,
+            backlogs,
             _files: files,
             _running,
         }
@@ -248,6 +253,18 @@ impl Site {
     fn admin(&self) -> AdminServiceClient<Channel> {
         AdminServiceClient::new(self.member(PeerKind::Administrator, "ada"))
     }
+}
+
+/// Who is woken is noted, and what is held for the site is what a test says.
+fn clients(
+    board: &BoardWriter,
+    woken: &Arc<Mutex<Vec<ClientId>>>,
+    backlogs: &Arc<Mutex<Vec<Backlog>>>,
+) -> Clients {
+    let (woken, held) = (woken.clone(), backlogs.clone());
+    let scan: Nudge = Arc::new(move |clients| woken.lock().expect("whole").extend(clients));
+    let backlogs: Backlogs = Arc::new(move || held.lock().expect("whole").clone());
+    Clients { board: board.handle(), report: scan.clone(), scan, backlogs }
 }
 
 fn own_chain(ambient: &Ambient, issuer: &Intermediate, key: &KeyPair) -> Chain {

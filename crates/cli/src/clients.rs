@@ -22,8 +22,13 @@ pub(crate) enum Client {
     },
     /// One managed computer
     #[command(after_help = "Example:\n  \
-        tierline client show 01939c3e-7f00-7000-8000-000000000001")]
-    Show { id: String },
+        tierline client show 01939c3e-7f00-7000-8000-000000000001 --inventory -o json")]
+    Show {
+        id: String,
+        /// What it is made of and what is installed on it, instead of its record
+        #[arg(long)]
+        inventory: bool,
+    },
     /// Makes the token with which a computer joins a primary site
     #[command(after_help = "Example:\n  tierline client token --url https://mp1.example:7441")]
     Token {
@@ -36,9 +41,37 @@ pub(crate) enum Client {
         #[command(flatten)]
         valid: Valid,
     },
+    /// What computers are given that shall ask for approval instead of joining with a token
+    #[command(after_help = "Example:\n  tierline client invitation --url https://mp1.example:7441")]
+    Invitation {
+        /// The primary site [default: the server's]
+        #[arg(long, value_name = "CODE", default_value = "", hide_default_value = true)]
+        site: String,
+        /// The management point they ask [default: the site server]
+        #[arg(long, value_name = "URL", default_value = "", hide_default_value = true)]
+        url: String,
+    },
+    /// Computers that asked the server's site to be enrolled
+    #[command(after_help = "Example:\n  tierline client pending -o json")]
+    Pending,
+    /// Enrols a computer whose key has this fingerprint, as the computer itself shows it
+    #[command(after_help = "Example:\n  \
+        tierline client approve 3f2a-91c0-0b7e-55d4-1c29-e4a8-7760-2f93")]
+    Approve { fingerprint: String },
+    /// Refuses to enrol a computer
+    #[command(after_help = "Example:\n  \
+        tierline client refuse 3f2a-91c0-0b7e-55d4-1c29-e4a8-7760-2f93")]
+    Refuse { fingerprint: String },
     /// Makes computers of the server's site scan now
     #[command(after_help = "Example:\n  tierline client scan")]
     Scan {
+        /// Which computers [default: all]
+        ids: Vec<String>,
+    },
+    /// Makes computers of the server's site say everything again
+    #[command(after_help = "Example:\n  tierline client refresh \
+        01939c3e-7f00-7000-8000-000000000001")]
+    Refresh {
         /// Which computers [default: all]
         ids: Vec<String>,
     },
@@ -59,11 +92,23 @@ impl Client {
             Client::List { name, query } => {
                 desk.show(pb::ListClientsRequest { name, r#where: query }).await
             }
-            Client::Show { id } => desk.show(pb::GetClientRequest { id }).await,
+            Client::Show { id, inventory: false } => desk.show(pb::GetClientRequest { id }).await,
+            Client::Show { id, inventory: true } => desk.show(pb::GetInventoryRequest { id }).await,
             Client::Token { site, url, valid: Valid { valid_seconds } } => {
                 desk.show(pb::CreateClientTokenRequest { site, valid_seconds, url }).await
             }
+            Client::Invitation { site, url } => {
+                desk.show(pb::GetClientInvitationRequest { site, url }).await
+            }
+            Client::Pending => desk.show(pb::ListPendingClientsRequest {}).await,
+            Client::Approve { fingerprint } => {
+                desk.show(pb::ApproveClientRequest { fingerprint }).await
+            }
+            Client::Refuse { fingerprint } => {
+                desk.show(pb::RefuseClientRequest { fingerprint }).await
+            }
             Client::Scan { ids } => desk.show(pb::ScanClientsRequest { ids }).await,
+            Client::Refresh { ids } => desk.show(pb::RefreshClientsRequest { ids }).await,
             Client::Remove { id, reason } => {
                 desk.show(pb::RemoveClientRequest { id, reason }).await
             }

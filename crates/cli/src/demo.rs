@@ -26,6 +26,10 @@ pub(crate) struct Demo {
     #[arg(long, value_name = "N", default_value_t = 5)]
     #[arg(value_parser = clap::value_parser!(u32).range(0..=500))]
     clients: u32,
+    /// Clients more, in virtual time in this process, with the decisions of the real agent
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(value_parser = clap::value_parser!(u32).range(0..=150_000))]
+    fleet: u32,
     /// Catalogs for the upstream server beside the sample: SDP, SCUP cabinet or zip, documents
     #[arg(long, value_name = "PATH", num_args = 1..)]
     catalog: Vec<PathBuf>,
@@ -44,9 +48,9 @@ impl Demo {
             // Nobody else in this program has started any.
             let _ = logs.with_writer(std::io::stderr).try_init();
         }
-        let Demo { once, dir, clients, catalog, upstream, port_base } = self;
-        let options =
-            demo::Options { directory: dir, clients, catalogs: catalog, upstream, port_base };
+        let Demo { once, dir: directory, clients, fleet, catalog: catalogs, upstream, port_base } =
+            self;
+        let options = demo::Options { directory, clients, fleet, catalogs, upstream, port_base };
         let start = Box::pin(demo::Demo::start(options));
         let mut demo = tokio::select! {
             biased;

@@ -4,6 +4,8 @@
 //! 64-bit numbers numbers, absent values null. An answer with `rows` is a list; one with a `row` is
 //! that row with what belongs to it.
 
+use std::collections::BTreeSet;
+
 use clap::ValueEnum;
 use model::Timestamp;
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, ReflectMessage as _, Value};
@@ -131,10 +133,17 @@ fn moment(message: &DynamicMessage) -> Option<Json> {
     Some(at.to_string().into())
 }
 
-/// Puts the fields of `row` in the place of `row`.
+/// Puts the fields of `row` in the place of `row`. What is counted there and listed beside it has
+/// the name of its list, and the count that of a count.
 fn flatten(object: Map<String, Json>) -> Map<String, Json> {
+    let listed: BTreeSet<String> =
+        object.iter().filter(|(_, value)| value.is_array()).map(|(name, _)| name.clone()).collect();
+    let called = |(name, value): (String, Json)| match listed.contains(&name) {
+        true => (format!("{name}_count"), value),
+        false => (name, value),
+    };
     let spread = |(name, value): (String, Json)| match value {
-        Json::Object(row) if name == "row" => row.into_iter().collect::<Vec<_>>(),
+        Json::Object(row) if name == "row" => row.into_iter().map(called).collect::<Vec<_>>(),
         value => vec![(name, value)],
     };
     object.into_iter().flat_map(spread).collect()

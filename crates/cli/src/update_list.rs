@@ -7,6 +7,7 @@ use rpc::pb::admin as pb;
 use crate::Outcome;
 use crate::arguments::{Toward, moment};
 use crate::desk::Desk;
+use crate::failure::Failure;
 
 /// The updates of the catalog
 #[derive(Args, Debug)]
@@ -54,10 +55,25 @@ pub(crate) struct UpdateList {
     /// A query, as in: required > 50 and not deployed and product like "%Server%"
     #[arg(long = "where", value_name = "QUERY", default_value = "", hide_default_value = true)]
     query: String,
+    /// What a rule or a saved template takes: its filter is the query
+    #[arg(long, value_name = "CODE", conflicts_with = "query")]
+    saved: Option<String>,
+    /// Critical and security updates of the last 30 days
+    #[arg(long, conflicts_with_all = ["query", "saved"])]
+    recent: bool,
 }
+
+/// What the lists of other consoles begin with.
+const RECENT: &str =
+    "released > 30d and classification in (\"Critical Updates\", \"Security Updates\")";
 
 impl UpdateList {
     pub(crate) async fn run(self, desk: &Desk) -> Outcome {
+        let query = match self.saved {
+            Some(code) => saved(desk, code).await?,
+            None if self.recent => RECENT.to_owned(),
+            None => self.query,
+        };
         let after = moment(desk, Toward::Past, "--released-after", self.released_after)?;
         let request = pb::ListUpdatesRequest {
             title: self.title,
@@ -68,11 +84,18 @@ impl UpdateList {
             superseded: self.superseded,
             expired: self.expired,
             declined: self.declined,
-            r#where: self.query,
+            r#where: query,
             required_min: self.required_min,
             deployed: self.deployed,
             released_after: after.map(wire_time),
         };
         desk.show(request).await
     }
+}
+
+/// The filter that somebody saved with a rule or a template.
+async fn saved(desk: &Desk, code: String) -> Result<String, Failure> {
+    let answer = desk.call(&pb::GetRuleRequest { code }).await?;
+    let order = answer.read::<pb::GetRuleResponse>().order.unwrap_or_default();
+    Ok(order.filter.unwrap_or_default())
 }

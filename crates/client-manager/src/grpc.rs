@@ -2,8 +2,10 @@
 
 use std::pin::Pin;
 
-use model::{ClientId, ClientRecord, ErrorClass, ReportOutcome, Sha256, SiteCode, error_chain};
-use rpc::limits::REPORTS_MAX;
+use model::{
+    ClientId, ClientRecord, ErrorClass, ReportOutcome, Sha256, SiteCode, Timestamp, error_chain,
+};
+use rpc::limits::{INVENTORIES_MAX, REPORTS_MAX};
 use rpc::object::ObjectBody as _;
 use rpc::pb::management as pb;
 use rpc::pb::management::management_service_server::ManagementService;
@@ -13,9 +15,10 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use crate::intake::{Taken, Voice, is_ours, register, take_reports};
+use crate::inventory::take_inventories;
 use crate::limits::{FILES_MAX, PARTS_BYTES, PARTS_MAX};
 use crate::wake::WakeUp;
-use crate::{ClientManager, Error, Reason};
+use crate::{Backlog, ClientManager, Error, Reason};
 
 /// Answers management points and secondary sites.
 #[derive(Debug)]
@@ -88,7 +91,10 @@ impl ManagementService for Management {
         request: Request<pb::SubmitStatesRequest>,
     ) -> Result<Response<pb::SubmitStatesResponse>, Status> {
         let voice = voice(&request, request.get_ref().voice())?;
-        let reports = request.into_inner().reports;
+        let peer = transport::peer(&request)?;
+        let caller = format!("{}/{}/{}", peer.site, peer.kind.as_str(), peer.id);
+        let pb::SubmitStatesRequest { reports, voice: _, waiting, set_aside } =
+            request.into_inner();
         check_count("reports", reports.len(), REPORTS_MAX)?;
         let decode = |report: &Vec<u8>| match rpc::convert::decode_report(report) {
             Ok(report) => Some(report),
@@ -101,9 +107,31 @@ impl ManagementService for Management {
         let (db, refusals) = (&self.manager.deps.db, self.manager.refusals.clone());
         let taken = db.write(move |w| take_reports(w, &reports, voice, &refusals)).await;
         let taken = taken.inspect_err(|_| self.manager.refusals.forget()).map_err(refuse)?;
+        let at = Timestamp(self.manager.deps.db.ambient().now_ms());
+        self.manager.backlogs.say(caller, Backlog { at, waiting, set_aside });
         self.manager.keeper.follow().await.map_err(refuse)?;
         let outcomes = taken.into_iter().map(|taken| outcome(taken).into()).collect();
         Ok(Response::new(pb::SubmitStatesResponse { outcomes }))
+    }
+
+    async fn submit_inventories(
+        &self,
+        request: Request<pb::SubmitInventoriesRequest>,
+    ) -> Result<Response<pb::SubmitInventoriesResponse>, Status> {
+        let voice = voice(&request, request.get_ref().voice())?;
+        let reports = request.into_inner().reports;
+        check_count("inventories", reports.len(), INVENTORIES_MAX)?;
+        let decode = |report: &Vec<u8>| match rpc::convert::decode_inventory_report(report) {
+            Ok(report) => Some(report),
+            Err(error) => {
+                tracing::warn!(error = %error_chain(&error), "an inventory cannot be read");
+                None
+            }
+        };
+        let reports: Vec<_> = reports.iter().map(decode).collect();
+        let taken = self.manager.deps.db.write(move |w| take_inventories(w, &reports, voice)).await;
+        let outcomes = taken.map_err(refuse)?.into_iter().map(|taken| outcome(taken).into());
+        Ok(Response::new(pb::SubmitInventoriesResponse { outcomes: outcomes.collect() }))
     }
 
     type WatchWakeUpsStream =
@@ -121,6 +149,7 @@ impl ManagementService for Management {
             let wake_up = match reason {
                 Reason::Policy => pb::WakeUp::Policy,
                 Reason::Scan => pb::WakeUp::Scan,
+                Reason::State => pb::WakeUp::State,
             };
             let clients = clients.iter().map(|client| client.as_bytes().to_vec()).collect();
             Ok(pb::WatchWakeUpsResponse { clients, wake_up: wake_up.into() })

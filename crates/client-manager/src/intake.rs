@@ -160,5 +160,21 @@ fn take_report(
         }
     }
     ambient::failpoint("client_manager.folded");
-    Ok(folded.outcome)
+    refreshed(w, report, folded.outcome)
+}
+
+/// What the client hears: who shall say everything again is told so until he has (STATE-16).
+fn refreshed(
+    w: &Writer<'_>,
+    report: &StateReport,
+    outcome: ReportOutcome,
+) -> Result<ReportOutcome, Error> {
+    if !w.wants_everything(report.client)? {
+        return Ok(outcome);
+    }
+    if report.full && outcome == ReportOutcome::Applied {
+        w.everything_came(report.client)?;
+        return Ok(outcome);
+    }
+    Ok(ReportOutcome::SendFull)
 }

@@ -10,7 +10,7 @@ use model::{
     ClientKind, ClientRecord, ComplianceState, EnforcementState, Group, Owner, PeerIdentity,
     PeerKind, Position, RefusedServer, Revocation, RoleKind, Sha256, SiteCode, SiteKind,
     StateChange, StateReport, StreamId, Timestamp, UpdateId, UpdateRef, UpdateState, Vector,
-    state_digest,
+    deployment_digest, state_digest,
 };
 use rpc::object::ObjectBody as _;
 use rpc::pb::management as pb;
@@ -25,6 +25,7 @@ use uuid::Uuid;
 
 use super::*;
 
+mod inventories;
 mod locations;
 
 const MP: PeerKind = PeerKind::Role(RoleKind::ManagementPoint);
@@ -115,6 +116,9 @@ fn report(number: u128, serial: u64, required: &[u32]) -> StateReport {
         full: true,
         changes: required.iter().map(change).collect(),
         digest_after: state_digest(states),
+        deployments: Vec::new(),
+        deployments_digest: deployment_digest([]),
+        scan: None,
         refused: Vec::new(),
     }
 }
@@ -129,7 +133,7 @@ impl Site {
     }
 
     async fn submit(&self, reports: Vec<Vec<u8>>) -> Vec<pb::Outcome> {
-        let request = from("PR1", pb::SubmitStatesRequest { reports, voice: 0 });
+        let request = from("PR1", pb::SubmitStatesRequest { reports, ..Default::default() });
         let answer = self.service.submit_states(request).await.expect("an answer").into_inner();
         answer.outcomes.into_iter().map(|o| o.try_into().expect("an outcome")).collect()
     }
@@ -223,6 +227,42 @@ async fn a_report_counts_once_whichever_way_it_comes() {
     let older = StateReport { incarnation: 0, full: false, ..report(9, 9, &[]) };
     assert_eq!(pr1.say(&older).await, pb::Outcome::SendFull);
     assert_eq!(pr1.manager.step().await.expect("a pass"), Kept::Followed);
+}
+
+#[tokio::test]
+async fn who_shall_say_everything_again_hears_so_until_he_has() {
+    let (_, pr1) = sites();
+    pr1.manager.step().await.expect("a pass");
+    pr1.register(9, "PR1").await.expect("registered");
+    let first = report(9, 1, &[1]);
+    assert_eq!(pr1.say(&first).await, pb::Outcome::Applied);
+    pr1.db.write_blocking(|w| w.want_everything(client(9))).expect("written");
+    let next = |serial| StateReport {
+        serial_from: serial,
+        full: false,
+        changes: Vec::new(),
+        ..report(9, serial, &[1])
+    };
+    let next = |serial| StateReport { digest_after: first.digest_after, ..next(serial) };
+    assert_eq!(pr1.say(&next(2)).await, pb::Outcome::SendFull);
+    assert_eq!(pr1.vector(9).map(|vector| (vector.serial, vector.gap)), Some((2, false)));
+    assert_eq!(pr1.say(&next(2)).await, pb::Outcome::SendFull, "it counts once all the same");
+    assert_eq!(pr1.say(&report(9, 3, &[1])).await, pb::Outcome::Applied);
+    assert_eq!(pr1.say(&next(4)).await, pb::Outcome::Applied);
+}
+
+#[tokio::test]
+async fn what_callers_hold_is_known_by_their_last_word() {
+    let (_, pr1) = sites();
+    pr1.register(9, "PR1").await.expect("registered");
+    for (waiting, set_aside) in [(700, 0), (0, 2)] {
+        let reports = vec![vec![0xff]];
+        let request = pb::SubmitStatesRequest { reports, waiting, set_aside, ..Default::default() };
+        pr1.service.submit_states(from("PR1", request)).await.expect("an answer");
+        let backlogs = pr1.manager.backlogs().all().into_values();
+        let known: Vec<_> = backlogs.map(|b| (b.waiting, b.set_aside)).collect();
+        assert_eq!(known, [(waiting, set_aside)]);
+    }
 }
 
 #[tokio::test]
@@ -394,7 +434,11 @@ async fn windows_computers_come_by_an_update_point_and_others_never() {
     let submit = async |(caller, voice): (PeerKind, pb::Voice), number| {
         let reports = vec![rpc::convert::encode_report(&report(number, 1, &[]))];
         let voice = voice.into();
-        let request = calling(caller, "PR1", pb::SubmitStatesRequest { reports, voice });
+        let request = calling(
+            caller,
+            "PR1",
+            pb::SubmitStatesRequest { reports, voice, ..Default::default() },
+        );
         let answer = pr1.service.submit_states(request).await.expect("an answer").into_inner();
         answer.outcomes().next().expect("an outcome")
     };

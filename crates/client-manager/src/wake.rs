@@ -11,6 +11,8 @@ use crate::limits::{WAKE_CLIENTS_MAX, WAKE_UPS_WAITING};
 pub enum Reason {
     Policy,
     Scan,
+    /// To report now, and to hear whether everything is wanted.
+    State,
 }
 
 /// Clients and why they shall wake; none named: all.

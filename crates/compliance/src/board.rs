@@ -1,25 +1,36 @@
-//! The board: per item, bitmaps of the clients that require it, have it, work on it or failed.
+//! The board: bitmaps of the clients that require an update, have it, or stand somewhere with it or
+//! with a deployment.
 //!
 //! Derived from the vectors and never stored; it follows the database after each commit and never
 //! leads it. Counters are lengths of bitmaps, every question is an intersection. Who is in no
-//! bitmap of an item is told apart by `covered`: catalog version → clients whose silence about an
-//! update up to that version means Not Required.
+//! bitmap of an item is told apart by what his silence means: up to a catalog version Not Required,
+//! or nothing, for a reason.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::LazyLock;
+use std::collections::BTreeMap;
 
-use model::{ClientId, ComplianceState, Vector};
+use model::{
+    AssignmentCompliance, AssignmentEnforcement, AssignmentEvaluation, ClientId, ComplianceState,
+    DeploymentId, EnforcementState, Vector,
+};
 use roaring::RoaringBitmap;
 
 use crate::standing::assured;
-use crate::{ClientSet, LiveItem, Roster, StateCounts};
+use crate::{ClientSet, LiveItem, Roster, StateCounts, UnknownReason};
+use index::Index;
+
+mod index;
 
 #[derive(Clone, Debug, Default)]
 pub struct Board {
     roster: Roster,
-    items: BTreeMap<u32, Cells>,
-    covered: BTreeMap<u64, RoaringBitmap>,
+    items: Index<u32, Mark>,
+    deployments: Index<DeploymentId, DeploymentMark>,
+    silence: Index<Silence, ()>,
 }
+
+/// What it means that a client names an update in no list: up to which catalog version it is not
+/// required, or why nothing follows.
+type Silence = Result<u64, UnknownReason>;
 
 /// The targets of a deployment by how far they are. Each client is in exactly one set: failed
 /// goes before in progress, in progress before unknown.
@@ -60,38 +71,32 @@ pub enum Difference {
     Client(ClientId),
     /// The bitmaps of an item.
     Item(u32),
+    /// Those of a deployment.
+    Deployment(DeploymentId),
     /// The clients covered by a catalog version.
     Covered(u64),
+    /// The clients whose silence means nothing.
+    Unassured(UnknownReason),
 }
 
 /// What a vector can say of an item: one bitmap each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Mark {
     Required,
     Installed,
     /// The client could not judge it.
     Unjudged,
-    /// Required, and being downloaded or installed, or waiting for content or a restart.
-    InProgress,
-    /// Required, and its last download or installation failed.
-    Failed,
+    /// Required, and its installation is so far.
+    Step(EnforcementState),
 }
 
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Cells([RoaringBitmap; 5]);
-
-impl Cells {
-    fn of(&self, mark: Mark) -> &RoaringBitmap {
-        &self.0[mark as usize]
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.iter().all(RoaringBitmap::is_empty)
-    }
+/// What a vector can say of a deployment: one bitmap each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DeploymentMark {
+    Compliance(AssignmentCompliance),
+    Enforcement(AssignmentEnforcement),
+    Evaluation(AssignmentEvaluation),
 }
-
-/// What an item that nobody reported has.
-static NO_CELLS: LazyLock<Cells> = LazyLock::new(Cells::default);
 
 impl Board {
     /// The board of all clients and vectors of a site.
@@ -119,45 +124,26 @@ impl Board {
     /// Follows the deletion of a client; its slot is given again.
     pub fn remove(&mut self, client: ClientId) {
         let Some(slot) = self.roster.remove(client) else { return };
-        self.items.retain(|_, cells| {
-            for bits in &mut cells.0 {
-                bits.remove(slot);
-            }
-            !cells.is_empty()
-        });
-        self.covered.retain(|_, bits| {
-            bits.remove(slot);
-            !bits.is_empty()
-        });
+        self.items.drop_slot(slot);
+        self.deployments.drop_slot(slot);
+        self.silence.drop_slot(slot);
     }
 
     /// Follows a committed change of a client's vector. `old` is what the board was told last.
     pub fn apply(&mut self, client: ClientId, old: Option<&Vector>, new: Option<&Vector>) {
         let slot = self.roster.enroll(client);
-        let (before, after) = (lists(old), lists(new));
-        for mark in 0..before.len() {
-            let (before, after) = (&before[mark], &after[mark]);
-            for item in before.iter().filter(|item| after.binary_search(item).is_err()) {
-                self.clear(*item, mark, slot);
-            }
-            for item in after.iter().filter(|item| before.binary_search(item).is_err()) {
-                self.items.entry(*item).or_default().0[mark].insert(slot);
-            }
-        }
-        let covered = |vector: Option<&Vector>| vector.and_then(|vector| assured(vector).ok());
-        if let Some(version) = covered(old) {
-            self.uncover(version, slot);
-        }
-        if let Some(version) = covered(new) {
-            self.covered.entry(version).or_default().insert(slot);
-        }
+        self.items.change(slot, &marks(old), &marks(new));
+        self.deployments.change(slot, &deployment_marks(old), &deployment_marks(new));
+        let silence = |vector: Option<&Vector>| -> Vec<(Silence, ())> {
+            vector.map(|vector| (assured(vector), ())).into_iter().collect()
+        };
+        self.silence.change(slot, &silence(old), &silence(new));
     }
 
     /// How many clients are in which state for an update.
     #[must_use]
     pub fn update_counts(&self, item: LiveItem) -> StateCounts {
-        let cells = self.cells(item);
-        let (required, installed) = (cells.of(Mark::Required), cells.of(Mark::Installed));
+        let (required, installed) = self.listed(item);
         let judged = self.judged(item);
         let listed = judged.intersection_len(required) + judged.intersection_len(installed);
         let not_required = judged.len() - listed;
@@ -173,7 +159,7 @@ impl Board {
     /// How many clients' vectors mark an update so.
     #[must_use]
     pub fn marked_count(&self, item: LiveItem, mark: Mark) -> u64 {
-        self.cells(item).of(mark).len()
+        self.items.of(item.number, mark).len()
     }
 
     /// The clients that are in a state for an update.
@@ -190,7 +176,76 @@ impl Board {
     /// The clients whose vectors mark an update so.
     #[must_use]
     pub fn clients_marked(&self, item: LiveItem, mark: Mark) -> ClientSet {
-        ClientSet(self.cells(item).of(mark).clone())
+        ClientSet(self.items.of(item.number, mark).clone())
+    }
+
+    /// The clients whose silence about any update means nothing, by the reason.
+    #[must_use]
+    pub fn unassured(&self) -> BTreeMap<UnknownReason, ClientSet> {
+        let mut silent = self.roster.all().0.clone();
+        let mut reasons = BTreeMap::new();
+        for (silence, clients) in self.silence.each() {
+            silent -= clients;
+            if let Err(reason) = silence {
+                reasons.insert(reason, ClientSet(clients.clone()));
+            }
+        }
+        reasons.insert(UnknownReason::NoReport, ClientSet(silent));
+        reasons.retain(|_, clients| !clients.is_empty());
+        reasons
+    }
+
+    /// The clients of which an update is unknown, each by one reason.
+    #[must_use]
+    pub fn unknown_by_reason(&self, item: LiveItem) -> BTreeMap<UnknownReason, ClientSet> {
+        let mut rest = self.unknown(item, &self.roster.all().0);
+        let not_judged = &rest & self.items.of(item.number, Mark::Unjudged);
+        rest -= &not_judged;
+        let mut reasons = self.unassured();
+        for clients in reasons.values_mut() {
+            clients.0 &= &rest;
+        }
+        reasons.values().for_each(|clients| rest -= &clients.0);
+        reasons.insert(UnknownReason::NotJudged, ClientSet(not_judged));
+        reasons.insert(UnknownReason::NotScannedSince, ClientSet(rest));
+        reasons.retain(|_, clients| !clients.is_empty());
+        reasons
+    }
+
+    /// The pairs of one of `items` and one of `among` that requires it, by how far its installation
+    /// is; `None`: nothing was said of that.
+    #[must_use]
+    pub fn steps(
+        &self,
+        items: &[LiveItem],
+        among: &ClientSet,
+    ) -> BTreeMap<Option<EnforcementState>, u64> {
+        let mut counts = BTreeMap::new();
+        for item in items {
+            let mut rest = self.items.of(item.number, Mark::Required).intersection_len(&among.0);
+            for (mark, clients) in self.items.marks(item.number) {
+                let Mark::Step(step) = mark else { continue };
+                let count = clients.intersection_len(&among.0);
+                *counts.entry(Some(step)).or_default() += count;
+                // Only what is required has a step.
+                rest -= count;
+            }
+            *counts.entry(None).or_default() += rest;
+        }
+        counts.retain(|_, count| *count > 0);
+        counts
+    }
+
+    /// How many of `among` said what of a deployment; who said nothing is in no count.
+    #[must_use]
+    pub fn deployment_marks(
+        &self,
+        deployment: DeploymentId,
+        among: &ClientSet,
+    ) -> BTreeMap<DeploymentMark, u64> {
+        let marks = self.deployments.marks(deployment);
+        let counts = marks.map(|(mark, clients)| (mark, clients.intersection_len(&among.0)));
+        counts.filter(|(_, count)| *count > 0).collect()
     }
 
     /// How far the targets of a deployment of `items` are; `targets` is of this board's roster.
@@ -200,9 +255,13 @@ impl Board {
         let mut required = RoaringBitmap::new();
         let mut unknown = RoaringBitmap::new();
         for item in items {
-            let cells = self.cells(*item);
-            failed |= cells.of(Mark::Failed) & &targets.0;
-            required |= cells.of(Mark::Required) & &targets.0;
+            for (mark, clients) in self.items.marks(item.number) {
+                match mark {
+                    Mark::Required => required |= clients & &targets.0,
+                    Mark::Step(step) if step.is_failure() => failed |= clients & &targets.0,
+                    Mark::Step(_) | Mark::Installed | Mark::Unjudged => {}
+                }
+            }
             unknown |= self.unknown(*item, &targets.0);
         }
         required -= &failed;
@@ -226,64 +285,61 @@ impl Board {
             }
             second.apply(vector.client, None, Some(&vector));
         }
-        found.extend(unequal(&self.items, &second.items).map(Difference::Item));
-        found.extend(unequal(&self.covered, &second.covered).map(Difference::Covered));
+        found.extend(self.items.differences(&second.items).map(Difference::Item));
+        let deployments = self.deployments.differences(&second.deployments);
+        found.extend(deployments.map(Difference::Deployment));
+        let silence = self.silence.differences(&second.silence);
+        found.extend(silence.map(|silence| match silence {
+            Ok(version) => Difference::Covered(version),
+            Err(reason) => Difference::Unassured(reason),
+        }));
         found
     }
 
-    fn cells(&self, item: LiveItem) -> &Cells {
-        self.items.get(&item.number).unwrap_or(&NO_CELLS)
+    fn listed(&self, item: LiveItem) -> (&RoaringBitmap, &RoaringBitmap) {
+        (self.items.of(item.number, Mark::Required), self.items.of(item.number, Mark::Installed))
     }
 
     /// Clients that judged an update: where they name it in no list, it is Not Required.
     fn judged(&self, item: LiveItem) -> RoaringBitmap {
         let mut all = RoaringBitmap::new();
-        self.covered.range(item.since..).for_each(|(_, bits)| all |= bits);
-        all - self.cells(item).of(Mark::Unjudged)
+        self.silence.range(Ok(item.since)..=Ok(u64::MAX)).for_each(|clients| all |= clients);
+        all - self.items.of(item.number, Mark::Unjudged)
     }
 
     fn unlisted(&self, item: LiveItem, among: &RoaringBitmap) -> RoaringBitmap {
-        let cells = self.cells(item);
-        among - cells.of(Mark::Required) - cells.of(Mark::Installed)
+        let (required, installed) = self.listed(item);
+        among - required - installed
     }
 
     fn unknown(&self, item: LiveItem, among: &RoaringBitmap) -> RoaringBitmap {
         self.unlisted(item, among) - self.judged(item)
     }
-
-    fn clear(&mut self, item: u32, mark: usize, slot: u32) {
-        let Some(cells) = self.items.get_mut(&item) else { return };
-        cells.0[mark].remove(slot);
-        if cells.is_empty() {
-            self.items.remove(&item);
-        }
-    }
-
-    fn uncover(&mut self, version: u64, slot: u32) {
-        let Some(bits) = self.covered.get_mut(&version) else { return };
-        bits.remove(slot);
-        if bits.is_empty() {
-            self.covered.remove(&version);
-        }
-    }
 }
 
-/// The item numbers of each mark, ascending.
-fn lists(vector: Option<&Vector>) -> [Vec<u32>; 5] {
-    let Some(vector) = vector else { return Default::default() };
-    let (failed, in_progress): (Vec<_>, Vec<_>) =
-        vector.detail.iter().partition(|detail| detail.state.is_failure());
-    let items = |details: Vec<&model::Detail>| details.iter().map(|detail| detail.item).collect();
-    let Vector { required, installed, unjudged, .. } = vector.clone();
-    [required, installed, unjudged, items(in_progress), items(failed)]
+/// What a vector says of items, ascending by mark and item.
+fn marks(vector: Option<&Vector>) -> Vec<(u32, Mark)> {
+    let Some(vector) = vector else { return Vec::new() };
+    let Vector { required, installed, unjudged, detail, .. } = vector;
+    let lists =
+        [(required, Mark::Required), (installed, Mark::Installed), (unjudged, Mark::Unjudged)];
+    let listed =
+        lists.into_iter().flat_map(|(list, mark)| list.iter().map(move |item| (*item, mark)));
+    let steps = detail.iter().map(|detail| (detail.item, Mark::Step(detail.state)));
+    listed.chain(steps).collect()
 }
 
-fn unequal<K: Ord + Copy, V: PartialEq>(
-    left: &BTreeMap<K, V>,
-    right: &BTreeMap<K, V>,
-) -> impl Iterator<Item = K> {
-    let keys: BTreeSet<K> = left.keys().chain(right.keys()).copied().collect();
-    keys.into_iter().filter(|key| left.get(key) != right.get(key))
+fn deployment_marks(vector: Option<&Vector>) -> Vec<(DeploymentId, DeploymentMark)> {
+    let deployments = vector.into_iter().flat_map(|vector| &vector.deployments);
+    let said = deployments.flat_map(|(id, state)| {
+        let marks = [
+            Some(DeploymentMark::Compliance(state.compliance)),
+            state.enforcement.map(DeploymentMark::Enforcement),
+            Some(DeploymentMark::Evaluation(state.evaluation)),
+        ];
+        marks.into_iter().flatten().map(|mark| (*id, mark))
+    });
+    said.collect()
 }
 
 #[cfg(test)]

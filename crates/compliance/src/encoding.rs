@@ -3,40 +3,53 @@
 //!
 //! ```text
 //! version 1 | client 16 | incarnation 8 LE | serial v | covered v | scanned_at z | flags 1
-//! [flag 1: scan_error: length v, UTF-8] | required list | installed list | unjudged list |
-//! detail list
+//! [flag 1: scan_error: text] | required list | installed list | unjudged list | detail list |
+//! deployments: length v, each: id 16, states 1 1 1, code z, at z
+//! [flag 4: scan: state 1, server: text, at z, duration v, bytes v, code z]
 //! ```
-//! `v` is an unsigned LEB128 number in its shortest form, `z` the same after zigzag. A list is its
-//! length and, for each entry, the difference of its item number to the one before (the first to
-//! zero); an entry of the detail list goes on with state 1, code z, at z. Flag 2 is the gap.
-//! Whatever deviates is refused: longer forms, unknown flags, bytes after the end.
+//! `v` is an unsigned LEB128 number in its shortest form, `z` the same after zigzag, a text its
+//! length v and UTF-8. A list is its length and, for each entry, the difference of its item number
+//! to the one before (the first to zero); an entry of the detail list goes on with state 1, code z,
+//! at z. The states of a deployment are those of topics 300, 301 (0: none) and 302. Flag 2 is the
+//! gap. Whatever deviates is refused: longer forms, unknown flags, bytes after the end.
 
-use model::{ClientId, Detail, EnforcementState, Timestamp, Vector};
+use model::{
+    AssignmentCompliance, AssignmentEnforcement, AssignmentEvaluation, ClientId, DeploymentId,
+    DeploymentState, Detail, EnforcementState, Invalid, LastScan, SourceScan, Timestamp, Vector,
+};
 
 use crate::Error;
-use crate::limits::{CELLS_MAX, SCAN_ERROR_BYTES_MAX};
+use crate::limits::{CELLS_MAX, DEPLOYMENTS_MAX, SCAN_ERROR_BYTES_MAX, SCAN_SERVER_BYTES_MAX};
+use bytes::{Reader, put_number, put_signed, put_text};
+
+mod bytes;
 
 const VERSION: u8 = 1;
 const FLAG_SCAN_ERROR: u8 = 1;
 const FLAG_GAP: u8 = 2;
+const FLAG_SCAN: u8 = 4;
 
 /// Fails only for a vector whose lists break the rules of the format, which [`crate::fold`] never
 /// makes.
 pub fn encode_vector(vector: &Vector) -> Result<Vec<u8>, Error> {
     check(vector).map_err(|reason| Error::EncodeVector { client: vector.client, reason })?;
     let cells = vector.required.len() + vector.installed.len() + vector.unjudged.len();
-    let mut out = Vec::with_capacity(48 + 2 * cells + 12 * vector.detail.len());
+    let more = 12 * vector.detail.len() + 32 * vector.deployments.len();
+    let mut out = Vec::with_capacity(96 + 2 * cells + more);
     out.push(VERSION);
     out.extend_from_slice(vector.client.as_bytes());
     out.extend_from_slice(&vector.incarnation.to_le_bytes());
     put_number(&mut out, vector.serial);
     put_number(&mut out, vector.covered);
     put_signed(&mut out, vector.scanned_at.0);
-    let scan_error = if vector.scan_error.is_some() { FLAG_SCAN_ERROR } else { 0 };
-    out.push(scan_error | if vector.gap { FLAG_GAP } else { 0 });
+    let flags = [
+        (vector.scan_error.is_some(), FLAG_SCAN_ERROR),
+        (vector.gap, FLAG_GAP),
+        (vector.scan.is_some(), FLAG_SCAN),
+    ];
+    out.push(flags.iter().filter(|(is_set, _)| *is_set).map(|(_, flag)| flag).sum());
     if let Some(text) = &vector.scan_error {
-        put_number(&mut out, text.len() as u64);
-        out.extend_from_slice(text.as_bytes());
+        put_text(&mut out, text);
     }
     for list in [&vector.required, &vector.installed, &vector.unjudged] {
         put_number(&mut out, list.len() as u64);
@@ -46,64 +59,100 @@ pub fn encode_vector(vector: &Vector) -> Result<Vec<u8>, Error> {
             last = item;
         }
     }
-    put_number(&mut out, vector.detail.len() as u64);
-    let mut last = 0;
-    for detail in &vector.detail {
-        put_number(&mut out, u64::from(detail.item - last));
-        out.push(detail.state as u8);
-        put_signed(&mut out, i64::from(detail.code));
-        put_signed(&mut out, detail.at.0);
-        last = detail.item;
+    put_details(&mut out, &vector.detail);
+    put_deployments(&mut out, &vector.deployments);
+    if let Some(scan) = &vector.scan {
+        put_scan(&mut out, scan);
     }
     Ok(out)
 }
 
+fn put_details(out: &mut Vec<u8>, details: &[Detail]) {
+    put_number(out, details.len() as u64);
+    let mut last = 0;
+    for detail in details {
+        put_number(out, u64::from(detail.item - last));
+        out.push(detail.state as u8);
+        put_signed(out, i64::from(detail.code));
+        put_signed(out, detail.at.0);
+        last = detail.item;
+    }
+}
+
+fn put_deployments(out: &mut Vec<u8>, deployments: &[(DeploymentId, DeploymentState)]) {
+    put_number(out, deployments.len() as u64);
+    for (id, DeploymentState { compliance, enforcement, evaluation, code, at }) in deployments {
+        out.extend_from_slice(id.as_bytes());
+        let enforcement = enforcement.map_or(0, |enforcement| enforcement as u8);
+        out.extend_from_slice(&[*compliance as u8, enforcement, *evaluation as u8]);
+        put_signed(out, i64::from(*code));
+        put_signed(out, at.0);
+    }
+}
+
+fn put_scan(out: &mut Vec<u8>, scan: &LastScan) {
+    let LastScan { state, server, at, duration_ms, bytes, code } = scan;
+    out.push(*state as u8);
+    put_text(out, server);
+    put_signed(out, at.0);
+    put_number(out, *duration_ms);
+    put_number(out, *bytes);
+    put_signed(out, i64::from(*code));
+}
+
 /// Reads what [`encode_vector`] wrote, and nothing else.
 pub fn decode_vector(bytes: &[u8]) -> Result<Vector, Error> {
-    let mut reader = Reader { bytes, at: 0 };
+    let mut reader = Reader::new(bytes);
     let version = reader.byte()?;
     if version != VERSION {
         return Err(Error::UnknownVersion { version });
     }
-    let client = ClientId::from_slice(reader.take(16)?).expect("a client id is 16 bytes");
-    let incarnation = reader.take(8)?.try_into().expect("eight bytes were taken");
+    let client = ClientId::from_slice(reader.take::<16>()?).expect("a client id is 16 bytes");
+    let incarnation = u64::from_le_bytes(*reader.take()?);
     let (serial, covered) = (reader.number()?, reader.number()?);
     let scanned_at = Timestamp(reader.signed()?);
     let flags = reader.byte()?;
-    if flags & !(FLAG_SCAN_ERROR | FLAG_GAP) != 0 {
+    if flags & !(FLAG_SCAN_ERROR | FLAG_GAP | FLAG_SCAN) != 0 {
         return Err(reader.fail("unknown flag"));
     }
-    let scan_error = if flags & FLAG_SCAN_ERROR == 0 { None } else { Some(reader.text()?) };
+    let has = |flag| flags & flag != 0;
+    let scan_error = has(FLAG_SCAN_ERROR).then(|| reader.text(SCAN_ERROR_BYTES_MAX)).transpose()?;
     let vector = Vector {
         client,
-        incarnation: u64::from_le_bytes(incarnation),
+        incarnation,
         serial,
         covered,
         scanned_at,
         scan_error,
-        gap: flags & FLAG_GAP != 0,
-        required: reader.list(|_, item| Ok(item))?,
-        installed: reader.list(|_, item| Ok(item))?,
-        unjudged: reader.list(|_, item| Ok(item))?,
-        detail: reader.list(Reader::detail)?,
+        gap: has(FLAG_GAP),
+        required: items(&mut reader, |_, item| Ok(item))?,
+        installed: items(&mut reader, |_, item| Ok(item))?,
+        unjudged: items(&mut reader, |_, item| Ok(item))?,
+        detail: items(&mut reader, detail)?,
+        deployments: reader.list(DEPLOYMENTS_MAX, deployment)?,
+        scan: has(FLAG_SCAN).then(|| scan(&mut reader)).transpose()?,
     };
-    if reader.at != bytes.len() {
-        return Err(reader.fail("bytes after the end"));
-    }
+    reader.end()?;
     check(&vector).map_err(|reason| reader.fail(reason))?;
     Ok(vector)
 }
 
 /// The rules of the format that its bytes alone do not enforce; asserted on both sides.
 pub(crate) fn check(vector: &Vector) -> Result<(), &'static str> {
-    let Vector { required, installed, unjudged, detail, .. } = vector;
+    let Vector { required, installed, unjudged, detail, deployments, scan, .. } = vector;
     let lists = [required, installed, unjudged];
     if detail.len() > CELLS_MAX || lists.iter().any(|list| list.len() > CELLS_MAX) {
         return Err("a list is too long");
     }
+    if deployments.len() > DEPLOYMENTS_MAX {
+        return Err("there are too many deployments");
+    }
     let ascends = |list: &&Vec<u32>| list.is_sorted_by(|a, b| a < b);
     if !lists.iter().all(ascends) || !detail.is_sorted_by(|a, b| a.item < b.item) {
         return Err("a list is not ascending");
+    }
+    if !deployments.is_sorted_by(|a, b| a.0 < b.0) {
+        return Err("the deployments are not ascending");
     }
     let shared = |a: &[u32], b: &[u32]| a.iter().any(|item| b.binary_search(item).is_ok());
     if shared(installed, required) || shared(unjudged, required) || shared(unjudged, installed) {
@@ -115,102 +164,65 @@ pub(crate) fn check(vector: &Vector) -> Result<(), &'static str> {
     if vector.scan_error.as_ref().is_some_and(|text| text.len() > SCAN_ERROR_BYTES_MAX) {
         return Err("the scan error is too long");
     }
+    if scan.as_ref().is_some_and(|scan| scan.server.len() > SCAN_SERVER_BYTES_MAX) {
+        return Err("the address of a scan is too long");
+    }
     Ok(())
 }
 
-fn put_number(out: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        out.push(number.to_le_bytes()[0] | 0x80);
-        number >>= 7;
-    }
-    out.push(number.to_le_bytes()[0]);
+fn items<'a, T>(
+    reader: &mut Reader<'a>,
+    entry: impl Fn(&mut Reader<'a>, u32) -> Result<T, Error>,
+) -> Result<Vec<T>, Error> {
+    let mut last = 0_u32;
+    reader.list(CELLS_MAX, |reader| {
+        let step = u32::try_from(reader.number()?).ok();
+        let item = step.and_then(|step| last.checked_add(step));
+        last = item.ok_or_else(|| reader.fail("an item number is too large"))?;
+        entry(reader, last)
+    })
 }
 
-fn put_signed(out: &mut Vec<u8>, number: i64) {
-    put_number(out, ((number << 1) ^ (number >> 63)).cast_unsigned());
+/// One byte that is a documented state.
+fn state<T>(reader: &mut Reader<'_>, read: fn(u32) -> Result<T, Invalid>) -> Result<T, Error> {
+    let number = u32::from(reader.byte()?);
+    read(number).map_err(|_| reader.fail("unknown state"))
 }
 
-struct Reader<'a> {
-    bytes: &'a [u8],
-    at: usize,
+fn detail(reader: &mut Reader<'_>, item: u32) -> Result<Detail, Error> {
+    Ok(Detail {
+        item,
+        state: state(reader, EnforcementState::from_number)?,
+        code: reader.code()?,
+        at: Timestamp(reader.signed()?),
+    })
 }
 
-impl<'a> Reader<'a> {
-    fn fail(&self, reason: &'static str) -> Error {
-        Error::DecodeVector { at: self.at, reason }
-    }
+fn deployment(reader: &mut Reader<'_>) -> Result<(DeploymentId, DeploymentState), Error> {
+    let id = DeploymentId::from_slice(reader.take::<16>()?).expect("a deployment id is 16 bytes");
+    let some = |number| match number {
+        0 => Ok(None),
+        number => AssignmentEnforcement::from_number(number).map(Some),
+    };
+    let state = DeploymentState {
+        compliance: state(reader, AssignmentCompliance::from_number)?,
+        enforcement: state(reader, some)?,
+        evaluation: state(reader, AssignmentEvaluation::from_number)?,
+        code: reader.code()?,
+        at: Timestamp(reader.signed()?),
+    };
+    Ok((id, state))
+}
 
-    fn take(&mut self, count: usize) -> Result<&'a [u8], Error> {
-        let rest = &self.bytes[self.at..];
-        let taken = rest.get(..count).ok_or_else(|| self.fail("ends too early"))?;
-        self.at += count;
-        Ok(taken)
-    }
-
-    fn byte(&mut self) -> Result<u8, Error> {
-        Ok(self.take(1)?[0])
-    }
-
-    fn number(&mut self) -> Result<u64, Error> {
-        let mut number = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            if shift > 0 && byte == 0 || shift == 63 && byte > 1 {
-                return Err(self.fail("a number is not in its shortest form"));
-            }
-            number |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return Ok(number);
-            }
-        }
-        Err(self.fail("a number is too long"))
-    }
-
-    fn signed(&mut self) -> Result<i64, Error> {
-        let number = self.number()?;
-        Ok((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
-    }
-
-    /// A length, checked before anything is allocated for it.
-    fn length(&mut self, length_max: usize) -> Result<usize, Error> {
-        let length = usize::try_from(self.number()?).unwrap_or(usize::MAX);
-        if length > length_max {
-            return Err(self.fail("a length is over its limit"));
-        }
-        Ok(length)
-    }
-
-    fn text(&mut self) -> Result<String, Error> {
-        let length = self.length(SCAN_ERROR_BYTES_MAX)?;
-        let text = std::str::from_utf8(self.take(length)?);
-        text.map(str::to_owned).map_err(|_| self.fail("the scan error is not UTF-8"))
-    }
-
-    fn list<T>(
-        &mut self,
-        entry: impl Fn(&mut Reader<'a>, u32) -> Result<T, Error>,
-    ) -> Result<Vec<T>, Error> {
-        let length = self.length(CELLS_MAX)?;
-        let mut list = Vec::with_capacity(length.min(self.bytes.len() - self.at));
-        let mut last = 0_u32;
-        for _ in 0..length {
-            let step = u32::try_from(self.number()?).ok();
-            let item = step.and_then(|step| last.checked_add(step));
-            last = item.ok_or_else(|| self.fail("an item number is too large"))?;
-            list.push(entry(self, last)?);
-        }
-        Ok(list)
-    }
-
-    fn detail(&mut self, item: u32) -> Result<Detail, Error> {
-        let state = EnforcementState::from_number(u32::from(self.byte()?));
-        Ok(Detail {
-            item,
-            state: state.map_err(|_| self.fail("unknown enforcement state"))?,
-            code: i32::try_from(self.signed()?).map_err(|_| self.fail("a code is too large"))?,
-            at: Timestamp(self.signed()?),
-        })
-    }
+fn scan(reader: &mut Reader<'_>) -> Result<LastScan, Error> {
+    Ok(LastScan {
+        state: state(reader, SourceScan::from_number)?,
+        server: reader.text(SCAN_SERVER_BYTES_MAX)?,
+        at: Timestamp(reader.signed()?),
+        duration_ms: reader.number()?,
+        bytes: reader.number()?,
+        code: reader.code()?,
+    })
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@
 //! - Not newer than what is held, in the same incarnation: `Known`, nothing is written.
 //! - Begins after the next serial, or only says what changed while a gap is open or in an
 //!   incarnation that is not held: `SendFull`; what is known is kept and marked with the gap.
-//! - Its digest is not that of the states after applying it, or they are too many: the same.
+//! - One of its digests is not that of the updates or deployments after applying it, or they are
+//!   too many: the same.
 //! - Otherwise: `Applied`; a full report replaces everything and closes the gap.
 //!
 //! The serial does not move while something is missing, so a full report is always newer. A late
@@ -14,8 +15,8 @@
 use std::collections::BTreeMap;
 
 use model::{
-    ComplianceState, Detail, EnforcementState, ReportOutcome, StateReport, Timestamp, UpdateId,
-    UpdateState, Vector, state_digest,
+    ComplianceState, DeploymentId, DeploymentState, Detail, EnforcementState, ReportOutcome,
+    StateReport, Timestamp, UpdateId, UpdateState, Vector, deployment_digest, state_digest,
 };
 
 use crate::encoding::check;
@@ -169,6 +170,7 @@ fn merge(held: Option<&Holding>, report: &StateReport, items: &ItemNumbers) -> O
     if state_digest(said) != report.digest_after {
         return None;
     }
+    let deployments = deployments_after(held.map(|held| &held.vector), report)?;
     let covered = held.map_or(0, |held| held.vector.covered);
     if report.covered < covered {
         // An older catalog does not know the newest updates: its silence about them is no answer.
@@ -188,8 +190,27 @@ fn merge(held: Option<&Holding>, report: &StateReport, items: &ItemNumbers) -> O
         installed: Vec::new(),
         unjudged: Vec::new(),
         detail: Vec::new(),
+        deployments,
+        scan: report.scan.clone(),
     };
     distribute(vector, states, items)
+}
+
+/// Where the client's deployments stand. `None`: the digest says that something is missing.
+fn deployments_after(
+    held: Option<&Vector>,
+    report: &StateReport,
+) -> Option<Vec<(DeploymentId, DeploymentState)>> {
+    let before = held.filter(|_| !report.full).into_iter().flat_map(|held| &held.deployments);
+    let mut after: BTreeMap<DeploymentId, DeploymentState> = before.copied().collect();
+    for change in &report.deployments {
+        match change.state {
+            Some(state) => after.insert(change.deployment, state),
+            None => after.remove(&change.deployment),
+        };
+    }
+    let said = deployment_digest(after.iter().map(|(id, state)| (*id, *state)));
+    (said == report.deployments_digest).then(|| after.into_iter().collect())
 }
 
 /// Fills the lists of `vector` with the states whose items are here, and parks the others.

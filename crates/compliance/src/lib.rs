@@ -6,6 +6,7 @@
 //! that are not canonical; everything else is total.
 
 mod board;
+mod bucket;
 mod encoding;
 mod error;
 mod fold;
@@ -14,12 +15,13 @@ mod limits;
 mod roster;
 mod standing;
 
-pub use board::{Board, DeploymentCounts, DeploymentSets, Difference, Mark};
+pub use board::{Board, DeploymentCounts, DeploymentMark, DeploymentSets, Difference, Mark};
+pub use bucket::Bucket;
 pub use encoding::{decode_vector, encode_vector};
 pub use error::Error;
 pub use fold::{Folded, Holding, ItemNumbers, ParkedState, apply_parked, fold};
 pub use handle::{BoardHandle, BoardWriter};
-pub use limits::{CELLS_MAX, SCAN_ERROR_BYTES_MAX};
+pub use limits::{CELLS_MAX, DEPLOYMENTS_MAX, SCAN_ERROR_BYTES_MAX, SCAN_SERVER_BYTES_MAX};
 pub use roster::{ClientSet, Roster};
 pub use standing::{LiveItem, StateCounts, UnknownReason, client_counts, state_of};
 

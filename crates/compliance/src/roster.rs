@@ -92,6 +92,13 @@ impl Roster {
         set.0.iter().map(|slot| slot as usize)
     }
 
+    /// The set of the clients with these numbers.
+    pub fn set_of_numbers(&self, numbers: impl IntoIterator<Item = usize>) -> ClientSet {
+        let is_here = |number: &usize| self.clients.get(*number).is_some_and(Option::is_some);
+        let here = numbers.into_iter().filter(is_here);
+        ClientSet(here.filter_map(|number| u32::try_from(number).ok()).collect())
+    }
+
     /// For tables by number.
     #[must_use]
     pub fn numbers_end(&self) -> usize {

@@ -3,7 +3,7 @@
 use model::{ComplianceState, Item, Vector};
 
 /// Why a state is unknown (COMP-10 … COMP-14).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum UnknownReason {
     /// The client has never reported.
     NoReport,

@@ -5,7 +5,8 @@ CREATE TABLE file (
     size INTEGER NOT NULL,
     is_weak INTEGER NOT NULL,     -- upstream vouched for it by SHA-1 alone
     verified_at INTEGER NOT NULL, -- milliseconds since 1970
-    condemned_at INTEGER          -- found without a holder; deleted when the lease is over
+    condemned_at INTEGER,         -- found without a holder; deleted when the lease is over
+    used_at INTEGER NOT NULL      -- when it came, or somebody last said that it was used
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX file_by_sha1 ON file (sha1);

@@ -21,9 +21,11 @@ pub struct FileRecord {
     pub is_weak: bool,
     /// When its digest was last computed from what is on disk.
     pub verified_at: Timestamp,
+    /// When it came, or somebody last said that it was used.
+    pub used_at: Timestamp,
 }
 
-const RECORD: &str = "SELECT sha256, sha1, size, is_weak, verified_at FROM file";
+const RECORD: &str = "SELECT sha256, sha1, size, is_weak, verified_at, used_at FROM file";
 
 fn record(row: &Row<'_>) -> RowResult<FileRecord> {
     Ok(FileRecord {
@@ -32,6 +34,7 @@ fn record(row: &Row<'_>) -> RowResult<FileRecord> {
         size: row.get(2)?,
         is_weak: row.get(3)?,
         verified_at: Timestamp(row.get(4)?),
+        used_at: Timestamp(row.get(5)?),
     })
 }
 
@@ -55,16 +58,40 @@ pub(crate) fn all(tx: &ReadTx) -> Result<Vec<FileRecord>, Error> {
 
 /// Records a verified file. Known weakness ends once somebody vouched by SHA-256.
 pub(crate) fn put(tx: &WriteTx, file: &FileRecord) -> Result<(), Error> {
-    let sql = "INSERT INTO file VALUES (?1, ?2, ?3, ?4, ?5, NULL)
+    let sql = "INSERT INTO file VALUES (?1, ?2, ?3, ?4, ?5, NULL, ?6)
                ON CONFLICT (sha256) DO UPDATE SET is_weak = min(is_weak, excluded.is_weak),
-                   verified_at = max(verified_at, excluded.verified_at), condemned_at = NULL";
-    let FileRecord { sha256, sha1, size, is_weak, verified_at } = file;
-    tx.execute(sql, params![&sha256.0, &sha1.0, size, is_weak, verified_at.0]).map(drop)
+                   verified_at = max(verified_at, excluded.verified_at), condemned_at = NULL,
+                   used_at = max(used_at, excluded.used_at)";
+    let FileRecord { sha256, sha1, size, is_weak, verified_at, used_at } = file;
+    tx.execute(sql, params![&sha256.0, &sha1.0, size, is_weak, verified_at.0, used_at.0]).map(drop)
 }
 
 pub(crate) fn mark_verified(tx: &WriteTx, sha256: Sha256, at: Timestamp) -> Result<(), Error> {
     let sql = "UPDATE file SET verified_at = max(verified_at, ?2) WHERE sha256 = ?1";
     tx.execute(sql, params![&sha256.0, at.0]).map(drop)
+}
+
+pub(crate) fn mark_used(tx: &WriteTx, files: &[Sha256], at: Timestamp) -> Result<(), Error> {
+    for sha256 in files {
+        tx.execute("UPDATE file SET used_at = ?2 WHERE sha256 = ?1", params![&sha256.0, at.0])?;
+    }
+    Ok(())
+}
+
+/// A clock that was set back must keep nothing here for ever.
+pub(crate) fn forget_future(tx: &WriteTx, now: Timestamp) -> Result<(), Error> {
+    tx.execute("UPDATE file SET used_at = ?1 WHERE used_at > ?1", [now.0]).map(drop)
+}
+
+/// Removes the row of a file that nobody holds; nothing if somebody does, or there is none.
+pub(crate) fn release(tx: &WriteTx, sha256: Sha256) -> Result<Option<FileRecord>, Error> {
+    let released =
+        format!("{RECORD} WHERE sha256 = ?1 AND sha256 NOT IN (SELECT sha256 FROM reference)");
+    let found = tx.query_optional(&released, [&sha256.0], record)?;
+    if found.is_some() {
+        remove(tx, sha256)?;
+    }
+    Ok(found)
 }
 
 /// Says whether there was such a row.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::fs::File;
 use std::io::Read;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
@@ -19,7 +18,7 @@ use crate::error::Error;
 use crate::index::{self, FileRecord};
 use crate::limits;
 use crate::receipt::{Expected, Receipt};
-use crate::shelf::Shelf;
+use crate::shelf::{Held, Shelf};
 use crate::workers::Workers;
 
 /// An open library; clones share it. One process at a time may open a directory.
@@ -49,7 +48,7 @@ impl fmt::Display for Damage {
     }
 }
 
-/// What a collection deleted.
+/// What was deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Collected {
     pub files: usize,
@@ -129,7 +128,7 @@ impl ContentLibrary {
     /// Opens a file for reading. Its bytes were verified since this process started and since the
     /// file last changed; a damaged file is refused and taken out.
     pub async fn open_file(&self, sha256: Sha256) -> Result<FileReader, Error> {
-        let (file, size) = self.on_shelf(move |shelf| shelf.open_verified(sha256)).await?;
+        let (file, size) = self.on_shelf(move |shelf| shelf.open_held(sha256)).await?;
         Ok(FileReader { library: self.clone(), file: Arc::new(file), sha256, size })
     }
 
@@ -155,6 +154,43 @@ impl ContentLibrary {
         Ok(self.shelf.index.read(find).await?)
     }
 
+    /// The directory of the library.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        self.shelf.store.root()
+    }
+
+    /// Every file that is here.
+    pub async fn list(&self) -> Result<Vec<FileRecord>, Error> {
+        self.on_shelf(|shelf| shelf.list()).await
+    }
+
+    /// Says that these files were used now.
+    pub async fn mark_used(&self, files: Vec<Sha256>) -> Result<(), Error> {
+        self.on_shelf(move |shelf| shelf.mark_used(files)).await
+    }
+
+    /// Removes those of `files` that no holder needs and nobody reads at the moment; the others
+    /// stay. A crash leaves each of them whole or gone.
+    pub async fn remove(&self, files: BTreeSet<Sha256>) -> Result<Collected, Error> {
+        self.on_shelf(move |shelf| {
+            let mut removed = Collected::default();
+            for sha256 in files {
+                if let Some(bytes) = shelf.remove_unused(sha256)? {
+                    removed.files += 1;
+                    removed.bytes += bytes;
+                }
+            }
+            Ok(removed)
+        })
+        .await
+    }
+
+    /// Drops what an interrupted receipt has left, which otherwise waits to be gone on with.
+    pub async fn drop_partial(&self, expected: Expected) -> Result<(), Error> {
+        self.on_shelf(move |shelf| shelf.drop_partial(&expected)).await
+    }
+
     /// Deletes files that no holder needed at an earlier call at least `lease_ms` ago and none
     /// needs now, and partials untouched for as long.
     pub async fn collect_garbage(&self, lease_ms: i64) -> Result<Collected, Error> {
@@ -162,11 +198,12 @@ impl ContentLibrary {
     }
 }
 
-/// A verified file, open for reading. It stays readable when the library drops it.
+/// A verified file, open for reading. It is not removed to make room meanwhile, and stays readable
+/// when the library drops it.
 #[derive(Clone, Debug)]
 pub struct FileReader {
     library: ContentLibrary,
-    file: Arc<File>,
+    file: Arc<Held>,
     sha256: Sha256,
     size: u64,
 }
@@ -203,7 +240,9 @@ impl FileReader {
         let read = move |shelf: &Arc<Shelf>| {
             let mut buffer = vec![0; length];
             let path = shelf.store.file(sha256);
-            file.read_exact_at(&mut buffer, range.start).map_err(Error::file("read", &path))?;
+            file.file
+                .read_exact_at(&mut buffer, range.start)
+                .map_err(Error::file("read", &path))?;
             Ok(Bytes::from(buffer))
         };
         self.library.on_shelf(read).await

@@ -35,6 +35,8 @@ pub(crate) struct Shelf {
     receiving: Mutex<BTreeSet<PathBuf>>,
     /// Files verified by this process, and how they looked then.
     verified: Mutex<BTreeMap<Sha256, Stamp>>,
+    /// Files that are open for reading, and how often.
+    open: Mutex<BTreeMap<Sha256, usize>>,
 }
 
 impl Shelf {
@@ -42,8 +44,8 @@ impl Shelf {
         let store = Store::open(root)?;
         let options = Options { executor, durability: Durability::Full };
         let index = Database::open(&root.join("index.db"), index::SCHEMA, options)?;
-        let (changing, receiving, verified) = Default::default();
-        let shelf = Shelf { ambient, store, index, changing, receiving, verified };
+        let (changing, receiving, verified, open) = Default::default();
+        let shelf = Shelf { ambient, store, index, changing, receiving, verified, open };
         shelf.recover()?;
         Ok(shelf)
     }
@@ -125,7 +127,8 @@ impl Shelf {
 
     fn record(&self, found: &Digests, is_weak: bool) -> Result<FileRecord, Error> {
         let Digests { size, sha256, sha1, stamp } = *found;
-        let record = FileRecord { sha256, sha1, size, is_weak, verified_at: self.now() };
+        let now = self.now();
+        let record = FileRecord { sha256, sha1, size, is_weak, verified_at: now, used_at: now };
         self.index.write_blocking(move |tx| index::put(tx, &record))?;
         lock(&self.verified).insert(sha256, stamp);
         Ok(record)
@@ -154,8 +157,17 @@ impl Shelf {
         }
     }
 
+    /// Keeps a file from being removed until the guard is dropped, and opens it.
+    pub(crate) fn open_held(self: &Arc<Self>, sha256: Sha256) -> Result<(Held, u64), Error> {
+        // Said before it is opened, so that a removal in between sees it.
+        *lock(&self.open).entry(sha256).or_default() += 1;
+        let guard = Guard { shelf: Arc::clone(self), sha256 };
+        let (file, size) = self.open_verified(sha256)?;
+        Ok((Held { file, guard }, size))
+    }
+
     /// Opens a file that, since this process started, was seen to be what it should be.
-    pub(crate) fn open_verified(&self, sha256: Sha256) -> Result<(File, u64), Error> {
+    fn open_verified(&self, sha256: Sha256) -> Result<(File, u64), Error> {
         let path = self.store.file(sha256);
         // Twice: the first look may find that the file has to be verified.
         for _ in 0..2 {
@@ -214,6 +226,46 @@ impl Shelf {
         Ok(damages)
     }
 
+    pub(crate) fn list(&self) -> Result<Vec<FileRecord>, Error> {
+        let now = self.now();
+        let list = move |tx: &sqlite_engine::WriteTx| {
+            index::forget_future(tx, now)?;
+            index::all(tx)
+        };
+        Ok(self.index.write_blocking(list)?)
+    }
+
+    pub(crate) fn mark_used(&self, files: Vec<Sha256>) -> Result<(), Error> {
+        let now = self.now();
+        Ok(self.index.write_blocking(move |tx| index::mark_used(tx, &files, now))?)
+    }
+
+    /// Removes one file that nobody holds or reads; says how many bytes became free.
+    pub(crate) fn remove_unused(&self, sha256: Sha256) -> Result<Option<u64>, Error> {
+        let _changing = lock(&self.changing);
+        let open = lock(&self.open);
+        if open.contains_key(&sha256) {
+            return Ok(None);
+        }
+        let released = self.index.write_blocking(move |tx| index::release(tx, sha256))?;
+        // Whoever opens it from here on does not find it.
+        drop(open);
+        let Some(record) = released else { return Ok(None) };
+        failpoint("content.released");
+        lock(&self.verified).remove(&sha256);
+        self.store.remove(&self.store.file(sha256))?;
+        Ok(Some(record.size))
+    }
+
+    pub(crate) fn drop_partial(&self, expected: &Expected) -> Result<(), Error> {
+        let path = self.store.partial(&expected.key()?);
+        let receiving = lock(&self.receiving);
+        if receiving.contains(&path) {
+            return Err(Error::InReceipt { name: expected.name.clone() });
+        }
+        self.store.remove(&path)
+    }
+
     pub(crate) fn collect(&self, lease_ms: i64) -> Result<Collected, Error> {
         let now = self.now();
         let before = now.plus_ms(-lease_ms);
@@ -234,6 +286,32 @@ impl Shelf {
         }
         let bytes = removed.iter().map(|file| file.size).sum();
         Ok(Collected { files: removed.len(), bytes })
+    }
+}
+
+/// An open file that is not removed meanwhile.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) file: File,
+    #[expect(dead_code, reason = "what it does it does when it is dropped")]
+    guard: Guard,
+}
+
+#[derive(Debug)]
+struct Guard {
+    shelf: Arc<Shelf>,
+    sha256: Sha256,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let mut open = lock(&self.shelf.open);
+        if let Some(count) = open.get_mut(&self.sha256) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&self.sha256);
+            }
+        }
     }
 }
 

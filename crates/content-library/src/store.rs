@@ -50,6 +50,10 @@ impl Store {
         Ok(Store { root: root.to_owned() })
     }
 
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
     pub(crate) fn file(&self, sha256: Sha256) -> PathBuf {
         let name = sha256.to_string();
         self.root.join(FILES).join(&name[..2]).join(name)

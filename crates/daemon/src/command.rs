@@ -5,6 +5,7 @@
 
 use std::error::Error as StdError;
 use std::ffi::OsString;
+use std::fmt::Debug;
 use std::future::Future;
 use std::io::Write;
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ambient::Ambient;
+use clap::builder::Resettable;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use model::error_chain;
 use serde::Serialize;
@@ -90,20 +92,36 @@ pub trait Program {
     }
 }
 
+/// What a binary can be told besides what every binary understands: to talk to the one that runs.
+pub trait Verbs<P: Program>: Subcommand + Debug {
+    /// Carries it out; what is to be read goes to `output`.
+    fn perform(self, config: P::Config, output: &mut dyn Write) -> impl Future<Output = Outcome>;
+}
+
+/// Of a binary that serves and nothing else.
+#[derive(Debug, Subcommand)]
+enum NoVerbs {}
+
+impl<P: Program> Verbs<P> for NoVerbs {
+    async fn perform(self, _: P::Config, _: &mut dyn Write) -> Outcome {
+        match self {}
+    }
+}
+
 #[derive(Debug, Parser)]
-struct Arguments {
+struct Arguments<V: Subcommand> {
     /// The TOML file; without one, defaults and environment apply.
     #[arg(long, global = true, env = "TIERLINE_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Option<Command<V>>,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum Command<V: Subcommand> {
     /// Serve until stopped (the default).
     Run,
-    /// Join a hierarchy with a token, write <data>/pki and exit.
+    /// Join a hierarchy with a token, or ask for it with an invitation; write <data>/pki and exit.
     Join {
         #[arg(required_unless_present = "token_file")]
         token: Option<String>,
@@ -126,23 +144,32 @@ enum Command {
     },
     /// Print the release.
     Version,
+    #[command(flatten)]
+    Verb(V),
 }
 
 /// All of a binary's `main`.
 pub fn main<P: Program>() -> ExitCode {
+    main_with::<P, NoVerbs>()
+}
+
+/// The same, of a binary that understands more.
+pub fn main_with<P: Program, V: Verbs<P>>() -> ExitCode {
     // Our own TLS names its provider; this is for whatever else in the process speaks TLS.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let environment = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    execute::<P>(std::env::args_os(), environment, &mut std::io::stdout())
+    execute::<P, V>(std::env::args_os(), environment, &mut std::io::stdout())
 }
 
-fn execute<P: Program>(
+fn execute<P: Program, V: Verbs<P>>(
     arguments: impl IntoIterator<Item = OsString>,
     environment: impl IntoIterator<Item = (String, String)>,
     output: &mut dyn Write,
 ) -> ExitCode {
-    let command = Arguments::command().name(P::NAME).bin_name(P::NAME);
+    // What the documentation says of the verbs is not what the binary is about.
+    let command = Arguments::<V>::command().about(Resettable::Reset);
+    let command = command.name(P::NAME).bin_name(P::NAME);
     let parsed =
         command.try_get_matches_from(arguments).and_then(|m| Arguments::from_arg_matches(&m));
     let arguments = match parsed {
@@ -153,7 +180,7 @@ fn execute<P: Program>(
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
-    match perform::<P>(arguments, environment, output) {
+    match perform::<P, V>(arguments, environment, output) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "{}: {}", P::NAME, error_chain(&*error));
@@ -162,8 +189,8 @@ fn execute<P: Program>(
     }
 }
 
-fn perform<P: Program>(
-    arguments: Arguments,
+fn perform<P: Program, V: Verbs<P>>(
+    arguments: Arguments<V>,
     environment: impl IntoIterator<Item = (String, String)>,
     output: &mut dyn Write,
 ) -> Outcome {
@@ -194,6 +221,10 @@ fn perform<P: Program>(
             let token: JoinToken = text.parse().map_err(Error::Token)?;
             let (ambient, pki, joining) =
                 (Ambient::system(), Pki::open(&data)?, P::joining(&config));
+            if token.is_invitation() {
+                let fingerprint = pki.own_key()?.public_key().fingerprint();
+                writeln!(output, "the fingerprint of this computer's key is {fingerprint}")?;
+            }
             let joined = join(&ambient, Arc::new(TcpConnect), &pki, &token, &joining);
             writeln!(output, "joined as {}", runtime.block_on(joined)?.identity)?;
         }
@@ -208,6 +239,11 @@ fn perform<P: Program>(
         Command::Restore { file, accept_loss } => {
             let (config, _, runtime) = prepare::<P>(load()?)?;
             runtime.block_on(P::restore(config, Restore { file, accept_loss }))?;
+        }
+        // It has no part in the life of the process that serves, and logs nothing.
+        Command::Verb(verb) => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(verb.perform(load()?.1, output))?;
         }
     }
     Ok(())

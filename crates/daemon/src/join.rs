@@ -1,19 +1,25 @@
-//! Joining a hierarchy with a token.
+//! Joining a hierarchy with a token, or with an invitation and an administrator's approval.
 //!
 //! Owns the joining side of enrolment. Refuses to know whether the token is still good: the site
 //! says. Repeatable after a crash at any point, because the keys are on disk before the request is
 //! sent and the site answers a repeated request with the same key as it did before.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ambient::{Ambient, failpoint};
-use model::{PeerIdentity, PeerKind, SiteKind};
+use model::{PeerIdentity, PeerKind, SiteKind, error_chain};
 use rpc::pb::enrolment::enrolment_service_client::EnrolmentServiceClient;
 use rpc::pb::enrolment::{EnrolRequest, EnrolResponse};
-use transport::{Connect, Connection, Credentials, Security};
+use tokio_util::sync::CancellationToken;
+use transport::{Connect, Connection, Credentials, Security, TcpConnect};
 use trust::{Anchor, CertificateDer, Intermediate, JoinToken};
 
 use crate::{Error, Membership, Parent, Pki};
+
+/// Somebody who has just approved does not wait long, and a thousand computers that wait are few
+/// requests a second.
+const ASK_EVERY: Duration = Duration::from_secs(60);
 
 /// As what a process joins.
 #[derive(Clone, Debug)]
@@ -59,6 +65,34 @@ pub async fn join(
         .map_err(|status| Error::Join { url: token.url.clone(), status })?;
     failpoint("join-answered");
     keep(ambient, pki, token, joining, answer.into_inner())
+}
+
+/// Asks with an invitation again and again until an administrator has approved; none: `shutdown`
+/// came first. Whatever stands in the way may go away, a refusal too.
+pub async fn join_when_approved(
+    ambient: &Ambient,
+    pki: &Pki,
+    invitation: &JoinToken,
+    joining: &Joining,
+    shutdown: &CancellationToken,
+) -> Result<Option<Membership>, Error> {
+    let fingerprint = pki.own_key()?.public_key().fingerprint();
+    loop {
+        match join(ambient, Arc::new(TcpConnect), pki, invitation, joining).await {
+            Ok(membership) => {
+                tracing::info!(identity = %membership.identity, "an administrator has approved");
+                return Ok(Some(membership));
+            }
+            Err(error @ Error::Join { .. }) => {
+                let reason = error_chain(&error);
+                tracing::warn!(fingerprint, reason, "this computer is not enrolled yet");
+            }
+            Err(error) => return Err(error),
+        }
+        if shutdown.run_until_cancelled(tokio::time::sleep(ASK_EVERY)).await.is_none() {
+            return Ok(None);
+        }
+    }
 }
 
 fn request(pki: &Pki, token: &JoinToken, joining: &Joining) -> Result<EnrolRequest, Error> {

@@ -15,10 +15,10 @@ mod renewal;
 mod revocations;
 pub mod role;
 
-pub use command::{Base, Outcome, Process, Program, Restore, main};
+pub use command::{Base, Outcome, Process, Program, Restore, Verbs, main, main_with};
 pub use config::{Problems, Secret};
 pub use error::Error;
-pub use join::{Joining, join};
+pub use join::{Joining, join, join_when_approved};
 pub use observe::{Health, Log, LogSection, Metrics, routes};
 pub use pki::{Membership, Parent, Pki};
 pub use renewal::{RenewFrom, Renewal};

@@ -14,15 +14,14 @@ use std::time::Duration;
 use compliance::{Board, LiveItem};
 use deployment::Memberships;
 use model::{
-    Deployment, DeploymentId, Group, Severity, StatusMessage, TimeBasis, Timestamp, UpdateGroup,
-    error_chain,
+    Deployment, DeploymentId, Group, Severity, StatusMessage, TimeBasis, Timestamp, error_chain,
 };
 use site_db::{Reader, Writer};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::census::read_census;
 use crate::limits::PAUSE_FACTOR;
-use crate::surroundings::Surroundings;
 use crate::{DeploymentManager, Error};
 
 /// How often computers are counted: an alert counts in days.
@@ -40,7 +39,8 @@ const LAST_CLOCK_MS: i64 = 12 * 60 * 60 * 1000;
 /// A deployment of this site with an alert, and the updates that count.
 struct Watched {
     deployment: Deployment,
-    items: Vec<LiveItem>,
+    /// None: not everything that says so is here.
+    items: Option<Vec<LiveItem>>,
 }
 
 /// What a look at a deployment found.
@@ -95,14 +95,14 @@ impl DeploymentManager {
         let read = move |r: &Reader<'_>| {
             let (due, raised) = (due(r, now)?, r.deployment_alerts()?);
             // Mostly there is none, and the rest need not be read.
-            let surroundings = match due.is_empty() {
+            let census = match due.is_empty() {
                 true => None,
-                false => Some(Surroundings::read(r)?),
+                false => Some(read_census(r)?),
             };
-            Ok((due, raised, surroundings))
+            Ok((due, raised, census))
         };
-        let (due, raised, surroundings) = db.read(read).await.map_err(Error::ReadWorld)?;
-        let counted = match surroundings {
+        let (due, raised, census) = db.read(read).await.map_err(Error::ReadWorld)?;
+        let counted = match census {
             None => Some(Vec::new()),
             Some(all) => self.deps.board.read(|board| {
                 let members = all.on(board);
@@ -148,20 +148,19 @@ fn due(r: &Reader<'_>, now: Timestamp) -> Result<Vec<Watched>, site_db::Error> {
     let is_due = |d: &Deployment| d.enabled && due_at(d).is_some_and(|due| due <= now);
     let due = all.filter(|(owner, deployment)| *owner == own && is_due(deployment));
     let with_items = due.map(|(_, deployment)| {
-        let group = r.get::<UpdateGroup>(deployment.group.as_str().as_bytes())?;
-        let items = group.map(|group| r.deployable_items(&group.updates)).transpose()?;
-        Ok(Watched { deployment, items: items.unwrap_or_default() })
+        let items = r.deployable_group(&deployment.group)?;
+        Ok(Watched { deployment, items })
     });
     with_items.collect()
 }
 
-/// None while its collections are not here.
+/// None while its collections or its updates are not here.
 fn count(watched: &Watched, board: &Board, members: &Memberships) -> Option<Count> {
     let mut targets = members.of(&watched.deployment.collection).ok()?.clone();
     for except in &watched.deployment.except {
         targets = targets.minus(members.of(except).ok()?);
     }
-    let counts = board.deployment_sets(&watched.items, &targets).counts();
+    let counts = board.deployment_sets(watched.items.as_ref()?, &targets).counts();
     Some(Count { compliant: counts.compliant, targeted: counts.targeted })
 }
 

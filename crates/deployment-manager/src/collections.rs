@@ -11,9 +11,9 @@ use recurrence::Recurrence;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::census::read_census;
 use crate::follow::unsettled;
 use crate::limits::{COUNTS_AWAITED, FAILURE_PAUSE, LOOK_EVERY, PAUSE_FACTOR};
-use crate::surroundings::Surroundings;
 use crate::{DeploymentManager, Error};
 
 /// What a look at the schedules did.
@@ -58,30 +58,30 @@ impl DeploymentManager {
         let db = &self.deps.db;
         let read = db.read(|r| match unsettled(r)? {
             Some(_) => Ok(None),
-            None => Ok(Some((Surroundings::read(r)?, r.kept_at()?))),
+            None => Ok(Some((read_census(r)?, r.kept_at()?))),
         });
         let now = Timestamp(db.ambient().now_ms());
         let soon = now.plus_ms(i64::try_from(COUNTS_AWAITED.as_millis()).unwrap_or(i64::MAX));
-        let Some((mut surroundings, mut kept_at)) = read.await.map_err(Error::ReadWorld)? else {
+        let Some((mut census, mut kept_at)) = read.await.map_err(Error::ReadWorld)? else {
             return Ok(Evaluated { codes: Vec::new(), next: Some(soon) });
         };
-        let times = due_times(surroundings.collections(), &kept_at);
+        let times = due_times(census.rulebook.collections(), &kept_at);
         let due: Vec<ObjectCode> =
             times.iter().filter(|(_, at)| **at <= now).map(|(code, _)| code.clone()).collect();
-        surroundings.forget(&due);
+        census.forget(&due);
         let found = self.deps.board.read(|board| {
-            let (members, roster) = (surroundings.on(board), board.roster());
+            let (members, roster) = (census.on(board), board.roster());
             let told = due.iter().filter_map(|code| Some((code.clone(), members.of(code).ok()?)));
             told.map(|(code, set)| (code, roster.clients(set).collect())).collect::<Members>()
         });
         let found = found.unwrap_or_default();
         let codes: Vec<ObjectCode> = found.iter().map(|(code, _)| code.clone()).collect();
         let gone = kept_at.keys().filter(|code| !times.contains_key(code)).cloned().collect();
-        if !self.keep(surroundings.collections(), found, gone).await? {
+        if !self.keep(census.rulebook.collections(), found, gone).await? {
             return Ok(Evaluated { codes: Vec::new(), next: Some(soon) });
         }
         kept_at.extend(codes.iter().map(|code| (code.clone(), now)));
-        let times = due_times(surroundings.collections(), &kept_at);
+        let times = due_times(census.rulebook.collections(), &kept_at);
         let next = times.into_values().map(|at| if at <= now { soon } else { at }).min();
         Ok(Evaluated { codes, next: next.filter(|at| at.0 < i64::MAX) })
     }

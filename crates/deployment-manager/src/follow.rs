@@ -8,15 +8,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use compliance::BoardHandle;
-use deployment::Audience;
+use deployment::{Audience, Census, Inventories};
 use model::{
     BoundaryMap, ClientId, Group, ObjectCode, Position, StreamDigest, StreamId, Timestamp,
 };
-use site_db::{Error, Reader};
+use site_db::{Changed, Error, Reader};
 
+use crate::census::read_inventories;
 use crate::limits::{FOLLOWED_MAX, LOOK_EVERY};
 use crate::neighborhoods::neighborhoods_of;
-use crate::surroundings::Surroundings;
 
 /// Policy is planned only from what is whole here.
 const NEEDED: [Group; 3] = [Group::Control, Group::Topology, Group::Catalog];
@@ -39,7 +39,7 @@ pub(crate) struct Trail {
     row: i64,
     /// Who changed last.
     again: BTreeSet<ClientId>,
-    surroundings: Surroundings,
+    census: Census,
     /// When everything is planned again in any case.
     whole_at: Timestamp,
 }
@@ -50,6 +50,19 @@ pub(crate) struct Few {
     pub(crate) gone: Vec<ClientId>,
     row: i64,
     again: BTreeSet<ClientId>,
+}
+
+/// Inventories count where a query asks for what they say.
+fn what_counts(census: &Census) -> Changed {
+    match census.inventories.needs().is_nothing() {
+        true => Changed::Standing,
+        false => Changed::Anything,
+    }
+}
+
+/// What is asked of inventories, without their answers.
+fn nothing_but(inventories: &Inventories) -> Inventories {
+    Inventories::new(inventories.needs().clone())
 }
 
 /// The group that is not settled here.
@@ -79,12 +92,12 @@ impl Trail {
     /// `before`.
     pub(crate) fn begin(
         r: &Reader<'_>,
-        surroundings: &Surroundings,
+        census: &Census,
         board: &BoardHandle,
         before: Option<i64>,
     ) -> Result<Trail, Error> {
         let again = match before {
-            Some(row) => r.changed_clients(row)?.0,
+            Some(row) => r.changed_clients(row, what_counts(census))?.0,
             None => BTreeSet::new(),
         };
         let hour = i64::try_from(LOOK_EVERY.as_millis()).unwrap_or(i64::MAX);
@@ -92,7 +105,7 @@ impl Trail {
             basis: Basis::read(r, board)?,
             row: r.last_row()?,
             again,
-            surroundings: surroundings.around(BTreeMap::new(), r.now()),
+            census: census.around(BTreeMap::new(), nothing_but(&census.inventories), r.now()),
             whole_at: r.now().plus_ms(hour),
         })
     }
@@ -110,9 +123,10 @@ impl Trail {
         if Basis::read(r, board)? != self.basis {
             return Ok(None);
         }
-        let (mut again, mut row) = r.changed_clients(self.row)?;
+        let what = what_counts(&self.census);
+        let (mut again, mut row) = r.changed_clients(self.row, what)?;
         loop {
-            let (more, last) = r.changed_clients(row)?;
+            let (more, last) = r.changed_clients(row, what)?;
             if last == row {
                 break;
             }
@@ -125,8 +139,11 @@ impl Trail {
         let clients: BTreeSet<ClientId> = again.union(&self.again).copied().collect();
         let (neighborhoods, records) = neighborhoods_of(r, map, &clients)?;
         let gone = clients.into_iter().filter(|client| !records.contains_key(client)).collect();
-        let surroundings = self.surroundings.around(records, r.now());
-        let audience = surroundings.audience(neighborhoods, board);
+        let here = records.keys().copied().collect();
+        let needs = self.census.inventories.needs().clone();
+        let inventories = read_inventories(r, needs, Some(&here))?;
+        let census = self.census.around(records, inventories, r.now());
+        let audience = census.audience(neighborhoods, board);
         Ok(Some(Few { audience, gone, row, again }))
     }
 
@@ -151,7 +168,7 @@ impl Trail {
 
     /// Whether members of some collection depend on what clients say of updates.
     pub(crate) fn asks_states(&self) -> bool {
-        self.surroundings.asks_states()
+        self.census.asks_states()
     }
 }
 

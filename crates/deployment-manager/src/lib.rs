@@ -7,6 +7,7 @@
 //! again.
 
 mod alerts;
+mod census;
 mod collections;
 mod error;
 mod follow;
@@ -16,7 +17,6 @@ mod neighborhoods;
 mod phases;
 mod reconcile;
 mod rules;
-mod surroundings;
 mod world;
 
 use std::fmt;

@@ -26,6 +26,10 @@ pub(crate) const FOLLOWED_MAX: usize = 1_000;
 /// How soon members that depend on compliance follow it.
 pub(crate) const STATES_EVERY: Duration = Duration::from_secs(5);
 
+/// How soon a rule whose run failed runs again though nothing it depends on is different. Each run
+/// is told to administrators.
+pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// How soon rules that wait for counts look again: after a start the counts are read in a moment.
 pub(crate) const COUNTS_AWAITED: Duration = Duration::from_secs(2);
 

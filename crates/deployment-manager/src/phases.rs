@@ -10,16 +10,16 @@ use std::time::Duration;
 
 use compliance::LiveItem;
 use deployment::{
-    Evidence, PhaseStep, apply_step, last_started, phase_evidence, plan_phases, step_message,
-    stop_rollout,
+    Census, Evidence, PhaseStep, apply_step, last_started, nothing_left, phase_evidence,
+    plan_phases, step_message, stop_rollout,
 };
 use model::{Deployment, DeploymentId, Group, Phased, PhasedState, Timestamp, error_chain};
 use site_db::{Own, Reader, Writer};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::census::read_census;
 use crate::limits::PAUSE_FACTOR;
-use crate::surroundings::Surroundings;
 use crate::{DeploymentManager, Error};
 
 /// How often computers are counted and waiting days looked at; a new phased deployment starts at
@@ -63,15 +63,17 @@ impl DeploymentManager {
             if running.is_empty() {
                 Ok(None)
             } else {
-                Surroundings::read(r).map(|all| Some((running, all)))
+                read_census(r).map(|all| Some((running, all)))
             }
         };
-        let Some((running, surroundings)) = db.read(read).await.map_err(Error::ReadWorld)? else {
+        let Some((running, census)) = db.read(read).await.map_err(Error::ReadWorld)? else {
             return Ok(0);
         };
         let mut made = 0;
         for Running { phased, items } in running {
-            let evidence = self.evidence(&phased, items.as_deref(), &surroundings);
+            // Neither is anything counted nor begun over what may not be here whole.
+            let Some(items) = items else { continue };
+            let evidence = self.evidence(&phased, &items, &census);
             let steps = plan_phases(&phased, evidence, Timestamp(db.ambient().now_ms()));
             if !steps.is_empty() {
                 let id = DeploymentId(db.ambient().ordered_id());
@@ -82,19 +84,12 @@ impl DeploymentManager {
         Ok(made)
     }
 
-    fn evidence(
-        &self,
-        phased: &Phased,
-        items: Option<&[LiveItem]>,
-        surroundings: &Surroundings,
-    ) -> Evidence {
-        let (Some(items), Some(last)) = (items, last_started(phased)) else {
-            return Evidence::Unknown;
-        };
+    fn evidence(&self, phased: &Phased, items: &[LiveItem], census: &Census) -> Evidence {
+        let Some(last) = last_started(phased) else { return Evidence::Unknown };
         let counted = self
             .deps
             .board
-            .read(|board| phase_evidence((phased, last), (board, &surroundings.on(board)), items));
+            .read(|board| phase_evidence((phased, last), (board, &census.on(board)), items));
         counted.unwrap_or(Evidence::Unknown)
     }
 }
@@ -125,6 +120,7 @@ fn advance(
     let (mut phased, now, site) = (before.clone(), w.now(), w.identity().code());
     let mut changes = Vec::new();
     for step in steps {
+        let step = &ready(w, &mut phased, step, &mut changes)?;
         let made = apply_step(&mut phased, step, (id, now));
         changes.extend(made.as_ref().map(Own::put));
         if matches!(step, PhaseStep::Pause(_)) {
@@ -137,6 +133,24 @@ fn advance(
     changes.push(Own::put(&phased));
     w.write_own(Group::Control, changes)?;
     Ok(steps.len())
+}
+
+/// A step as it can be made now: a phase starts with what may still be deployed, or not at all.
+fn ready(
+    w: &Writer<'_>,
+    phased: &mut Phased,
+    step: &PhaseStep,
+    changes: &mut Vec<Own>,
+) -> Result<PhaseStep, site_db::Error> {
+    let PhaseStep::Start(at) = step else { return Ok(step.clone()) };
+    let Some(group) = w.phase_group(phased, *at)? else {
+        return Ok(PhaseStep::Pause(nothing_left(*at)));
+    };
+    if group.code != phased.group {
+        phased.group = group.code.clone();
+        changes.push(Own::put(&group));
+    }
+    Ok(step.clone())
 }
 
 /// The deployments of its phases that grew and grow no more.

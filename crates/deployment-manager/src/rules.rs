@@ -27,8 +27,8 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use self::apply::{Findings, apply, give_up};
-use self::read::{Known, KnownRule, read_index, read_rules};
-use crate::limits::{COUNTS_AWAITED, FAILURE_PAUSE, LOOK_EVERY, PAUSE_FACTOR};
+use self::read::{Known, KnownRule, read_deployed, read_index, read_rules};
+use crate::limits::{COUNTS_AWAITED, FAILURE_PAUSE, LOOK_EVERY, PAUSE_FACTOR, RETRY_AFTER};
 use crate::{DeploymentManager, Error};
 
 /// What a pass over the rules did.
@@ -126,14 +126,23 @@ impl Rules {
 
     /// Looks at every rule once.
     pub async fn step(&mut self) -> Result<RulesStep, Error> {
-        let known = match self.db.read(read_rules).await.map_err(Error::ReadRules)? {
+        let mut known = match self.db.read(read_rules).await.map_err(Error::ReadRules)? {
             Ok(known) => known,
             Err(group) => return Ok(RulesStep::Waiting(group)),
         };
         let (mut runs, mut counting, mut problem) = (0, 0, None);
-        for rule in &known.rules {
+        let (rules, mut is_old) = (std::mem::take(&mut known.rules), false);
+        for rule in &rules {
+            // What one run has just deployed, the next does not take for not deployed.
+            if is_old && rule.asks_deployed() {
+                known.deployed = self.db.read(read_deployed).await.map_err(Error::ReadRules)?;
+                is_old = false;
+            }
             match self.look_after(&known, rule, &mut counting).await {
-                Ok(ran) => runs += usize::from(ran),
+                Ok(ran) => {
+                    runs += usize::from(ran);
+                    is_old |= ran;
+                }
                 // The others are looked after all the same.
                 Err(error) => problem = problem.or(Some(error)),
             }
@@ -141,7 +150,7 @@ impl Rules {
         if let Some(error) = problem {
             return Err(error);
         }
-        let enabled = known.rules.iter().filter(|known| known.rule.is_enabled);
+        let enabled = rules.iter().filter(|known| known.rule.is_enabled);
         let next = enabled.filter_map(|known_rule| next_run(&known_rule.rule, known.now)).min();
         Ok(RulesStep::Looked { runs, counting, next })
     }
@@ -189,7 +198,8 @@ impl Rules {
         if asked.is_none() && (!rule.is_enabled || rule.evaluate == Evaluate::Manual) {
             return Ok(Duty::Nothing);
         }
-        let here = |digest| RuleSeen { at: known.now, catalog: known.catalog, digest };
+        let (now, catalog) = (known.now, known.catalog);
+        let here = |digest| RuleSeen { at: now, catalog, digest, failed: None };
         let is_scheduled = matches!(rule.evaluate, Evaluate::At(_));
         if asked.is_none() && is_scheduled {
             // What it takes is only asked for once it is due.
@@ -203,10 +213,13 @@ impl Rules {
             return Ok(Duty::Counts);
         };
         let of = |matched: &Result<Matched, String>| digest(rule, known.limit, matched);
-        let here = here(of(&matched));
+        // After a run that failed, another one waits until that may come out differently.
+        let has_failed = seen.as_ref().is_some_and(|seen| seen.failed.is_some());
+        let tried = has_failed.then(|| attempt(rule, known.limit, &matched));
+        let here = RuleSeen { failed: tried, ..here(of(&matched)) };
         // Approvals are for what came after the rule was made, however late it is met.
-        let first =
-            RuleSeen { at: known.now, catalog: rule.since, digest: of(&Ok(Matched::default())) };
+        let first = RuleSeen { catalog: rule.since, failed: None, ..here.clone() };
+        let first = RuleSeen { digest: of(&Ok(Matched::default())), ..first };
         let (seen, is_first) = match seen {
             None if rule.style == Style::Approval => (Some(&first), true),
             seen => (seen.as_ref(), false),
@@ -215,7 +228,9 @@ impl Rules {
             (Some(run), _) => Some(run.reason.clone()),
             (None, None) => Some(RunReason::Synchronization.as_str().to_owned()),
             (None, Some(seen)) => {
-                due(rule, &memory(seen), &memory(&here)).map(|reason| reason.as_str().to_owned())
+                let again = || has_failed && is_time_again(rule, seen.at, known.now);
+                let due = due(rule, &memory(seen), &memory(&here));
+                due.map(RunReason::as_str).or(again().then_some(AGAIN)).map(str::to_owned)
             }
         };
         let Some(reason) = reason else {
@@ -241,7 +256,7 @@ impl Rules {
         let (_, index) = self.index.as_ref().expect("it was made if it was not there");
         let deployed = known.deployed(rule, &query);
         let ask = |board: Option<&Board>| {
-            let (now, deployed, groups) = (known.now, &deployed, &known.groups);
+            let (now, deployed, groups) = (known.now, &deployed, &known.deployed.groups);
             let around = Surroundings { now, board, deployed, groups };
             matching(rule, &query, index, &around)
         };
@@ -265,8 +280,26 @@ impl Rules {
     }
 }
 
+/// What stands in the record of a run that is made because the last one failed.
+const AGAIN: &str = "again after a failure";
+
 fn memory(seen: &RuleSeen) -> RuleMemory<&[u8]> {
-    RuleMemory { at: seen.at, catalog: seen.catalog, inputs: &seen.digest }
+    let inputs = seen.failed.as_ref().unwrap_or(&seen.digest);
+    RuleMemory { at: seen.at, catalog: seen.catalog, inputs }
+}
+
+/// Whether a run that failed is made again though nothing is different: its cause may be elsewhere.
+fn is_time_again(rule: &Rule, failed_at: Timestamp, now: Timestamp) -> bool {
+    let rest = i64::try_from(RETRY_AFTER.as_millis()).unwrap_or(i64::MAX);
+    rule.evaluate == Evaluate::OnChange && rule.is_enabled && now >= failed_at.plus_ms(rest)
+}
+
+/// Of everything that a run depends on which is known here: with the same, it fails again.
+fn attempt(rule: &Rule, limit: u32, matched: &Result<Matched, String>) -> Vec<u8> {
+    let mut hash = Sha256::new();
+    hash.update(digest(rule, limit, matched));
+    hash.update(rule.encode());
+    hash.finalize().to_vec()
 }
 
 /// Of what a rule takes and makes of it: another set of updates has another one, and so have other

@@ -23,6 +23,7 @@ use super::*;
 mod alerts;
 mod boundaries;
 mod collections;
+mod inventories;
 mod phases;
 mod policy;
 

@@ -13,9 +13,9 @@ use rpc::object::ObjectBody;
 use site_db::{Error, Reader};
 
 use crate::Config;
+use crate::census::read_census;
 use crate::follow::Trail;
 use crate::neighborhoods::neighborhoods;
-use crate::surroundings::Surroundings;
 
 /// The world of a snapshot in which everything is settled, and where following it begins.
 pub(crate) fn read_world(
@@ -34,8 +34,8 @@ pub(crate) fn read_world(
     let deployed = deployments.iter().filter_map(|owned| groups.get(&owned.deployment.group));
     let updates = deployed.flat_map(|group| &group.updates).copied().collect();
     let items = read_items(r, updates)?;
-    let surroundings = Surroundings::read(r)?;
-    let trail = Trail::begin(r, &surroundings, board, before)?;
+    let census = read_census(r)?;
+    let trail = Trail::begin(r, &census, board, before)?;
     let world = World {
         site: identity.code(),
         top: identity.parent.unwrap_or(identity.code()),
@@ -48,7 +48,7 @@ pub(crate) fn read_world(
         holds: own_holds(r)?,
         profiles: ruling(r)?,
         windows: ruling(r)?,
-        audience: surroundings.audience(neighborhoods(r, map)?, board),
+        audience: census.audience(neighborhoods(r, map)?, board),
         groups,
         deployments,
     };

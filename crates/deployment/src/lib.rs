@@ -7,10 +7,12 @@
 //! already have as it is.
 
 mod approval;
+mod census;
 mod collection;
 mod contents;
 mod frame;
 mod head;
+mod inventories;
 mod membership;
 mod phased;
 mod plan;
@@ -24,21 +26,25 @@ mod windows;
 mod world;
 
 pub use approval::{Action, Alike, Decision, Decisions, Pair, PairChanges, Tree, pair};
+pub use census::Census;
 pub use collection::{CLIENTS, MEMBER};
 pub use head::{HeadChange, NamedPart, OPTIONS, SERVERS, WINDOWS, head_change, head_parts};
+pub use inventories::{Inventories, InventoryNeeds};
 pub use membership::{
-    Memberships, Needs, Population, Reason, circle, closure, item_key, references,
+    Memberships, Needs, Population, Reason, Rulebook, circle, closure, item_key, references,
 };
 pub use phased::{
     Evidence, PhaseCounts, PhaseStep, apply_step, default_template, earliest_starts, is_reached,
-    last_started, phase_evidence, plan_phases, reason_to_pause, resume_rollout, step_message,
-    stop_rollout,
+    last_started, nothing_left, phase_evidence, plan_phases, reason_to_pause, resume_rollout,
+    step_message, stop_rollout,
 };
 pub use plan::{ClientPlan, Missing, Note, Outcome, Part, PolicyPlan, plan_assignments};
 pub use planner::Planner;
+pub use rollout::{Turn, turn};
 pub use rule::{
     BUILT_IN, Filling, Matched, RuleMemory, RunReason, TooMany, blank_deployment, blank_rule,
     built_in_template, deployed_beside, due, made_id, matching, next_run, parts, resolve,
+    takes_superseded,
 };
 pub use settings::{Chosen, Resultant, resultant};
 pub use update_index::{

@@ -8,19 +8,21 @@
 
 mod columns;
 mod order;
+mod rulebook;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use compliance::{Board, ClientSet, LiveItem, Roster};
 use model::{
-    BUILT_IN_COLLECTIONS, ClientId, ClientRecord, Collection, CollectionRule, ObjectCode, SiteCode,
-    Timestamp, UpdateId,
+    ClientId, ClientRecord, Collection, CollectionRule, ObjectCode, SiteCode, Timestamp, UpdateId,
 };
 use query::Query;
 
 use self::columns::Columns;
-use crate::Missing;
+pub use self::rulebook::Rulebook;
+use self::rulebook::{Prepared, queries};
 use crate::collection::{CLIENTS, INSTALLED, MEMBER, REQUIRED};
+use crate::{Inventories, InventoryNeeds, Missing};
 
 /// The clients of a site, and what their collections are chosen by.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +30,7 @@ pub struct Population<'a> {
     /// Members are sets of this roster.
     pub roster: &'a Roster,
     pub clients: &'a BTreeMap<ClientId, ClientRecord>,
+    pub inventories: &'a Inventories,
     /// None while it is being made.
     pub board: Option<&'a Board>,
     /// The items of everything that [`Needs::items`] names and that exists.
@@ -45,6 +48,7 @@ pub struct Population<'a> {
 pub struct Needs {
     /// Their records.
     pub records: bool,
+    pub inventories: InventoryNeeds,
     /// What they have and lack of these updates, by ids or articles: see [`item_key`].
     pub items: BTreeSet<String>,
 }
@@ -68,13 +72,6 @@ pub enum Reason {
     Exclude(ObjectCode),
     /// Kept out: no member of the limiting collection.
     Outside(ObjectCode),
-}
-
-/// A collection whose queries are read.
-struct Prepared<'a> {
-    collection: &'a Collection,
-    /// One for each query rule, in their order.
-    queries: Result<Vec<Query>, Missing>,
 }
 
 /// The text by which an update is asked for, in one spelling: its id, or the number of an article.
@@ -153,6 +150,7 @@ impl Needs {
 
     pub fn add(&mut self, query: &Query) {
         self.records |= CLIENTS.fields.iter().any(|field| query.asks_for(field.name));
+        self.inventories.add(query);
         let asked = [INSTALLED, REQUIRED].map(|test| query.arguments(test));
         self.items.extend(asked.into_iter().flatten().map(item_key));
     }
@@ -161,27 +159,17 @@ impl Needs {
 impl Memberships {
     /// Evaluates all collections. What they are given in has no influence.
     #[must_use]
-    pub fn evaluate(
-        collections: &BTreeMap<ObjectCode, Collection>,
-        population: &Population<'_>,
-    ) -> Memberships {
-        let built_in: Vec<(ObjectCode, Collection)> = built_in().collect();
-        let mut all: BTreeMap<&ObjectCode, &Collection> = collections.iter().collect();
-        all.extend(built_in.iter().map(|(code, one)| (code, one)));
-        let edges: order::Edges =
-            all.iter().map(|(code, one)| ((*code).clone(), references(one))).collect();
+    pub fn evaluate(rulebook: &Rulebook, population: &Population<'_>) -> Memberships {
         let mut found = Memberships { sets: BTreeMap::new(), site: population.site };
         let mut columns = Columns::new(population);
-        let order = order::order(&edges);
-        for code in order {
-            let set = found.members(&prepare(all[code], population.site), &mut columns);
-            found.sets.insert(code.clone(), set);
+        let named = rulebook.named_among(population.roster);
+        for (prepared, named) in rulebook.ordered.iter().zip(named) {
+            let set = found.members(prepared, named, &mut columns);
+            found.sets.insert(prepared.code.clone(), set);
         }
-        for code in edges.keys() {
-            if !found.sets.contains_key(code) {
-                let waits = Missing { id: stuck(code, &edges), site: owner(code, population.site) };
-                found.sets.insert(code.clone(), Err(waits));
-            }
+        for (code, what) in &rulebook.stuck {
+            let waits = missing(what, code, population.site);
+            found.sets.insert(code.clone(), Err(waits));
         }
         found
     }
@@ -218,7 +206,8 @@ impl Memberships {
         population: &Population<'_>,
     ) -> Result<Vec<Reason>, Missing> {
         let mut columns = Columns::new(population);
-        let mut queries = prepare(collection, population.site).queries?.into_iter();
+        let unread = |what: String| missing(&what, &collection.code, population.site);
+        let mut queries = queries(collection).map_err(unread)?.into_iter();
         let is_in = |set: &ClientSet| set.contains(population.roster, client);
         let mut reasons = Vec::new();
         for rule in &collection.rules {
@@ -251,71 +240,35 @@ impl Memberships {
     /// Everything that the collection refers to has been evaluated.
     fn members(
         &self,
-        Prepared { collection, queries }: &Prepared<'_>,
+        Prepared { code, rules, queries, limiting, is_incremental }: &Prepared,
+        named: ClientSet,
         columns: &mut Columns<'_>,
     ) -> Result<ClientSet, Missing> {
-        let Population { roster, kept, .. } = *columns.population();
-        let (mut chosen, mut kept_out) = (ClientSet::default(), ClientSet::default());
-        for rule in &collection.rules {
+        let Population { roster, kept, site, .. } = *columns.population();
+        let (mut chosen, mut kept_out) = (named, ClientSet::default());
+        for rule in rules {
             match rule {
                 CollectionRule::All => chosen = roster.all().clone(),
-                CollectionRule::Include(code) => chosen = chosen.union(self.of(code)?),
-                CollectionRule::Exclude(code) => kept_out = kept_out.union(self.of(code)?),
+                CollectionRule::Include(code) => chosen.absorb(self.of(code)?),
+                CollectionRule::Exclude(code) => kept_out.absorb(self.of(code)?),
                 CollectionRule::Direct(_) | CollectionRule::Query { .. } => {}
             }
         }
-        for query in queries.as_ref().map_err(Missing::clone)? {
-            chosen = chosen.union(&columns.select(query, self)?);
+        for query in queries.as_ref().map_err(|what| missing(what, code, site))? {
+            chosen.absorb(&columns.select(query, self)?);
         }
-        chosen = chosen.union(&roster.set_of(collection.rules.iter().filter_map(direct)));
-        if let Some(kept) = kept.get(&collection.code).filter(|_| !collection.is_incremental) {
+        if let Some(kept) = kept.get(code).filter(|_| !is_incremental) {
             chosen = roster.set_of(kept.iter().copied());
         }
-        if let Some(limiting) = &collection.limiting {
+        if let Some(limiting) = limiting {
             chosen = chosen.intersection(self.of(limiting)?);
         }
         Ok(chosen.minus(&kept_out))
     }
 }
 
-fn direct(rule: &CollectionRule) -> Option<ClientId> {
-    match rule {
-        CollectionRule::Direct(client) => Some(*client),
-        CollectionRule::All
-        | CollectionRule::Query { .. }
-        | CollectionRule::Include(_)
-        | CollectionRule::Exclude(_) => None,
-    }
-}
-
-fn built_in() -> impl Iterator<Item = (ObjectCode, Collection)> {
-    let codes = BUILT_IN_COLLECTIONS.into_iter().filter_map(|code| ObjectCode::new(code).ok());
-    codes.filter_map(|code| Collection::built_in(&code).map(|found| (code, found)))
-}
-
-/// A query that cannot be read here was checked by another version of its owner.
-fn prepare(collection: &Collection, here: SiteCode) -> Prepared<'_> {
-    let queries = collection.rules.iter().filter_map(|rule| match rule {
-        CollectionRule::Query { name, text } => Some((name, text)),
-        _ => None,
-    });
-    let queries = queries.map(|(name, text)| {
-        Query::parse(text, &CLIENTS).map_err(|error| Missing {
-            id: format!("a query \"{name}\" that can be read ({})", error.problem),
-            site: owner(&collection.code, here),
-        })
-    });
-    Prepared { collection, queries: queries.collect() }
-}
-
-/// What a collection that could not be put in order waits for.
-fn stuck(code: &ObjectCode, edges: &order::Edges) -> String {
-    let circle = order::circle(code, edges);
-    if circle.is_empty() {
-        return format!("the end of a circle that {code} refers to");
-    }
-    let codes: Vec<&str> = circle.iter().map(ObjectCode::as_str).collect();
-    format!("the end of the circle {}", codes.join(" → "))
+fn missing(what: &str, code: &ObjectCode, here: SiteCode) -> Missing {
+    Missing { id: what.to_owned(), site: owner(code, here) }
 }
 
 /// A code begins with the site that gave it; the built-in ones are here.

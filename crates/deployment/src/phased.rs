@@ -83,9 +83,7 @@ pub fn plan_phases(phased: &Phased, evidence: Evidence, now: Timestamp) -> Vec<P
 pub fn reason_to_pause(phased: &Phased, last: usize, evidence: Evidence) -> Option<String> {
     let number = last + 1;
     match (evidence, phased.pause_above_failed_percent) {
-        (Evidence::NoUpdates, _) => {
-            Some(format!("phase {number}: none of its updates can be deployed any more"))
-        }
+        (Evidence::NoUpdates, _) => Some(nothing_left(last)),
         (Evidence::Counts(PhaseCounts { targeted, failed, .. }), Some(limit))
             if failed * 100 > u64::from(limit) * targeted =>
         {
@@ -95,6 +93,12 @@ pub fn reason_to_pause(phased: &Phased, last: usize, evidence: Evidence) -> Opti
         }
         _ => None,
     }
+}
+
+/// Why a phase does not start, or does not go on, whose updates are all out.
+#[must_use]
+pub fn nothing_left(at: usize) -> String {
+    format!("phase {}: none of its updates can be deployed any more", at + 1)
 }
 
 /// Whether so many are enough; of nobody, no percentage is.

@@ -35,6 +35,32 @@ pub(crate) fn grows_at(rollout: &Rollout, now: Timestamp) -> Option<Timestamp> {
     grows.then(|| rollout.from.plus_ms(passed(rollout, now) * HOUR_MS))
 }
 
+/// Where one client stands in the growth of a deployment that is meant for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    Come,
+    At(Timestamp),
+    /// It would come later, but the growth was stopped.
+    Stopped,
+}
+
+/// When a client gets a deployment that grows.
+#[must_use]
+pub fn turn(
+    rollout: &Rollout,
+    (client, deployment): (ClientId, DeploymentId),
+    now: Timestamp,
+) -> Turn {
+    let mut at = now;
+    while !has(client, deployment, share(rollout, at)) {
+        match grows_at(rollout, at) {
+            Some(next) => at = next,
+            None => return Turn::Stopped,
+        }
+    }
+    if at == now { Turn::Come } else { Turn::At(at) }
+}
+
 /// Whether a client has a deployment of which `share` buckets have it.
 pub(crate) fn has(client: ClientId, deployment: DeploymentId, share: u32) -> bool {
     if share >= BUCKETS {

@@ -112,7 +112,7 @@ pub fn matching(
 ) -> Option<Matched> {
     let mut found = index.select(filter, around)?;
     let out = ["expired", "declined", "metadata_only"].into_iter();
-    let out = out.chain((!filter.asks_for("superseded")).then_some("superseded"));
+    let out = out.chain((!takes_superseded(filter)).then_some("superseded"));
     let out: Vec<&str> = out.chain(rule.only_without_license.then_some("license")).collect();
     found.retain(|id| !out.iter().any(|flag| index.has(*id, flag)));
     if rule.group_use == GroupUse::Refill {
@@ -124,6 +124,12 @@ pub fn matching(
     let (updates, other_languages) =
         found.into_iter().partition(|id| index.speaks(*id, &rule.languages));
     Some(Matched { updates, other_languages })
+}
+
+/// Whether a filter speaks of what is superseded: then it alone says whether that is taken.
+#[must_use]
+pub fn takes_superseded(filter: &Query) -> bool {
+    filter.asks_for("superseded")
 }
 
 /// What counts as deployed for a rule: a group that is filled again does not keep its own updates

@@ -124,13 +124,15 @@ fn audience(neighborhoods: Vec<Neighborhood>, collections: &[Collection]) -> Aud
     let population = Population {
         roster: &roster,
         clients: &BTreeMap::new(),
+        inventories: &crate::Inventories::default(),
         board: None,
         items: &BTreeMap::new(),
         kept: &BTreeMap::new(),
         now: Timestamp(0),
         site: site("PR1"),
     };
-    let memberships = Memberships::evaluate(&collections.iter().map(named).collect(), &population);
+    let memberships =
+        Memberships::evaluate(&Rulebook::new(collections.iter().map(named).collect()), &population);
     Audience { roster, memberships, neighborhoods }
 }
 

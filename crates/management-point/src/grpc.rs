@@ -8,13 +8,13 @@ use model::{
     ClientId, ClientKind, ClientRecord, ErrorClass, Invalid, PeerIdentity, PeerKind, Timestamp,
     error_chain,
 };
-use rpc::limits::REPORT_CHANGES_MAX;
+use rpc::limits::{INVENTORY_SOFTWARE_MAX, REPORT_CHANGES_MAX};
 use rpc::object::ObjectBody as _;
 use rpc::pb::client as pb;
 use rpc::pb::client::client_service_server::ClientService;
 use rpc::pb::enrolment;
 use rpc::pb::enrolment::enrolment_service_server::EnrolmentService;
-use rpc::pb::management::{self, RegisterClientRequest};
+use rpc::pb::management::{self, RegisterClientRequest, WakeUp};
 use rpc::status::refuse as refusal;
 use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
@@ -105,6 +105,25 @@ impl ClientService for Clients {
         Ok(Response::new(pb::SendStateResponse { outcome }))
     }
 
+    async fn send_inventory(
+        &self,
+        request: Request<pb::SendInventoryRequest>,
+    ) -> Result<Response<pb::SendInventoryResponse>, Status> {
+        let (client, _) = caller(&request)?;
+        let report = request.into_inner().report;
+        let report = report.ok_or_else(|| refuse(Invalid::new("report", "is missing")))?;
+        let named = ClientId::from_slice(&report.client).map_err(refuse)?;
+        if named != client {
+            return Err(refuse(Error::OtherClient { caller: client.to_string(), named }));
+        }
+        let packages = report.added.len() + report.removed.len();
+        check_count("the inventory", packages, 2 * INVENTORY_SOFTWARE_MAX)?;
+        let bytes = rpc::forward::encode_inventory(&report);
+        let outcome = self.point.intake.inventory(client, &bytes, report.full).await;
+        let outcome = outcome.map_err(refuse)?.into();
+        Ok(Response::new(pb::SendInventoryResponse { outcome }))
+    }
+
     type WakeStream = Pin<Box<dyn Stream<Item = Result<pb::WakeResponse, Status>> + Send>>;
 
     async fn wake(
@@ -113,7 +132,13 @@ impl ClientService for Clients {
     ) -> Result<Response<Self::WakeStream>, Status> {
         let (client, _) = caller(&request)?;
         let heard = self.point.wake_ups.listen(client);
-        let heard = heard.map(|wake_up| Ok(pb::WakeResponse { wake_up }));
+        let point = Arc::clone(&self.point);
+        let heard = heard.map(move |wake_up| {
+            if wake_up == WakeUp::State as i32 {
+                point.intake.expect_everything(client);
+            }
+            Ok(pb::WakeResponse { wake_up })
+        });
         let ended = self.shutdown.clone().cancelled_owned();
         Ok(Response::new(Box::pin(heard.take_until(ended))))
     }

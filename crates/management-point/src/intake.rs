@@ -29,11 +29,14 @@ pub(crate) struct Intake {
     more: Notify,
     /// Clients that shall send everything. Losing this costs one more report.
     incomplete: Mutex<BTreeSet<ClientId>>,
+    /// Clients that shall send their whole inventory; likewise.
+    undescribed: Mutex<BTreeSet<ClientId>>,
 }
 
 impl Intake {
     pub(crate) fn new(ambient: Ambient, spool: Spool) -> Intake {
-        Intake { ambient, spool, more: Notify::new(), incomplete: Mutex::default() }
+        let (more, incomplete, undescribed) = (Notify::new(), Mutex::default(), Mutex::default());
+        Intake { ambient, spool, more, incomplete, undescribed }
     }
 
     pub(crate) async fn register(&self, request: &pb::RegisterClientRequest) -> Result<(), Error> {
@@ -49,9 +52,23 @@ impl Intake {
     ) -> Result<pb::Outcome, Error> {
         self.append(forward::report(pb::Voice::Unspecified, report)).await?;
         failpoint("mp.state_spooled");
-        let was_incomplete = self.incomplete().remove(&client);
-        let full_is_missing = was_incomplete && !is_full;
-        Ok(if full_is_missing { pb::Outcome::SendFull } else { pb::Outcome::Unspecified })
+        Ok(first_word(self.incomplete().remove(&client), is_full))
+    }
+
+    /// Takes an inventory report and says whether the client's next one shall be full.
+    pub(crate) async fn inventory(
+        &self,
+        client: ClientId,
+        report: &[u8],
+        is_full: bool,
+    ) -> Result<pb::Outcome, Error> {
+        self.append(forward::inventory(pb::Voice::Unspecified, report)).await?;
+        Ok(first_word(self.undescribed().remove(&client), is_full))
+    }
+
+    /// The site wants everything from a client: its next report hears so.
+    pub(crate) fn expect_everything(&self, client: ClientId) {
+        self.incomplete().insert(client);
     }
 
     #[cfg(test)]
@@ -67,6 +84,10 @@ impl Intake {
 
     fn incomplete(&self) -> MutexGuard<'_, BTreeSet<ClientId>> {
         self.incomplete.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn undescribed(&self) -> MutexGuard<'_, BTreeSet<ClientId>> {
+        self.undescribed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Forwards until `shutdown`.
@@ -97,7 +118,9 @@ impl Intake {
         loop {
             let entries = self.spool.read(0, count).await?;
             let entries = entries.into_iter().map(|entry| (entry.id, entry.body)).collect();
-            let Some(next) = forward::next(entries) else { return Ok(()) };
+            let Some(mut next) = forward::next(entries) else { return Ok(()) };
+            let usage = self.spool.usage().await?;
+            next.say_backlog(usage.queued, usage.quarantined);
             let answer = ask(site.clone(), &next).await;
             if answer.is_ok() {
                 failpoint("mp.state_forwarded");
@@ -108,6 +131,7 @@ impl Intake {
                     Verdict::Acknowledge(id) => self.spool.acknowledge(id).await?,
                     Verdict::SetAside(id, reason) => self.set_aside(id, reason).await?,
                     Verdict::SendFull(client) => drop(self.incomplete().insert(client)),
+                    Verdict::SendInventory(client) => drop(self.undescribed().insert(client)),
                     Verdict::OneByOne => count = 1,
                     Verdict::Later(status) => return Err(status.into()),
                 }
@@ -123,6 +147,14 @@ impl Intake {
     }
 }
 
+/// What a client hears before the site has heard of its report.
+fn first_word(was_incomplete: bool, is_full: bool) -> pb::Outcome {
+    match was_incomplete && !is_full {
+        true => pb::Outcome::SendFull,
+        false => pb::Outcome::Unspecified,
+    }
+}
+
 async fn ask(mut site: Site, next: &Next) -> Result<Vec<i32>, Status> {
     match next {
         Next::Unreadable { .. } => Ok(Vec::new()),
@@ -133,6 +165,10 @@ async fn ask(mut site: Site, next: &Next) -> Result<Vec<i32>, Status> {
         Next::Submit { request, .. } => {
             let answer = answered(SUBMIT_WAIT, SITE, site.submit_states(request.clone())).await;
             answer.map(|answer| answer.outcomes)
+        }
+        Next::SubmitInventories { request, .. } => {
+            let asked = site.submit_inventories(request.clone());
+            answered(SUBMIT_WAIT, SITE, asked).await.map(|answer| answer.outcomes)
         }
     }
 }

@@ -106,6 +106,7 @@ fn report(serial: u64) -> pb::StateReport {
         serial_from: serial,
         serial_to: serial,
         digest_after: vec![0; 32],
+        deployments_digest: vec![0; 32],
         ..pb::StateReport::default()
     }
 }
@@ -182,6 +183,42 @@ async fn what_was_acknowledged_survives_a_restart() {
     let point = world.start();
     let seen = world.site.seen("report 3").await;
     assert_eq!(seen, ["registration 1 of PR1", "report 1", "report 2", "report 3"]);
+    point.stop().await;
+}
+
+/// A delta about client `number`.
+fn inventory(number: u128, serial: u64) -> pb::InventoryReport {
+    pb::InventoryReport {
+        client: client(number).as_bytes().to_vec(),
+        incarnation: 1,
+        serial,
+        digest_after: vec![0; 32],
+        ..pb::InventoryReport::default()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn inventories_are_safe_when_acknowledged_and_a_gap_asks_for_everything() {
+    let world = world();
+    world.site.script().is_away = true;
+    let mut point = world.start();
+    let send = async |point: &mut Running, report: pb::InventoryReport| {
+        let answer = point.client.send_inventory(pb::SendInventoryRequest { report: Some(report) });
+        answer.await.map(|answer| answer.into_inner().outcome()).map_err(|status| status.code())
+    };
+    assert_eq!(send(&mut point, inventory(1, 1)).await, Ok(Unspecified));
+    assert_eq!(send(&mut point, inventory(2, 1)).await, Err(Code::PermissionDenied));
+    point.stop().await;
+    world.site.script().is_away = false;
+    world.site.script().outcome = SendFull;
+    let mut point = world.start();
+    assert_eq!(world.site.seen("inventory 1").await, ["inventory 1"]);
+    world.site.script().outcome = management::Outcome::Applied;
+    assert_eq!(send(&mut point, inventory(1, 2)).await, Ok(SendFull));
+    let full = pb::InventoryReport { full: true, ..inventory(1, 3) };
+    assert_eq!(send(&mut point, full).await, Ok(Unspecified));
+    world.site.seen("inventory 3").await;
+    assert!(world.site.script().inventories.iter().map(|report| report.serial).eq([1, 2, 3]));
     point.stop().await;
 }
 
@@ -279,7 +316,7 @@ async fn locations_are_remembered() {
 
 #[tokio::test(start_paused = true)]
 async fn wake_ups_reach_the_client_they_name() {
-    use management::WakeUp::{Policy, Scan};
+    use management::WakeUp::{Policy, Scan, State};
 
     let world = world();
     let mut point = world.start();
@@ -298,7 +335,11 @@ async fn wake_ups_reach_the_client_they_name() {
     assert_eq!(next().await, Some(Scan));
     wake(&[], Policy);
     assert_eq!(next().await, Some(Policy));
+    wake(&[1], State);
+    assert_eq!(next().await, Some(State));
+    // Its next report hears at once that everything is wanted.
+    assert_eq!(point.send(report(1)).await, Ok(management::Outcome::SendFull));
+    assert_eq!(point.send(report(2)).await, Ok(management::Outcome::Unspecified));
     point.shutdown.cancel();
-    assert_eq!(next().await, None);
     point.stop().await;
 }

@@ -2,7 +2,10 @@
 
 use std::net::IpAddr;
 
-use crate::{ClientId, Invalid, SiteCode, Timestamp, UpdateId, UpdateRef};
+use crate::{
+    AssignmentCompliance, AssignmentEnforcement, AssignmentEvaluation, ClientId, ComplianceState,
+    DeploymentId, EnforcementState, Invalid, SiteCode, SourceScan, Timestamp, UpdateId, UpdateRef,
+};
 
 /// Who runs a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,94 +56,6 @@ pub struct ClientRecord {
     pub address: Option<IpAddr>,
 }
 
-/// The four compliance states of an update on a client (COMP-03 … COMP-14).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ComplianceState {
-    Unknown,
-    NotRequired,
-    Required,
-    Installed,
-}
-
-impl ComplianceState {
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            ComplianceState::Unknown => "unknown",
-            ComplianceState::NotRequired => "not_required",
-            ComplianceState::Required => "required",
-            ComplianceState::Installed => "installed",
-        }
-    }
-
-    /// Of `self as u32`.
-    pub fn from_number(number: u32) -> Result<ComplianceState, Invalid> {
-        match number {
-            0 => Ok(ComplianceState::Unknown),
-            1 => Ok(ComplianceState::NotRequired),
-            2 => Ok(ComplianceState::Required),
-            3 => Ok(ComplianceState::Installed),
-            other => Err(Invalid::new("state", format!("there is no state {other}"))),
-        }
-    }
-}
-
-/// Progress of one update on a client: topic 402 with its documented numbers (STATE-08).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum EnforcementState {
-    WaitingForContent = 2,
-    /// For a maintenance window in which it fits.
-    WaitingForWindow = 4,
-    PendingRestart = 9,
-    Installed = 10,
-    Failed = 11,
-    Downloading = 12,
-    Downloaded = 13,
-    DownloadFailed = 14,
-    Installing = 8,
-}
-
-impl EnforcementState {
-    pub const ALL: [EnforcementState; 9] = [
-        EnforcementState::WaitingForContent,
-        EnforcementState::WaitingForWindow,
-        EnforcementState::Installing,
-        EnforcementState::PendingRestart,
-        EnforcementState::Installed,
-        EnforcementState::Failed,
-        EnforcementState::Downloading,
-        EnforcementState::Downloaded,
-        EnforcementState::DownloadFailed,
-    ];
-
-    pub fn from_number(number: u32) -> Result<EnforcementState, Invalid> {
-        let found = EnforcementState::ALL.into_iter().find(|s| u32::from(*s as u8) == number);
-        found
-            .ok_or_else(|| Invalid::new("enforcement state", format!("there is no state {number}")))
-    }
-
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            EnforcementState::WaitingForContent => "waiting_for_content",
-            EnforcementState::WaitingForWindow => "waiting_for_window",
-            EnforcementState::Installing => "installing",
-            EnforcementState::PendingRestart => "pending_restart",
-            EnforcementState::Installed => "installed",
-            EnforcementState::Failed => "failed",
-            EnforcementState::Downloading => "downloading",
-            EnforcementState::Downloaded => "downloaded",
-            EnforcementState::DownloadFailed => "download_failed",
-        }
-    }
-
-    #[must_use]
-    pub fn is_failure(self) -> bool {
-        matches!(self, EnforcementState::Failed | EnforcementState::DownloadFailed)
-    }
-}
-
 /// Enforcement detail of an item that is in progress or failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Detail {
@@ -149,6 +64,33 @@ pub struct Detail {
     /// Exit code, HRESULT or OS error of the last step.
     pub code: i32,
     pub at: Timestamp,
+}
+
+/// Where a deployment stands on a client: topics 300, 301 and 302.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeploymentState {
+    pub compliance: AssignmentCompliance,
+    /// Nothing, before anything is done for it.
+    pub enforcement: Option<AssignmentEnforcement>,
+    pub evaluation: AssignmentEvaluation,
+    /// Exit code, HRESULT or OS error of what failed last; 0: nothing did.
+    pub code: i32,
+    pub at: Timestamp,
+}
+
+/// The last scan of a client: topic 501.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastScan {
+    pub state: SourceScan,
+    /// The address of the update point; empty: none was asked.
+    pub server: String,
+    /// When it came to be in that state, by the client's clock.
+    pub at: Timestamp,
+    pub duration_ms: u64,
+    /// What was transferred for it.
+    pub bytes: u64,
+    /// As [`crate::Hresult`] reads it; 0: nothing failed.
+    pub code: i32,
 }
 
 /// Everything a site knows of a client's updates. Encoded canonically: equal content, equal bytes.
@@ -171,6 +113,9 @@ pub struct Vector {
     pub unjudged: Vec<u32>,
     /// Ascending by item.
     pub detail: Vec<Detail>,
+    /// Ascending; those that the client has policy for.
+    pub deployments: Vec<(DeploymentId, DeploymentState)>,
+    pub scan: Option<LastScan>,
 }
 
 /// What a client says of one update; absence from a full report means not required.
@@ -185,6 +130,14 @@ pub struct StateChange {
     pub update: UpdateRef,
     pub state: UpdateState,
     pub at: Timestamp,
+}
+
+/// What a client says of one deployment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeploymentChange {
+    pub deployment: DeploymentId,
+    /// Nothing: policy has taken it away.
+    pub state: Option<DeploymentState>,
 }
 
 impl Vector {
@@ -217,11 +170,16 @@ pub struct StateReport {
     pub covered: u64,
     pub scanned_at: Timestamp,
     pub scan_error: Option<String>,
-    /// Whether `changes` is everything the client knows rather than what changed.
+    /// Whether `changes` and `deployments` are everything the client knows rather than what changed.
     pub full: bool,
     pub changes: Vec<StateChange>,
     /// [`state_digest`] over the client's whole knowledge after `serial_to`.
     pub digest_after: [u8; 32],
+    pub deployments: Vec<DeploymentChange>,
+    /// [`deployment_digest`] over all of the client's deployments after `serial_to`.
+    pub deployments_digest: [u8; 32],
+    /// As it is now; nothing before the first.
+    pub scan: Option<LastScan>,
     /// Servers that it refused since it last said so.
     pub refused: Vec<RefusedServer>,
 }
@@ -243,6 +201,21 @@ pub fn state_digest(states: impl IntoIterator<Item = (UpdateId, ComplianceState)
     for (id, state) in states {
         hasher.update(id.as_bytes());
         hasher.update(&[state as u8]);
+    }
+    *hasher.finalize().as_bytes()
+}
+
+/// Digest over where a client's deployments stand, given in ascending order; not over when they
+/// came to stand so.
+pub fn deployment_digest(
+    deployments: impl IntoIterator<Item = (DeploymentId, DeploymentState)>,
+) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    for (id, state) in deployments {
+        let enforcement = state.enforcement.map_or(0, |enforcement| enforcement as u8);
+        hasher.update(id.as_bytes());
+        hasher.update(&[state.compliance as u8, enforcement, state.evaluation as u8]);
+        hasher.update(&state.code.to_le_bytes());
     }
     *hasher.finalize().as_bytes()
 }

@@ -15,7 +15,9 @@ mod error;
 mod hresult;
 mod identity;
 mod ids;
+mod inventory;
 mod language;
+mod package_version;
 mod phased;
 mod policy;
 mod rule;
@@ -26,7 +28,9 @@ mod site;
 mod status;
 mod stream;
 mod supersedence;
+mod switching;
 mod time;
+mod topic;
 mod update;
 mod update_setting;
 mod window;
@@ -38,8 +42,8 @@ pub use boundary::{
 };
 pub use cleanup::{Cleanable, deletable};
 pub use client::{
-    ClientKind, ClientRecord, ComplianceState, Detail, EnforcementState, RefusedServer,
-    ReportOutcome, StateChange, StateReport, UpdateState, Vector, state_digest,
+    ClientKind, ClientRecord, DeploymentChange, DeploymentState, Detail, LastScan, RefusedServer,
+    ReportOutcome, StateChange, StateReport, UpdateState, Vector, deployment_digest, state_digest,
 };
 pub use collection::{
     ALL_DESKTOPS, ALL_MOBILE, ALL_SYSTEMS, ALL_UNKNOWN, BUILT_IN_COLLECTIONS, Collection,
@@ -55,7 +59,13 @@ pub use error::{ErrorClass, Invalid, error_chain};
 pub use hresult::{Hresult, Retry};
 pub use identity::{PeerIdentity, PeerKind};
 pub use ids::{ClientId, DeploymentId, HierarchyId, ObjectCode, RoleId, SiteCode, UpdateId};
+pub use inventory::{
+    Computer, Disk, Form, Hardware, INVENTORY_SCHEMA, InstalledSoftware, Interface, Inventory,
+    InventoryChange, InventoryRecord, InventoryReport, OperatingSystem, Software, SoftwareOrigin,
+    SoftwareTitle,
+};
 pub use language::{LANGUAGES, Language, Languages};
+pub use package_version::{compare_debian, compare_rpm};
 pub use phased::{Next, Phase, Phased, PhasedState, Success};
 pub use policy::{
     AssignedFile, AssignedUpdate, AssignedWindow, Assignment, ClientOptions, ClientSettings,
@@ -72,7 +82,12 @@ pub use site::{KeyStatement, Revocation, RoleKind, RoleRecord, SiteKind, SiteRec
 pub use status::{Severity, StatusMessage};
 pub use stream::{Direction, Epoch, Group, Kind, Owner, Position, StreamDigest, StreamId};
 pub use supersedence::{FEATURE_UPDATES, SupersedenceRule, Superseding, superseded};
+pub use switching::Switching;
 pub use time::Timestamp;
+pub use topic::{
+    AssignmentCompliance, AssignmentEnforcement, AssignmentEvaluation, ComplianceState,
+    EnforcementState, SourceScan,
+};
 pub use update::{
     CatalogVersion, Category, CategoryKind, Item, ItemFile, LocalizedText, MsrcSeverity, UpdateRef,
     set_digest,

@@ -4,7 +4,7 @@
 //! profile reaches and which one wins; whether a recurrence can be read, `recurrence` knows. A
 //! value that a setting does not take is an [`Invalid`] that names the range.
 
-use crate::{Invalid, ObjectCode};
+use crate::{ClientOptions, Invalid, ObjectCode};
 
 /// The profile that reaches every client, and that every other one outweighs.
 pub const DEFAULT_SETTINGS: &str = "SMS00005";
@@ -87,6 +87,12 @@ pub static SETTINGS: &[Setting] = &[
         "ask the user to restart after an update of the agent itself"),
     setting("INT-12", "agent.schedule", Recurrence, "none",
         "when the agent itself is updated at the latest"),
+    setting("CONT-21", "cache.max_mb", Number { min: 1, max: 1_048_576, unit: "MB" }, "5120",
+        "how large the content cache may become; what a deployment needs is fetched all the same"),
+    setting("CONT-21", "cache.max_percent", Number { min: 1, max: 100, unit: "%" }, "20",
+        "the same as a part of the disk; the lower of the two holds"),
+    setting("CONT-21", "cache.min_age", Number { min: 0, max: 10_080, unit: "minutes" }, "1440",
+        "content that was used within so long is not removed to make room"),
     setting("CSET-05", "deadline.gather", Flag, "no",
         "with one deadline, install all whose deadline comes within the period"),
     setting("CSET-05", "deadline.gather_period", HoursOrDays, "7d",
@@ -152,8 +158,22 @@ pub static SETTINGS: &[Setting] = &[
         "no takes all deployments of updates off the client; yes brings them back"),
     setting("CSET-08", "third_party", Flag, "no",
         "updates of other publishers, and trust in their certificates"),
+    setting("CONT-22", "throttle.enabled", Flag, "no", "content is fetched at a limited rate"),
+    setting("CONT-22", "throttle.from", TimeOfDay, "09:00",
+        "when the window of throttle.inside begins, by the clock of the client"),
+    setting("CONT-22", "throttle.inside", Number { min: 1, max: 4_000_000, unit: "Kbps" }, "10",
+        "the rate in the window, which is always if it begins and ends at one time"),
+    setting("CONT-22", "throttle.outside", Number { min: 0, max: 4_000_000, unit: "Kbps" }, "0",
+        "the rate at all other times; 0 is no limit"),
+    setting("CONT-22", "throttle.to", TimeOfDay, "17:00", "when the window ends"),
     setting("CSET-04", "tls.pinning", Flag, "yes",
         "scans believe only the pinned certificate of an update point"),
+    setting("SUPX-16", "update_point.retries", Number { min: 1, max: 100, unit: "times" }, "4",
+        "scans that fail in a row, before a client leaves the update point it knows"),
+    setting("SUPX-16", "update_point.retry", Number { min: 1, max: 1_440, unit: "minutes" }, "30",
+        "between a scan that failed and the next with the same update point"),
+    setting("SUPX-16", "update_point.switch", Number { min: 0, max: 60, unit: "minutes" }, "2",
+        "after the last of those scans, until the next update point is tried"),
     setting("CSET-07", "windows.in_all", Flag, "no",
         "updates also use windows of all deployments where a window for updates exists"),
 ];
@@ -174,6 +194,30 @@ impl Setting {
             let reason = format!("{} takes {}, not {value:?}", self.name, self.kind.takes());
             Invalid::new("setting", reason)
         })
+    }
+}
+
+impl ClientOptions {
+    /// The value of a setting of the table, in its one spelling: what policy says, if this release
+    /// can read it, else the default. Nothing for a name that is in no table.
+    #[must_use]
+    pub fn get(&self, name: &str) -> String {
+        let Ok(setting) = setting_named(name) else { return String::new() };
+        let told = self.values.iter().find(|(told, _)| told == name);
+        let told = told.and_then(|(_, value)| setting.kind.read(value));
+        told.unwrap_or_else(|| setting.default.to_owned())
+    }
+
+    /// The value of a setting that takes a number.
+    #[must_use]
+    pub fn number(&self, name: &str) -> u32 {
+        self.get(name).parse().unwrap_or(0)
+    }
+
+    /// Whether a setting that is yes or no is yes.
+    #[must_use]
+    pub fn is_on(&self, name: &str) -> bool {
+        self.get(name) == "yes"
     }
 }
 

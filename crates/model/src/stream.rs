@@ -153,6 +153,9 @@ kinds! {
     CatalogVersion = 403, Catalog, "catalog_version";
     Ruling = 404, Catalog, "ruling";
     Client = 501, Clients, "client";
+    Inventory = 502, Clients, "inventory";
+    InstalledSoftware = 503, Clients, "installed_software";
+    SoftwareTitle = 504, Clients, "software_title";
     Vector = 601, State, "vector";
 }
 

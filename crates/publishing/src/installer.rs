@@ -2,7 +2,7 @@
 
 use std::io::{Read, Seek};
 
-use crate::{Architecture, Error, Kind, deb, msi};
+use crate::{Architecture, Error, Kind, deb, msi, rpm};
 
 /// Empty texts: it does not say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub enum Identity {
     Product { code: String },
     /// A patch, and the products it is for.
     Patch { code: String, products: Vec<String> },
-    /// A package of Debian and its kin.
+    /// A package of Linux, in a version as its package manager writes it.
     Package { name: String, version: String },
 }
 
@@ -37,6 +37,7 @@ pub fn read<F: Read + Seek>(kind: Kind, name: &str, file: F) -> Result<Installer
     match kind {
         Kind::Msi | Kind::Msp => msi::read(kind, name, file),
         Kind::Deb => deb::read(name, file),
-        Kind::Exe | Kind::Rpm | Kind::Script => Ok(Installer::default()),
+        Kind::Rpm => rpm::read(name, file),
+        Kind::Exe | Kind::Script => Ok(Installer::default()),
     }
 }

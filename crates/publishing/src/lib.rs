@@ -18,6 +18,7 @@ mod installer;
 mod kind;
 mod msi;
 mod plan;
+mod rpm;
 mod system;
 
 pub use condition::Condition;

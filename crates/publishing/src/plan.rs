@@ -4,7 +4,7 @@
 //! and what an exit code means. Whatever can be refused is refused by [`plan`], before anything is
 //! uploaded; a [`Draft`] only lacks the digests of its files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::{CategoryKind, ItemFile, LocalizedText, MsrcSeverity, Timestamp, UpdateId, UpdateRef};
 use update_metadata::sdp::Package;
@@ -257,18 +257,10 @@ fn handler(
         _ => {}
     }
     let file = quoted(file)?;
-    let (program, arguments) = match kind {
-        Kind::Deb => ("/usr/bin/dpkg", words([DPKG, said, file])),
-        Kind::Rpm => ("/usr/bin/rpm", words(["--upgrade --quiet", said, file])),
-        _ => ("", said.to_owned()),
-    };
-    match (program, mark) {
-        ("", None) => Ok(authoring::run(file, said, codes)),
-        (program, None) => Ok(authoring::run(program, &arguments, codes)),
-        (program, Some(update)) => {
-            let program = if program.is_empty() { format!("./{file}") } else { program.to_owned() };
-            marking(&words([&program, &arguments]), update, codes)
-        }
+    match mark {
+        // The agent knows what installs a package.
+        None => Ok(authoring::run(file, said, codes)),
+        Some(update) => marking(&words([&format!("./{file}"), said]), update, codes),
     }
 }
 
@@ -276,9 +268,6 @@ fn handler(
 fn words<const N: usize>(all: [&str; N]) -> String {
     all.into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join(" ")
 }
-
-/// Never asks, and keeps the configuration an administrator changed.
-const DPKG: &str = "--install --force-confdef --force-confold";
 
 /// It stands in command lines.
 fn quoted(file: &str) -> Result<&str, Error> {
@@ -300,7 +289,9 @@ fn marking(
         return Err(Error::Unmarkable { name: command.to_owned() });
     }
     let succeeded = codes.iter().filter(|(_, o)| o.result == InstallResult::Succeeded);
-    let succeeded: Vec<String> = succeeded.map(|(code, _)| code.to_string()).collect();
+    // The lowest byte is what a shell learns of an exit code.
+    let succeeded: BTreeSet<i32> = succeeded.map(|(code, _)| code & 0xff).collect();
+    let succeeded: Vec<String> = succeeded.iter().map(i32::to_string).collect();
     let (succeeded, mark) = (succeeded.join("|"), mark(update));
     let script = format!(
         "{command}; code=$?; case $code in {succeeded}) mkdir -p {MARKS} && : > {mark};; esac; \

@@ -69,6 +69,20 @@ impl Condition {
 }
 
 impl Relation {
+    /// As it is written.
+    #[must_use]
+    pub fn of_sign(sign: &str) -> Option<Relation> {
+        Some(match sign {
+            "=" => Relation::Equal,
+            "!=" => Relation::Different,
+            "<" => Relation::Less,
+            "<=" => Relation::AtMost,
+            ">" => Relation::Greater,
+            ">=" => Relation::AtLeast,
+            _ => return None,
+        })
+    }
+
     /// Whether it holds for something that lies so from the value.
     #[must_use]
     pub fn holds(self, ordering: Ordering) -> bool {

@@ -11,15 +11,7 @@ use crate::{Condition, Error, Relation, Type, Value};
 /// A sign that compares.
 fn relation(word: &Word) -> Option<Relation> {
     let Word::Sign(sign) = word else { return None };
-    Some(match *sign {
-        "=" => Relation::Equal,
-        "!=" => Relation::Different,
-        "<" => Relation::Less,
-        "<=" => Relation::AtMost,
-        ">" => Relation::Greater,
-        ">=" => Relation::AtLeast,
-        _ => return None,
-    })
+    Relation::of_sign(sign)
 }
 
 pub(crate) fn parse(text: &str, vocabulary: &Vocabulary) -> Result<Condition, Error> {

@@ -22,6 +22,9 @@ const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
 /// no installation may take so long.
 const PIECE_MS: i64 = 31 * DAY_MS;
 
+/// Openings that are looked at for room that no window has alone: a year of windows every hour.
+const OPENINGS_MAX: usize = 10_000;
+
 /// How far ahead room is looked for: more than a year, so that a yearly window is found.
 pub(crate) const HORIZON_MS: i64 = 400 * DAY_MS;
 
@@ -57,6 +60,17 @@ impl Window {
     #[must_use]
     pub fn first_since(&self, moment: Timestamp) -> Option<Opening> {
         self.starts.after(moment.plus_ms(-self.ms())).map(|from| self.opening(from))
+    }
+
+    /// The first moment from `now` on at which it is open for so long by itself.
+    fn fits(&self, now: Timestamp, room_ms: i64) -> Option<Timestamp> {
+        if self.ms() < room_ms {
+            return None;
+        }
+        let begun = self.starts.all_after(now.plus_ms(-self.ms()));
+        // One that begins from now on fits; those before it are at most one a minute.
+        let mut begun = begun.map(|from| (from.max(now), from.plus_ms(self.ms())));
+        begun.find(|(from, to)| to.0 - from.0 >= room_ms).map(|(from, _)| from)
     }
 
     fn opening(&self, from: Timestamp) -> Opening {
@@ -101,12 +115,17 @@ pub fn open(windows: &[Window], since: Timestamp) -> Open<'_> {
 }
 
 /// The first moment from `now` on at which a window stays open for so long; none within a year.
+/// Room that only several windows make together is not looked for without end.
 #[must_use]
 pub fn next_fit(windows: &[Window], now: Timestamp, minutes: u32) -> Option<Timestamp> {
-    let room_ms = i64::from(minutes) * MINUTE_MS;
+    let (room_ms, horizon) = (i64::from(minutes) * MINUTE_MS, now.plus_ms(HORIZON_MS));
+    let alone = windows.iter().filter_map(|window| window.fits(now, room_ms));
+    let alone = alone.min().filter(|at| *at <= horizon);
+    let latest = alone.unwrap_or(horizon);
     let openings = open(windows, now).map(|opening| (opening.from.max(now), opening.to));
-    let mut near = openings.take_while(|(from, _)| *from <= now.plus_ms(HORIZON_MS));
-    near.find(|(from, to)| to.0 - from.0 >= room_ms).map(|(from, _)| from)
+    let mut near = openings.take(OPENINGS_MAX).take_while(|(from, _)| *from <= latest);
+    let together = near.find(|(from, to)| to.0 - from.0 >= room_ms).map(|(from, _)| from);
+    together.or(alone)
 }
 
 /// See [`open`].

@@ -71,6 +71,14 @@ impl Zone {
         at.map_or(civil, |at| Timestamp(at.as_millisecond()))
     }
 
+    /// What this clock shows at a moment, written as if it were UTC.
+    #[must_use]
+    pub fn civil_time(&self, moment: Timestamp) -> Timestamp {
+        let at = jiff::Timestamp::from_millisecond(moment.0).ok();
+        let at = at.and_then(|at| TimeZone::UTC.to_timestamp(self.civil(at)).ok());
+        at.map_or(moment, |at| Timestamp(at.as_millisecond()))
+    }
+
     pub(crate) fn civil(&self, moment: jiff::Timestamp) -> DateTime {
         self.rules.to_datetime(moment)
     }

@@ -51,6 +51,7 @@ const TABLE: &[(&str, &[Caller])] = &[
     ("/tierline.management.v1.ManagementService/GetPolicy", &[Mp, Sup, Site]),
     ("/tierline.management.v1.ManagementService/GetParts", &[Mp, Sup, Site]),
     ("/tierline.management.v1.ManagementService/SubmitStates", &[Mp, Sup, Site]),
+    ("/tierline.management.v1.ManagementService/SubmitInventories", &[Mp, Sup, Site]),
     ("/tierline.management.v1.ManagementService/WatchWakeUps", &[Mp, Sup, Site]),
     ("/tierline.management.v1.ManagementService/GetLocations", &[Mp, Sup, Site]),
     ("/tierline.client.v1.ClientService/", &[Client]),

@@ -7,6 +7,7 @@ mod boundary;
 mod catalog;
 mod content;
 mod deploying;
+mod inventory;
 mod object;
 mod policy;
 mod report;
@@ -16,7 +17,8 @@ mod time;
 
 pub use address::{read_address, wire_address};
 pub use batch::{decode_entries, encode_entries};
-pub use policy::{Part, decode_head, decode_part, encode_head, encode_part};
+pub use inventory::{decode_inventory_report, encode_inventory_report};
+pub use policy::{Part, check_part, decode_head, decode_part, encode_head, encode_part};
 pub use report::{decode_report, encode_report};
 pub use time::{read_time, wire_time};
 

@@ -1,5 +1,5 @@
-//! What those between a client and its site keep in a spool until the site has it: registrations
-//! and reports in one order, so that a client is known before it is heard.
+//! What those between a client and its site keep in a spool until the site has it: registrations,
+//! reports and inventories in one order, so that a client is known before it is heard.
 //!
 //! Owns the bytes of an entry, how entries become requests, and what an answer means for them.
 //! Refuses to know spools and connections. An entry that the site refuses, or that cannot be read,
@@ -9,13 +9,16 @@ use model::{ClientId, ErrorClass, Invalid};
 use prost::Message as _;
 use tonic::Status;
 
-use crate::limits::{MESSAGE_BYTES_MAX, REPORTS_MAX};
-use crate::pb::client::StateReport;
-use crate::pb::management::{Outcome, RegisterClientRequest, SubmitStatesRequest, Voice};
+use crate::limits::{INVENTORIES_MAX, MESSAGE_BYTES_MAX, REPORTS_MAX};
+use crate::pb::client::{InventoryReport, StateReport};
+use crate::pb::management::{
+    Outcome, RegisterClientRequest, SubmitInventoriesRequest, SubmitStatesRequest, Voice,
+};
 use crate::status;
 
 const REGISTRATION: u8 = 1;
 const REPORT: u8 = 2;
+const INVENTORY: u8 = 3;
 
 /// Reports of one submission; room is left for the frame around them.
 const SUBMISSION_BYTES_MAX: usize = MESSAGE_BYTES_MAX / 2;
@@ -32,6 +35,11 @@ pub enum Next {
         ids: Vec<u64>,
         request: SubmitStatesRequest,
     },
+    /// As above, of inventory reports.
+    SubmitInventories {
+        ids: Vec<u64>,
+        request: SubmitInventoriesRequest,
+    },
     Unreadable {
         id: u64,
         reason: Invalid,
@@ -47,6 +55,8 @@ pub enum Verdict {
     SetAside(u64, String),
     /// The client shall send everything.
     SendFull(ClientId),
+    /// The client shall send its whole inventory.
+    SendInventory(ClientId),
     /// One of the entries is refused: send each alone to learn which.
     OneByOne,
     Later(Status),
@@ -60,8 +70,18 @@ pub fn registration(request: &RegisterClientRequest) -> Vec<u8> {
 /// Of an encoded `client.v1.StateReport`, readable or not, and by whose voice it came.
 #[must_use]
 pub fn report(voice: Voice, report: &[u8]) -> Vec<u8> {
+    said(REPORT, voice, report)
+}
+
+/// Of an encoded `client.v1.InventoryReport`, in the same way.
+#[must_use]
+pub fn inventory(voice: Voice, report: &[u8]) -> Vec<u8> {
+    said(INVENTORY, voice, report)
+}
+
+fn said(tag: u8, voice: Voice, report: &[u8]) -> Vec<u8> {
     // A voice that comes to need more than a byte is none.
-    [&[REPORT, u8::try_from(i32::from(voice)).unwrap_or_default()], report].concat()
+    [&[tag, u8::try_from(i32::from(voice)).unwrap_or_default()], report].concat()
 }
 
 /// A report as a client sent it, encoded.
@@ -70,33 +90,55 @@ pub fn encode_report(report: &StateReport) -> Vec<u8> {
     report.encode_to_vec()
 }
 
+/// An inventory report as a client sent it, encoded.
+#[must_use]
+pub fn encode_inventory(report: &InventoryReport) -> Vec<u8> {
+    report.encode_to_vec()
+}
+
+/// Whom an inventory report is of, if that can be read.
+#[must_use]
+pub fn described(report: &[u8]) -> Option<ClientId> {
+    ClientId::from_slice(&InventoryReport::decode(report).ok()?.client).ok()
+}
+
 /// Whom a report is of, if that can be read.
 #[must_use]
 pub fn reporter(report: &[u8]) -> Option<ClientId> {
     ClientId::from_slice(&StateReport::decode(report).ok()?.client).ok()
 }
 
-/// Makes a request of entries, oldest first: one registration, or as many reports of one voice as
-/// fit.
+/// Makes a request of entries, oldest first: one registration, or as many reports of one kind and
+/// voice as fit.
 #[must_use]
 pub fn next(entries: Vec<(u64, Vec<u8>)>) -> Option<Next> {
-    let (mut ids, mut bytes, mut request) = (Vec::new(), 0, SubmitStatesRequest::default());
+    let (mut ids, mut bytes, mut kind, mut reports) = (Vec::new(), 0, (REPORT, 0), Vec::new());
     for (id, body) in entries.into_iter().take(REPORTS_MAX) {
         bytes += body.len();
         let said = match body.as_slice() {
-            [REPORT, voice, report @ ..] => Some((i32::from(*voice), report)),
+            [tag @ (REPORT | INVENTORY), voice, report @ ..] => Some(((*tag, *voice), report)),
             _ => None,
         };
-        let is_same = said.is_some_and(|(voice, _)| voice == request.voice);
-        if !ids.is_empty() && (!is_same || bytes > SUBMISSION_BYTES_MAX) {
+        let is_same = said.is_some_and(|(said, _)| said == kind);
+        let is_full = kind.0 == INVENTORY && ids.len() >= INVENTORIES_MAX;
+        if !ids.is_empty() && (!is_same || is_full || bytes > SUBMISSION_BYTES_MAX) {
             break;
         }
-        let Some((voice, report)) = said else { return Some(first(id, &body)) };
+        let Some((said, report)) = said else { return Some(first(id, &body)) };
         ids.push(id);
-        request.voice = voice;
-        request.reports.push(report.to_vec());
+        kind = said;
+        reports.push(report.to_vec());
     }
-    (!ids.is_empty()).then_some(Next::Submit { ids, request })
+    let voice = i32::from(kind.1);
+    (!ids.is_empty()).then(|| match kind.0 {
+        INVENTORY => {
+            Next::SubmitInventories { ids, request: SubmitInventoriesRequest { reports, voice } }
+        }
+        _ => {
+            let request = SubmitStatesRequest { reports, voice, ..Default::default() };
+            Next::Submit { ids, request }
+        }
+    })
 }
 
 fn first(id: u64, body: &[u8]) -> Next {
@@ -112,6 +154,15 @@ fn first(id: u64, body: &[u8]) -> Next {
 }
 
 impl Next {
+    /// Says with reports how many entries wait behind them, of `queued` in all, and how many were
+    /// set aside.
+    pub fn say_backlog(&mut self, queued: u64, set_aside: u64) {
+        if let Next::Submit { ids, request } = self {
+            request.waiting = queued.saturating_sub(ids.len() as u64);
+            request.set_aside = set_aside;
+        }
+    }
+
     /// What the site's answer means, in the order to act on it. Of a registration the answer holds
     /// nothing, of a submission one outcome per report.
     #[must_use]
@@ -123,35 +174,50 @@ impl Next {
             (Next::Unreadable { id, reason }, _) => {
                 vec![Verdict::SetAside(*id, reason.to_string())]
             }
-            (Next::Submit { ids, .. }, Err(status)) if refused(&status) && ids.len() > 1 => {
-                vec![Verdict::OneByOne]
-            }
             (Next::Register { id, .. }, Err(status)) if refused(&status) => {
                 vec![Verdict::SetAside(*id, status.message().to_owned())]
             }
-            (Next::Submit { ids, .. }, Err(status)) if refused(&status) => {
-                vec![Verdict::SetAside(ids[0], status.message().to_owned())]
+            (Next::Submit { ids, .. } | Next::SubmitInventories { ids, .. }, Err(status))
+                if refused(&status) =>
+            {
+                match ids.as_slice() {
+                    [id] => vec![Verdict::SetAside(*id, status.message().to_owned())],
+                    _ => vec![Verdict::OneByOne],
+                }
             }
             (_, Err(status)) => vec![Verdict::Later(status)],
             (Next::Register { id, .. }, Ok(_)) => vec![Verdict::Acknowledge(*id)],
-            (Next::Submit { ids, request }, Ok(outcomes)) => submitted(ids, request, &outcomes),
+            (Next::Submit { ids, request }, Ok(outcomes)) => {
+                let full = |report: &[u8]| reporter(report).map(Verdict::SendFull);
+                submitted(ids, &request.reports, &outcomes, full)
+            }
+            (Next::SubmitInventories { ids, request }, Ok(outcomes)) => {
+                let full = |report: &[u8]| described(report).map(Verdict::SendInventory);
+                submitted(ids, &request.reports, &outcomes, full)
+            }
         }
     }
 }
 
-fn submitted(ids: &[u64], request: &SubmitStatesRequest, outcomes: &[i32]) -> Vec<Verdict> {
+/// `full`: who shall send everything after a report.
+fn submitted(
+    ids: &[u64],
+    reports: &[Vec<u8>],
+    outcomes: &[i32],
+    full: impl Fn(&[u8]) -> Option<Verdict>,
+) -> Vec<Verdict> {
     if ids.len() != outcomes.len() {
         let text = format!("{} outcomes for {} reports", outcomes.len(), ids.len());
         return vec![Verdict::Later(status::refuse(ErrorClass::Internal, text))];
     }
     let mut verdicts = Vec::new();
-    for ((id, report), outcome) in ids.iter().zip(&request.reports).zip(outcomes) {
+    for ((id, report), outcome) in ids.iter().zip(reports).zip(outcomes) {
         match Outcome::try_from(*outcome) {
             Ok(Outcome::Rejected) => {
                 let reason = "the site cannot read it, or the client is not registered there";
                 verdicts.push(Verdict::SetAside(*id, reason.to_owned()));
             }
-            Ok(Outcome::SendFull) => verdicts.extend(reporter(report).map(Verdict::SendFull)),
+            Ok(Outcome::SendFull) => verdicts.extend(full(report)),
             Ok(Outcome::Unspecified | Outcome::Applied | Outcome::Known) | Err(_) => {}
         }
     }

@@ -35,6 +35,12 @@ pub const PACKAGE_BYTES_MAX: usize = 1024 * 1024;
 /// Most state changes in one report; a client splits larger ones.
 pub const REPORT_CHANGES_MAX: usize = 20_000;
 
+/// Most deployments in one report: a computer has dozens, and says of more with later reports.
+pub const REPORT_DEPLOYMENTS_MAX: usize = 1_000;
+
+/// Bytes of the address of the update point of a scan.
+pub const SCAN_SERVER_BYTES_MAX: usize = 512;
+
 /// Most servers that one report says are refused, and bytes of an address or a reason. A client
 /// that refuses more says so with later reports.
 pub const REFUSED_SERVERS_MAX: usize = 16;
@@ -42,3 +48,18 @@ pub const REFUSED_TEXT_BYTES_MAX: usize = 1024;
 
 /// Most reports in one submission of a management point.
 pub const REPORTS_MAX: usize = 256;
+
+/// Most packages of one computer: the largest distributions install some thousands.
+pub const INVENTORY_SOFTWARE_MAX: usize = 20_000;
+
+/// Most disks, and most network interfaces, of one computer; hosts of containers have hundreds.
+pub const INVENTORY_ENTRIES_MAX: usize = 256;
+
+/// Most addresses of one network interface.
+pub const INVENTORY_ADDRESSES_MAX: usize = 64;
+
+/// Most bytes of one text of an inventory; it becomes part of a replicated object.
+pub const INVENTORY_TEXT_BYTES_MAX: usize = 256;
+
+/// Most inventory reports in one submission of a management point.
+pub const INVENTORIES_MAX: usize = 64;

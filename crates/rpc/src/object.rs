@@ -68,6 +68,11 @@ bodies! {
     SiteRecord = Site, |v| v.code.as_str().into();
     RoleRecord = Role, |v| v.id.as_bytes().to_vec();
     ClientRecord = Client, |v| v.id.as_bytes().to_vec();
+    InventoryRecord = Inventory, |v| v.client.as_bytes().to_vec();
+    InstalledSoftware = InstalledSoftware, |v| v.client.as_bytes().to_vec();
+    // Every site numbers for itself.
+    SoftwareTitle = SoftwareTitle,
+        |v| [v.site.as_str().as_bytes(), &v.number.to_be_bytes()].concat();
     // Events have no identity; their position names them.
     StatusMessage = StatusMessage, |_v| Vec::new();
 }

@@ -141,6 +141,20 @@ CREATE TABLE ruling (
 
 CREATE INDEX ruling_by_number ON ruling (number) WHERE number IS NOT NULL;
 
+-- Projection of live titles of software, of all sites; `folded` is the name in lower case.
+CREATE TABLE software_title (
+  site TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  folded TEXT NOT NULL,
+  name TEXT NOT NULL,
+  version TEXT NOT NULL,
+  architecture TEXT NOT NULL,
+  origin TEXT NOT NULL,
+  PRIMARY KEY (site, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX software_title_by_name ON software_title (folded, site);
+
 -- Administration.
 
 -- Local, because a token is good only at the site that gave it: join tokens by the hash of their
@@ -159,6 +173,21 @@ CREATE TABLE token (
   certificate BLOB,
   authority BLOB,
   owner BLOB
+) STRICT, WITHOUT ROWID;
+
+-- Local, as tokens are: computers that asked to be enrolled without a token, by the fingerprint of
+-- their key. Undecided as long as there is no decided_at; refused without a certificate then.
+CREATE TABLE enrolment_request (
+  fingerprint TEXT NOT NULL PRIMARY KEY,
+  key BLOB NOT NULL,
+  name TEXT NOT NULL,
+  site TEXT NOT NULL,
+  asked_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  decided_at INTEGER,
+  decided_by TEXT,
+  identity TEXT,
+  certificate BLOB
 ) STRICT, WITHOUT ROWID;
 
 -- Local at the top-level site: every site code ever given; none is given twice (SITE-01, SITE-03).
@@ -185,6 +214,12 @@ CREATE TABLE parked_state (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX parked_by_update ON parked_state (update_id);
+
+-- Local, because a client is asked by its own site: those that shall say everything again.
+CREATE TABLE refresh_wanted (
+  client BLOB NOT NULL PRIMARY KEY,
+  wanted_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 -- Local, because policy is made anew from what is replicated: parts by digest. At a secondary site
 -- a cache of its primary's.
@@ -431,12 +466,14 @@ CREATE TABLE rule_step (
   PRIMARY KEY (rule, number, step)
 ) STRICT, WITHOUT ROWID;
 
--- Local: what a rule has seen last: the catalog version, and a digest of what it took.
+-- Local: what a rule has seen last: the catalog version, a digest of what it took, and one of what
+-- it tried if it failed.
 CREATE TABLE rule_input (
   rule TEXT NOT NULL PRIMARY KEY,
   digest BLOB NOT NULL,
   at INTEGER NOT NULL,
-  catalog INTEGER NOT NULL
+  catalog INTEGER NOT NULL,
+  failed BLOB
 ) STRICT, WITHOUT ROWID;
 
 -- Local: who was a member, 16 bytes each, at the last full evaluation of a collection that changes

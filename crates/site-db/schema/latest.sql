@@ -165,6 +165,19 @@ CREATE TABLE deployment_outcome (
   outcome TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE enrolment_request (
+  fingerprint TEXT NOT NULL PRIMARY KEY,
+  key BLOB NOT NULL,
+  name TEXT NOT NULL,
+  site TEXT NOT NULL,
+  asked_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  decided_at INTEGER,
+  decided_by TEXT,
+  identity TEXT,
+  certificate BLOB
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE entry (
   lsn INTEGER PRIMARY KEY AUTOINCREMENT,
   grp INTEGER NOT NULL,
@@ -272,6 +285,11 @@ CREATE TABLE publication (
   files BLOB NOT NULL
 ) STRICT;
 
+CREATE TABLE refresh_wanted (
+  client BLOB NOT NULL PRIMARY KEY,
+  wanted_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE repair_report (
   id INTEGER PRIMARY KEY,
   at INTEGER NOT NULL,
@@ -287,7 +305,8 @@ CREATE TABLE rule_input (
   rule TEXT NOT NULL PRIMARY KEY,
   digest BLOB NOT NULL,
   at INTEGER NOT NULL,
-  catalog INTEGER NOT NULL
+  catalog INTEGER NOT NULL,
+  failed BLOB
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE rule_run (
@@ -335,6 +354,19 @@ CREATE TABLE site_code (
   owner BLOB NOT NULL,
   given_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE software_title (
+  site TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  folded TEXT NOT NULL,
+  name TEXT NOT NULL,
+  version TEXT NOT NULL,
+  architecture TEXT NOT NULL,
+  origin TEXT NOT NULL,
+  PRIMARY KEY (site, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX software_title_by_name ON software_title (folded, site);
 
 CREATE TABLE stream (
   grp INTEGER NOT NULL,

@@ -82,6 +82,17 @@ impl Reader<'_> {
         Ok(items)
     }
 
+    /// Those of some updates that no new deployment may have: what is expired, declined or
+    /// superseded. What is not here is not known to be.
+    pub fn undeployable_among(&self, updates: &[UpdateId]) -> Result<BTreeSet<UpdateId>, Error> {
+        let mut out = self.superseded_among(updates.iter().copied())?;
+        for id in updates {
+            let item = self.item_by_id(*id)?;
+            out.extend(item.filter(|item| item.expired || item.declined).map(|item| item.id));
+        }
+        Ok(out)
+    }
+
     /// Those of some updates that can still be deployed, as they are counted.
     pub fn deployable_items(&self, updates: &[UpdateId]) -> Result<Vec<LiveItem>, Error> {
         let mut live = Vec::with_capacity(updates.len());

@@ -13,6 +13,7 @@ impl Writer<'_> {
         match Kind::from_number(kind) {
             Some(Kind::Item) => self.project_item(id, body),
             Some(Kind::Ruling) => self.project_ruling(id, body),
+            Some(Kind::SoftwareTitle) => self.project_title(id, body),
             _ => Ok(()),
         }
     }

@@ -80,6 +80,8 @@ pub struct RuleSeen {
     pub at: Timestamp,
     pub catalog: u64,
     pub digest: Vec<u8>,
+    /// A digest of the rule and of what it would have taken, if its last run failed.
+    pub failed: Option<Vec<u8>>,
 }
 
 const RUN: &str = "SELECT rule, number, reason, started_at, ended_at, outcome, code, updates
@@ -126,9 +128,10 @@ impl Reader<'_> {
     }
 
     pub fn rule_seen(&self, rule: &ObjectCode) -> Result<Option<RuleSeen>, Error> {
-        let sql = "SELECT at, catalog, digest FROM rule_input WHERE rule = ?1";
+        let sql = "SELECT at, catalog, digest, failed FROM rule_input WHERE rule = ?1";
         Ok(self.tx.query_optional(sql, [rule.as_str()], |row| {
-            Ok(RuleSeen { at: Timestamp(row.get(0)?), catalog: row.get(1)?, digest: row.get(2)? })
+            let (at, catalog) = (Timestamp(row.get(0)?), row.get(1)?);
+            Ok(RuleSeen { at, catalog, digest: row.get(2)?, failed: row.get(3)? })
         })?)
     }
 
@@ -207,9 +210,9 @@ impl Writer<'_> {
 
     pub fn set_rule_seen(&self, rule: &ObjectCode, seen: &RuleSeen) -> Result<(), Error> {
         self.write.execute(
-            "INSERT OR REPLACE INTO rule_input (rule, digest, at, catalog)
-             VALUES (?1, ?2, ?3, ?4)",
-            params![rule.as_str(), seen.digest, seen.at.0, seen.catalog],
+            "INSERT OR REPLACE INTO rule_input (rule, digest, at, catalog, failed)
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![rule.as_str(), seen.digest, seen.at.0, seen.catalog, seen.failed],
         )?;
         Ok(())
     }

@@ -21,6 +21,15 @@ use crate::{Error, Own, Reader, Writer};
 /// Clients in one step of following; a step's vectors fit into memory easily.
 const CLIENTS_PER_STEP: u32 = 1_000;
 
+/// What it is of a client whose change counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Changed {
+    /// Its record or its vector.
+    Standing,
+    /// Its inventory as well.
+    Anything,
+}
+
 /// What a compliance board has to know of one client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientStanding {
@@ -99,7 +108,7 @@ impl Reader<'_> {
     /// Clients whose record or vector changed in rows beyond `after`, as they are now, and the last
     /// row looked at; nobody if there is nothing new.
     pub fn changed_standings(&self, after: i64) -> Result<(Vec<ClientStanding>, i64), Error> {
-        let (changed, last) = self.changed_clients(after)?;
+        let (changed, last) = self.changed_clients(after, Changed::Standing)?;
         let standings = changed.into_iter().map(|client| self.standing(client));
         Ok((standings.collect::<Result<_, _>>()?, last))
     }
@@ -110,12 +119,23 @@ impl Reader<'_> {
         Ok(self.tx.query_row(sql, [], |row| row.get(0))?)
     }
 
-    /// Clients whose record or vector changed in rows beyond `after`, and the last row looked at.
-    pub fn changed_clients(&self, after: i64) -> Result<(BTreeSet<ClientId>, i64), Error> {
+    /// Clients of which that changed in rows beyond `after`, and the last such row looked at.
+    pub fn changed_clients(
+        &self,
+        after: i64,
+        what: Changed,
+    ) -> Result<(BTreeSet<ClientId>, i64), Error> {
         let sql = "SELECT lsn, id FROM entry WHERE grp IN (?1, ?2) AND lsn > ?3
-                   ORDER BY lsn LIMIT ?4";
+                     AND kind IN (?4, ?5, ?6, ?7)
+                   ORDER BY lsn LIMIT ?8";
         let groups = (Group::Clients as u8, Group::State as u8);
-        let key = params![groups.0, groups.1, after, CLIENTS_PER_STEP];
+        let (client, vector) = (Kind::Client as u32, Kind::Vector as u32);
+        let (computer, software) = match what {
+            Changed::Standing => (client, vector),
+            Changed::Anything => (Kind::Inventory as u32, Kind::InstalledSoftware as u32),
+        };
+        let steps = CLIENTS_PER_STEP;
+        let key = params![groups.0, groups.1, after, client, vector, computer, software, steps];
         let rows: Vec<(i64, ClientId)> = self.tx.query_all(sql, key, |row| {
             Ok((row.get(0)?, parse_column(row, 1, |b: Vec<u8>| ClientId::from_slice(&b))?))
         })?;
@@ -204,11 +224,13 @@ impl Writer<'_> {
     /// Forgets a client of this site.
     pub fn remove_client(&self, client: ClientId) -> Result<(), Error> {
         let id = client.as_bytes().to_vec();
-        for table in ["parked_state", "policy_head"] {
+        for table in ["parked_state", "policy_head", "refresh_wanted"] {
             self.write.execute(&format!("DELETE FROM {table} WHERE client = ?1"), [&id])?;
         }
         self.write_own(Group::State, vec![Own::delete(Kind::Vector, id.clone())])?;
-        self.write_own(Group::Clients, vec![Own::delete(Kind::Client, id)])
+        let kinds = [Kind::Inventory, Kind::InstalledSoftware, Kind::Client];
+        let changes = kinds.into_iter().map(|kind| Own::delete(kind, id.clone()));
+        self.write_own(Group::Clients, changes.collect())
     }
 }
 

@@ -71,6 +71,8 @@ struct Shared {
     more: Notify,
     /// Clients that shall send everything. Losing this costs one more report.
     incomplete: Mutex<BTreeSet<ClientId>>,
+    /// Clients that shall send their whole inventory; likewise.
+    undescribed: Mutex<BTreeSet<ClientId>>,
     wake_ups: broadcast::Sender<pb::WatchWakeUpsResponse>,
 }
 
@@ -87,9 +89,17 @@ impl ManagementRelay {
         let primary = ManagementServiceClient::new(primary.channel())
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
-        let (more, incomplete) = (Notify::new(), Mutex::default());
+        let (more, incomplete, undescribed) = (Notify::new(), Mutex::default(), Mutex::default());
         let wake_ups = broadcast::Sender::new(WAKE_UPS_WAITING);
-        ManagementRelay(Arc::new(Shared { db, spool, primary, more, incomplete, wake_ups }))
+        ManagementRelay(Arc::new(Shared {
+            db,
+            spool,
+            primary,
+            more,
+            incomplete,
+            undescribed,
+            wake_ups,
+        }))
     }
 
     /// What management points of the site call. Open streams end with `shutdown`.
@@ -112,6 +122,10 @@ impl ManagementRelay {
 impl Shared {
     fn incomplete(&self) -> MutexGuard<'_, BTreeSet<ClientId>> {
         self.incomplete.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn undescribed(&self) -> MutexGuard<'_, BTreeSet<ClientId>> {
+        self.undescribed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn append(&self, entries: Vec<Vec<u8>>) -> Result<(), Error> {
@@ -153,7 +167,9 @@ impl Shared {
         loop {
             let entries = self.spool.read(0, count).await?;
             let entries = entries.into_iter().map(|entry| (entry.id, entry.body)).collect();
-            let Some(next) = forward::next(entries) else { return Ok(()) };
+            let Some(mut next) = forward::next(entries) else { return Ok(()) };
+            let usage = self.spool.usage().await?;
+            next.say_backlog(usage.queued, usage.quarantined);
             let answer = self.ask(&next).await;
             count = REPORTS_MAX;
             for verdict in next.settle(answer) {
@@ -164,6 +180,7 @@ impl Shared {
                         self.spool.quarantine(id, reason).await?;
                     }
                     Verdict::SendFull(client) => drop(self.incomplete().insert(client)),
+                    Verdict::SendInventory(client) => drop(self.undescribed().insert(client)),
                     Verdict::OneByOne => count = 1,
                     Verdict::Later(status) => return Err(status.into()),
                 }
@@ -181,6 +198,10 @@ impl Shared {
             }
             Next::Submit { request, .. } => {
                 let answer = primary.submit_states(request.clone());
+                answered(SUBMIT_WAIT, PRIMARY, answer).await.map(|answer| answer.outcomes)
+            }
+            Next::SubmitInventories { request, .. } => {
+                let answer = primary.submit_inventories(request.clone());
                 answered(SUBMIT_WAIT, PRIMARY, answer).await.map(|answer| answer.outcomes)
             }
         }
@@ -263,6 +284,14 @@ impl Shared {
                 Ok(found.into_iter().map(Into::into).collect())
             }
             Err(status) => Err(status.into()),
+        }
+    }
+
+    /// What the sender of an inventory hears before the primary has heard of it.
+    fn first_word_of_inventory(&self, report: &[u8]) -> pb::Outcome {
+        match forward::described(report) {
+            Some(client) if self.undescribed().remove(&client) => pb::Outcome::SendFull,
+            _ => pb::Outcome::Unspecified,
         }
     }
 
@@ -403,6 +432,19 @@ impl ManagementService for RelayService {
         self.relay.append(entries).await.map_err(refuse)?;
         let outcomes = reports.iter().map(|report| self.relay.first_word(report).into()).collect();
         Ok(Response::new(pb::SubmitStatesResponse { outcomes }))
+    }
+
+    async fn submit_inventories(
+        &self,
+        request: Request<pb::SubmitInventoriesRequest>,
+    ) -> Result<Response<pb::SubmitInventoriesResponse>, Status> {
+        let voice = voice(&request)?;
+        let reports = request.into_inner().reports;
+        let entries = reports.iter().map(|report| forward::inventory(voice, report)).collect();
+        self.relay.append(entries).await.map_err(refuse)?;
+        let word = |report: &Vec<u8>| self.relay.first_word_of_inventory(report).into();
+        let outcomes = reports.iter().map(word).collect();
+        Ok(Response::new(pb::SubmitInventoriesResponse { outcomes }))
     }
 
     type WatchWakeUpsStream =

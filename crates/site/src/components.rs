@@ -75,10 +75,17 @@ impl Components {
     pub(crate) fn for_administration(&self) -> Option<administration::Clients> {
         match &self.clients {
             Clients::Here { manager, wake_ups, .. } => {
-                let wake_ups = wake_ups.clone();
-                let scan: administration::Scan =
-                    Arc::new(move |clients| wake_ups.wake(clients, Reason::Scan));
-                Some(administration::Clients { board: manager.board(), scan })
+                let nudge = |reason| -> administration::Nudge {
+                    let wake_ups = wake_ups.clone();
+                    Arc::new(move |clients| wake_ups.wake(clients, reason))
+                };
+                let held = manager.backlogs();
+                Some(administration::Clients {
+                    board: manager.board(),
+                    scan: nudge(Reason::Scan),
+                    report: nudge(Reason::State),
+                    backlogs: Arc::new(move || held.all().into_iter().map(backlog).collect()),
+                })
             }
             Clients::Relayed(_) => None,
         }
@@ -130,6 +137,11 @@ fn spawn<E: std::error::Error + Send + Sync + 'static>(
             tracing::error!(error = %error_chain(&error), "{what} was given up");
         }
     });
+}
+
+fn backlog((caller, held): (String, client_manager::Backlog)) -> administration::Backlog {
+    let client_manager::Backlog { at, waiting, set_aside } = held;
+    administration::Backlog { caller, at, waiting, set_aside }
 }
 
 fn client_components(db: &SiteDb, policy: deployment_manager::Config) -> Clients {

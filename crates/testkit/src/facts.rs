@@ -89,6 +89,7 @@ fn linux(number: u32) -> Facts {
         id: "debian".to_owned(),
         version_id: Some("12".to_owned()),
         packages: Some((0..PACKAGES).filter_map(package).collect()),
+        ..LinuxFacts::default()
     };
     Facts {
         architecture: Some(Architecture::Amd64),

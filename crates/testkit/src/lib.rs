@@ -3,6 +3,7 @@
 //! Knows no role, so that every role's tests may use it. A fake does what a test told it to and
 //! remembers what it was asked; one that cannot do so panics, which fails the test.
 
+pub mod catalogs;
 pub mod content;
 pub mod distribution;
 pub mod facts;
@@ -15,3 +16,4 @@ pub mod sample;
 pub mod tls;
 pub mod upstream;
 pub mod windows;
+pub mod wsus;

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use model::{ClientId, ClientRecord, ErrorClass, PeerIdentity, PolicyHead, StateReport};
+use model::{
+    ClientId, ClientRecord, ErrorClass, InventoryReport, PeerIdentity, PolicyHead, StateReport,
+};
 use rpc::object::ObjectBody as _;
 use rpc::pb::management as pb;
 use rpc::pb::management::management_service_server::{ManagementService, ManagementServiceServer};
@@ -48,6 +50,7 @@ pub struct Script {
     /// What came, and was not refused.
     pub registrations: Vec<ClientRecord>,
     pub reports: Vec<StateReport>,
+    pub inventories: Vec<InventoryReport>,
     /// For whom policy was asked for, and reports were sent.
     pub voices: Vec<i32>,
 }
@@ -75,6 +78,7 @@ impl FakeSite {
             points: Vec::new(),
             registrations: Vec::new(),
             reports: Vec::new(),
+            inventories: Vec::new(),
             voices: Vec::new(),
         };
         let service = Service {
@@ -105,10 +109,15 @@ impl FakeSite {
         self.script.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until this was seen last; answers everything seen but listeners.
+    /// Waits until this was seen last but for listeners; answers everything seen but those.
     pub async fn seen(&self, last: &str) -> Vec<String> {
         let mut seen = self.seen.subscribe();
-        let there = seen.wait_for(|seen| seen.last().is_some_and(|entry| entry == last)).await;
+        let is_last = |seen: &Vec<String>| {
+            let mut told = seen.iter();
+            let last_told = told.rfind(|entry| last == "listener" || *entry != "listener");
+            last_told.is_some_and(|entry| entry == last)
+        };
+        let there = seen.wait_for(is_last).await;
         let mut seen = there.expect("the fake is there").clone();
         seen.retain(|entry| entry != "listener");
         seen
@@ -198,6 +207,25 @@ impl ManagementService for Service {
         };
         let outcomes = request.reports.iter().map(&mut take).collect();
         Ok(Response::new(pb::SubmitStatesResponse { outcomes }))
+    }
+
+    async fn submit_inventories(
+        &self,
+        request: Request<pb::SubmitInventoriesRequest>,
+    ) -> Result<Response<pb::SubmitInventoriesResponse>, Status> {
+        let request = request.into_inner();
+        let mut script = self.script()?;
+        script.voices.push(request.voice);
+        let mut take = |report: &Vec<u8>| match rpc::convert::decode_inventory_report(report) {
+            Ok(report) => {
+                self.note(format!("inventory {}", report.serial));
+                script.inventories.push(report);
+                script.outcome.into()
+            }
+            Err(_) => pb::Outcome::Rejected.into(),
+        };
+        let outcomes = request.reports.iter().map(&mut take).collect();
+        Ok(Response::new(pb::SubmitInventoriesResponse { outcomes }))
     }
 
     type WatchWakeUpsStream =

@@ -1,6 +1,8 @@
 //! A hierarchy's root and what sites get from it.
 
-use ambient::Ambient;
+use std::sync::Arc;
+
+use ambient::{Ambient, ManualClock, SystemEntropy};
 use model::{HierarchyId, PeerIdentity, PeerKind, SiteCode};
 use rpc::object::ObjectBody as _;
 use transport::Credentials;
@@ -21,7 +23,8 @@ pub struct SiteKeys {
     /// The encoded statement of that key.
     pub statement: Vec<u8>,
     site: SiteCode,
-    issuer: Intermediate,
+    /// Issues the certificates of those who join it.
+    pub issuer: Arc<Intermediate>,
 }
 
 impl Pki {
@@ -29,6 +32,13 @@ impl Pki {
     pub fn new(ambient: &Ambient) -> Pki {
         let root = Root::create(ambient, HierarchyId(Uuid::from_u128(7))).expect("a root");
         Pki { ambient: ambient.clone(), root }
+    }
+
+    /// As [`Pki::new`], at a moment that stays.
+    #[must_use]
+    pub fn at(now_ms: i64) -> Pki {
+        let clock = Arc::new(ManualClock::at(now_ms));
+        Pki::new(&Ambient::new(clock, Arc::new(SystemEntropy)))
     }
 
     #[must_use]
@@ -45,14 +55,15 @@ impl Pki {
         let chain = self.chain((site, &issuer), PeerKind::Site, &site.to_string(), &holder);
         let signer = SigningKey::generate(&self.ambient);
         let stated = sign_statement((site, 1, signer.public_key()), &holder, &chain);
-        SiteKeys { signer, statement: stated.expect("signed").encode(), site, issuer }
+        let (statement, issuer) = (stated.expect("signed").encode(), Arc::new(issuer));
+        SiteKeys { signer, statement, site, issuer }
     }
 
     /// What a process of `site` joined with.
     #[must_use]
     pub fn credentials(&self, keys: &SiteKeys, kind: PeerKind, id: &str) -> Credentials {
         let (own, anchor) = (key(), self.anchor().clone());
-        let chain = self.chain((keys.site, &keys.issuer), kind, id, &own);
+        let chain = self.chain((keys.site, &*keys.issuer), kind, id, &own);
         Credentials::new(self.ambient.clone(), anchor, &chain, &own).expect("its own certificate")
     }
 

@@ -19,6 +19,7 @@ use update_metadata::{
 use uuid::Uuid;
 use xml_guard::{Attribute, Element, Tag};
 
+mod deployed;
 mod large;
 
 pub use large::large;

@@ -94,6 +94,15 @@ impl PublicKey {
         self.0.subject_public_key_info()
     }
 
+    /// What people compare: the first half of the digest, in groups. Nobody finds another key with
+    /// the same 128 bits.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let groups = self.digest().0;
+        let groups = groups.chunks(2).take(8).map(|two| format!("{:02x}{:02x}", two[0], two[1]));
+        groups.collect::<Vec<_>>().join("-")
+    }
+
     /// What a used join token remembers of the key that used it.
     #[must_use]
     pub fn digest(&self) -> Sha256 {

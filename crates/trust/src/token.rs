@@ -30,6 +30,18 @@ impl TokenSecret {
         TokenSecret(ambient.bytes())
     }
 
+    /// Of an invitation: whoever has it may ask, and an administrator decides.
+    #[must_use]
+    pub fn none() -> TokenSecret {
+        TokenSecret([0; 16])
+    }
+
+    /// No token has this secret: all bits of a random one are never 0.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        *self == TokenSecret::none()
+    }
+
     pub fn from_slice(bytes: &[u8]) -> Result<TokenSecret, Error> {
         let bytes = bytes.try_into().map_err(|_| bad("has a secret of the wrong length"))?;
         Ok(TokenSecret(bytes))
@@ -84,6 +96,12 @@ impl JoinToken {
         let checksum = checksum(&bytes);
         bytes.extend(checksum);
         format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    /// Whether it carries no secret but only says whom to ask, and whom to believe.
+    #[must_use]
+    pub fn is_invitation(&self) -> bool {
+        self.secret.is_none()
     }
 
     /// What the site stores to recognize the token.

@@ -148,6 +148,47 @@ impl CommandLine {
     }
 }
 
+impl Installer {
+    /// 1641: succeeded, and the installer has started a restart (Windows Installer).
+    const RESTART_STARTED: i32 = 1641;
+
+    /// The exit code that a process of Linux means, of which only the lowest byte arrives: 194 is
+    /// 3010, unless the document says what 194 is.
+    #[must_use]
+    pub fn exit_code(&self, byte: u8) -> i32 {
+        let arrived = i32::from(byte);
+        let conventional = match self {
+            Installer::CommandLine(_) => &[CommandLine::RESTART_REQUIRED][..],
+            Installer::Windows { .. } => {
+                &[CommandLine::RESTART_REQUIRED, Installer::RESTART_STARTED]
+            }
+        };
+        let known: Vec<i32> = match self {
+            Installer::CommandLine(command) => command.return_codes.keys().copied().collect(),
+            Installer::Windows { .. } => Vec::new(),
+        };
+        if arrived == 0 || known.contains(&arrived) {
+            return arrived;
+        }
+        let mut meant = known.iter().chain(conventional);
+        meant.find(|code| **code & 0xff == arrived).copied().unwrap_or(arrived)
+    }
+
+    /// What an exit code means (INT-27).
+    #[must_use]
+    pub fn outcome(&self, exit_code: i32) -> Outcome {
+        match (self, exit_code) {
+            (Installer::CommandLine(command), _) => command.outcome(exit_code),
+            (Installer::Windows { .. }, 0) => Outcome::SUCCEEDED,
+            (
+                Installer::Windows { .. },
+                CommandLine::RESTART_REQUIRED | Installer::RESTART_STARTED,
+            ) => Outcome { needs_restart: true, ..Outcome::SUCCEEDED },
+            (Installer::Windows { .. }, _) => Outcome::FAILED,
+        }
+    }
+}
+
 impl Document {
     /// A published document with an English title and nothing else; the caller sets the rest.
     #[must_use]

@@ -14,6 +14,10 @@ use crate::namespaces::{BASE_RULES, is_windows};
 use crate::question::{Question, Subject};
 use crate::{Document, Facts, Relations, Rule, Rules, System, linux, windows};
 
+mod findings;
+
+pub use findings::{Finding, findings};
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Truth {
     True,

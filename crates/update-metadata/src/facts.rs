@@ -3,12 +3,14 @@
 //! Plain data, filled by whoever looked: a real machine's provider or a facts file. What nobody
 //! looked for is absent and makes a test unknown; what was looked for and not found says so.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use model::{Sha256, Timestamp};
 use serde::Deserialize;
 
 use crate::Version;
+use crate::version::{compare_debian, compare_rpm};
 
 mod reading;
 mod windows;
@@ -73,4 +75,25 @@ pub struct LinuxFacts {
     pub version_id: Option<String>,
     /// Installed packages and their versions; `None` where the package manager is not understood.
     pub packages: Option<BTreeMap<String, String>>,
+    /// How those versions compare.
+    pub order: PackageOrder,
+}
+
+/// Each family of package managers orders versions in its own way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PackageOrder {
+    #[default]
+    Debian,
+    Rpm,
+}
+
+impl PackageOrder {
+    #[must_use]
+    pub fn compare(self, a: &str, b: &str) -> Ordering {
+        match self {
+            PackageOrder::Debian => compare_debian(a, b),
+            PackageOrder::Rpm => compare_rpm(a, b),
+        }
+    }
 }

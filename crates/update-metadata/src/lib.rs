@@ -36,12 +36,12 @@ pub use document::{
     Rules, UpdateKind, license_files,
 };
 pub use error::Error;
-pub use evaluate::{Applicability, Truth, evaluate, questions};
+pub use evaluate::{Applicability, Finding, Truth, evaluate, findings, questions};
 pub use extract::{CategoryNode, EXTRACTOR_VERSION, Extracted, extract};
 pub use facts::{
     Architecture, CbsPackage, CbsState, Cluster, Device, Direct3d, Driver, Facts, FileFact,
     GenericAnswer, Hardware, Languages, LinuxFacts, MsiPatchState, MsiProduct, Name, Named, Names,
-    Processors, RegistryValue, System, WindowsFacts, WmiValue,
+    PackageOrder, Processors, RegistryValue, System, WindowsFacts, WmiValue,
 };
 pub use question::{Question, Subject};
 pub use rule::Rule;

@@ -6,7 +6,8 @@
 //! | `FileExists` | `Path`, `Sha256`? |
 //! | `PackageInstalled` | `Name`, `Version`? with `Comparison`? |
 //!
-//! A missing `Comparison` means `EqualTo`; versions are ordered as Debian orders them.
+//! A missing `Comparison` means `EqualTo`. Versions of packages are ordered as the computer's own
+//! package manager orders them, those of systems as Debian orders versions.
 
 use model::Sha256;
 use xml_guard::Element;
@@ -89,6 +90,8 @@ fn package_holds(test: &Test<'_>, linux: &LinuxFacts) -> Doubtful {
     match (packages.get(name), test.optional("Version")) {
         (None, _) => Ok(false),
         (Some(_), None) => Ok(true),
-        (Some(found), Some(wanted)) => Ok(test.comparison()?.holds(compare_debian(found, wanted))),
+        (Some(found), Some(wanted)) => {
+            Ok(test.comparison()?.holds(linux.order.compare(found, wanted)))
+        }
     }
 }

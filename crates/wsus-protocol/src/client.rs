@@ -6,6 +6,7 @@
 //! which updates a computer needs.
 
 mod information;
+mod numbers;
 mod scan;
 
 pub use information::{

@@ -1,6 +1,9 @@
 //! Where each operation lives: path, namespace and SOAPAction (MS-WSUSSS 2.1, MS-WUSP 2.1).
 
-use crate::limits::{CLIENT_REQUEST_BYTES_MAX, MESSAGE_BYTES_MAX};
+use crate::limits::{
+    CLIENT_ANSWER_BYTES_MAX, CLIENT_ANSWER_NODES_MAX, CLIENT_REQUEST_BYTES_MAX, MESSAGE_BYTES_MAX,
+    MESSAGE_ELEMENTS_MAX,
+};
 
 const SERVER_SYNC: &str = "/ServerSyncWebService/ServerSyncWebService.asmx";
 const DSS_AUTH: &str = "/DssAuthWebService/DssAuthWebService.asmx";
@@ -62,6 +65,18 @@ impl Service {
         match self {
             Service::Client | Service::SimpleAuth | Service::Monitor => CLIENT_REQUEST_BYTES_MAX,
             Service::ServerSync | Service::DssAuth | Service::Reporting => MESSAGE_BYTES_MAX,
+        }
+    }
+
+    /// Bytes of an answer, and what of it may become one tree.
+    pub(crate) const fn answer_max(self) -> (u64, usize) {
+        match self {
+            Service::Client | Service::SimpleAuth | Service::Monitor => {
+                (CLIENT_ANSWER_BYTES_MAX, CLIENT_ANSWER_NODES_MAX)
+            }
+            Service::ServerSync | Service::DssAuth | Service::Reporting => {
+                (MESSAGE_BYTES_MAX, MESSAGE_ELEMENTS_MAX)
+            }
         }
     }
 }

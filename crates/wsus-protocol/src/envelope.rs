@@ -16,6 +16,8 @@ pub trait Message: Sized {
     const ELEMENTS: &'static [&'static str];
     /// Bytes a decoder reads at most.
     const BYTES_MAX: u64 = limits::MESSAGE_BYTES_MAX;
+    /// Elements and attributes a decoder keeps at once at most.
+    const NODES_MAX: usize = limits::MESSAGE_ELEMENTS_MAX;
 
     fn write(&self, xml: &mut XmlWriter);
 
@@ -39,7 +41,7 @@ pub fn encode<M: Message>(message: &M) -> String {
 
 /// Reads a message; a fault in its place becomes [`Error::Fault`].
 pub fn decode<M: Message>(input: impl BufRead) -> Result<M, Error> {
-    let mut guard = XmlGuard::new(input, limits::xml_limits(M::BYTES_MAX));
+    let mut guard = XmlGuard::new(input, limits::xml_limits(M::BYTES_MAX, M::NODES_MAX));
     enter_body(&mut guard)?;
     let (outer, inner) = (M::ELEMENTS[0], &M::ELEMENTS[1..]);
     let namespace = M::OPERATION.namespace();
@@ -59,7 +61,8 @@ pub fn decode<M: Message>(input: impl BufRead) -> Result<M, Error> {
 
 /// The operation that the content of a request belongs to.
 pub(crate) fn called(path: &str, body: &[u8]) -> Option<Endpoint> {
-    let mut guard = XmlGuard::new(body, limits::xml_limits(limits::MESSAGE_BYTES_MAX));
+    let limits = limits::xml_limits(limits::MESSAGE_BYTES_MAX, limits::MESSAGE_ELEMENTS_MAX);
+    let mut guard = XmlGuard::new(body, limits);
     enter_body(&mut guard).ok()?;
     let tag = find(&mut guard, |_| true, "Body").ok()?;
     Endpoint::find(path, &format!("{}/{}", tag.ns, tag.local))

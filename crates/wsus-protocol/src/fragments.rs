@@ -4,9 +4,10 @@
 //! remains, and content of other vocabularies keeps a declaration of its own. A fragment is a row
 //! of elements without a root, and not a document. Attribute values and the form of empty elements
 //! are copied as they stand; white space between elements is not. Refuses to know what the parts
-//! mean. Fails with the place in the document.
+//! mean. [`join`] is the way back. Fails with the place in the document.
 
 mod copy;
+mod join;
 
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use xml_guard::{Event, Tag, XmlGuard};
 
 use crate::{Error, limits};
 use copy::{Copier, RawTag};
+pub use join::join;
 
 const UPDATE: &str = "http://schemas.microsoft.com/msus/2002/12/Update";
 /// Attributes of `Properties` in the Core fragment, in its order.

@@ -8,6 +8,14 @@ pub const MESSAGE_BYTES_MAX: u64 = 32 << 20;
 /// Bytes of a computer's request: a scan names each update it has in 18 bytes, and a catalog of
 /// 200,000 fits.
 pub const CLIENT_REQUEST_BYTES_MAX: u64 = 4 << 20;
+/// Bytes of what a computer is answered. The original server ends a page of a scan at some 200 kB
+/// of rules; one update that replaces every package of a system brings a megabyte of them alone.
+pub const CLIENT_ANSWER_BYTES_MAX: u64 = 4 << 20;
+/// Elements and attributes of one part of such an answer that become a tree, of 200 bytes each: a
+/// thousand renumbered revisions have twenty thousand.
+pub const CLIENT_ANSWER_NODES_MAX: usize = 50_000;
+/// Bytes of a document that is made of fragments, which only grow by the prefixes of names.
+pub const JOINED_BYTES_MAX: usize = 8 << 20;
 /// Items of a list that has no limit of its own: updates a computer has.
 pub const LIST_ITEMS_MAX: usize = 200_000;
 /// Authorization cookies of one request; the protocol wants exactly one.
@@ -54,13 +62,13 @@ pub const XPRESS_BLOCK_BYTES: usize = 16_352;
 /// Bytes of a sealed cookie that are looked at at all; ours have 74.
 pub const COOKIE_BYTES_MAX: usize = 512;
 
-pub(crate) fn xml_limits(total_bytes: u64) -> Limits {
+pub(crate) fn xml_limits(total_bytes: u64, tree_nodes: usize) -> Limits {
     Limits {
         depth: DEPTH_MAX,
         attributes: 32,
         event_bytes: TEXT_BYTES_MAX,
         kept_bytes: 0,
-        tree_nodes: MESSAGE_ELEMENTS_MAX,
+        tree_nodes,
         total_bytes,
     }
 }
@@ -71,6 +79,16 @@ pub(crate) fn document_limits() -> Limits {
         event_bytes: TEXT_BYTES_MAX,
         kept_bytes: TEXT_BYTES_MAX,
         total_bytes: DOCUMENT_BYTES_MAX as u64,
+        ..Limits::default()
+    }
+}
+
+/// A fragment of such a document, as an answer brings it.
+pub(crate) fn fragment_limits() -> Limits {
+    Limits {
+        kept_bytes: 0,
+        tree_nodes: CLIENT_ANSWER_NODES_MAX,
+        total_bytes: CLIENT_ANSWER_BYTES_MAX,
         ..Limits::default()
     }
 }

@@ -420,7 +420,8 @@ macro_rules! message {
                 name: stringify!($operation),
             };
             const ELEMENTS: &'static [&'static str] = $crate::record::elements!($operation $form);
-            const BYTES_MAX: u64 = $crate::record::bytes_max!($service $form);
+            const BYTES_MAX: u64 = $crate::record::message_max!($service $form).0;
+            const NODES_MAX: usize = $crate::record::message_max!($service $form).1;
 
             fn write(&self, xml: &mut xml_guard::XmlWriter) {
                 $crate::record::Record::write_elements(self, xml);
@@ -448,17 +449,17 @@ macro_rules! elements {
     };
 }
 
-macro_rules! bytes_max {
+macro_rules! message_max {
     ($service:ident request) => {
-        $crate::Service::$service.request_bytes_max()
+        ($crate::Service::$service.request_bytes_max(), $crate::limits::MESSAGE_ELEMENTS_MAX)
     };
     ($service:ident $form:ident) => {
-        $crate::limits::MESSAGE_BYTES_MAX
+        $crate::Service::$service.answer_max()
     };
 }
 
 pub(crate) use {
-    bytes_max, elements, items, list, message, other_word, records, words, write_member,
+    elements, items, list, message, message_max, other_word, records, words, write_member,
 };
 
 items! {

@@ -9,6 +9,7 @@ mod bombs;
 mod captures;
 mod compression;
 mod derivation;
+mod joining;
 mod records;
 mod round_trips;
 mod scans;

@@ -10,9 +10,10 @@ use site_db::Reader;
 
 use super::noun::CLIENT;
 use super::{Answer, Answers, collection, given, pages};
-use crate::Error;
 use crate::admin::{Change, View};
+use crate::audit::Deed;
 use crate::token::Order;
+use crate::{Admin, Clients, Error};
 
 pub(super) fn list(
     v: &View<'_>,
@@ -90,19 +91,38 @@ pub(super) fn token(
 }
 
 pub(super) fn scan(v: &View<'_>, asked: pb::ScanClientsRequest) -> Answer<u64> {
-    let kind = v.identity().kind;
-    let none = || Error::NoPlace { what: "assigned client", kind };
-    let clients = v.admin.clients.as_ref().ok_or_else(none)?;
-    let wanted = if asked.ids.is_empty() {
-        clients_of(v, v.identity().owner)?
-    } else {
-        // Another site's are woken there.
-        let named = asked.ids.iter().map(|id| Ok(CLIENT.owned(v, id)?.id));
-        named.collect::<Answer<BTreeSet<ClientId>>>()?
-    };
-    let wanted: Vec<ClientId> = wanted.into_iter().collect();
+    let (clients, wanted) = wanted((v.admin, v), &asked.ids)?;
     (clients.scan)(&wanted);
     Ok(wanted.len() as u64)
+}
+
+/// Each of them is told with its next report, whether or not it hears of it now (STATE-16).
+pub(super) fn refresh(c: &Change<'_>, asked: pb::RefreshClientsRequest) -> Answer<u64> {
+    let (clients, wanted) = wanted((c.admin, c), &asked.ids)?;
+    for client in &wanted {
+        c.want_everything(*client)?;
+    }
+    c.audit(Deed::Ran, format!("a full report of {} clients", wanted.len()))?;
+    (clients.report)(&wanted);
+    Ok(wanted.len() as u64)
+}
+
+/// The clients of this site that are named, or all.
+fn wanted<'a>(
+    (admin, r): (&'a Admin, &Reader<'_>),
+    ids: &[String],
+) -> Answer<(&'a Clients, Vec<ClientId>)> {
+    let kind = r.identity().kind;
+    let none = || Error::NoPlace { what: "assigned client", kind };
+    let clients = admin.clients.as_ref().ok_or_else(none)?;
+    let wanted = if ids.is_empty() {
+        clients_of(r, r.identity().owner)?
+    } else {
+        // Another site's are woken there.
+        let named = ids.iter().map(|id| Ok(CLIENT.owned(r, id)?.id));
+        named.collect::<Answer<BTreeSet<ClientId>>>()?
+    };
+    Ok((clients, wanted.into_iter().collect()))
 }
 
 /// The clients that a site manages.

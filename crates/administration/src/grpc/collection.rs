@@ -9,7 +9,7 @@ mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use deployment::{CLIENTS, MEMBER, Missing, Needs, closure, references};
+use deployment::{CLIENTS, Census, InventoryNeeds, MEMBER, Missing, Needs, closure, references};
 use model::{
     ALL_SYSTEMS, BUILT_IN_COLLECTIONS, ClientId, ClientRecord, Collection, CollectionRule, Invalid,
     ObjectCode,
@@ -20,8 +20,8 @@ use rpc::pb::admin as pb;
 use site_db::Reader;
 
 pub(super) use self::change::{change, create, delete};
-use self::membership::collections;
-pub(super) use self::membership::{Standing, Surroundings};
+pub(super) use self::membership::{Stands, census, standing};
+use self::membership::{ask, census_of, census_of_client, collections};
 use super::client::client_row;
 use super::noun::COLLECTION;
 use super::{Answer, Answers, given, pages};
@@ -36,7 +36,8 @@ const PREVIEW_DEFAULT: u32 = 5_000;
 const DIRECT_SHOWN: usize = 1_000;
 
 /// Everything that is registered is asked about.
-const RECORDS: Needs = Needs { records: true, items: BTreeSet::new() };
+const RECORDS: Needs =
+    Needs { records: true, inventories: InventoryNeeds::NOTHING, items: BTreeSet::new() };
 
 /// A collection and its owner's code; the built-in ones need no object.
 pub(super) fn find(r: &Reader<'_>, code: &str) -> Result<(String, Collection), Error> {
@@ -52,11 +53,9 @@ pub(super) fn of_client(
     v: &View<'_>,
     client: &ClientRecord,
 ) -> Answer<(BTreeSet<ObjectCode>, BTreeSet<ObjectCode>)> {
-    let all = collections(v)?;
-    let codes: Vec<ObjectCode> = all.keys().cloned().collect();
-    let mut surroundings = Surroundings::of(v, all, Needs::default())?;
-    surroundings.clients = BTreeMap::from([(client.id, client.clone())]);
-    Ok(surroundings.ask(v, |members, population| {
+    let codes: Vec<ObjectCode> = collections(v)?.into_keys().collect();
+    let census = census_of_client(v, client)?;
+    Ok(ask(&census, v, |members, population| {
         let reached = members.with(client.id, population.roster).cloned().collect();
         let waiting = codes.iter().filter(|code| members.of(code).is_err());
         (reached, waiting.cloned().collect())
@@ -102,8 +101,8 @@ fn row(
 
 pub(super) fn list(v: &View<'_>, _: pb::ListCollectionsRequest) -> Answer<Vec<pb::Collection>> {
     let rows = all(v)?;
-    let surroundings = Surroundings::of(v, collections(v)?, RECORDS)?;
-    let counts = surroundings.ask(v, |members, _| {
+    let census = census_of(v, collections(v)?, RECORDS)?;
+    let counts = ask(&census, v, |members, _| {
         let count = |one: &Collection| members.of(&one.code).map(compliance::ClientSet::len);
         rows.iter().map(|(_, one)| count(one)).collect::<Vec<_>>()
     });
@@ -113,9 +112,9 @@ pub(super) fn list(v: &View<'_>, _: pb::ListCollectionsRequest) -> Answer<Vec<pb
 fn row_of(v: &View<'_>, code: &str) -> Answer<pb::Collection> {
     let found = find(v, code)?;
     let needed = closure(&found.1.code, &collections(v)?);
-    let surroundings = Surroundings::of(v, needed, RECORDS)?;
+    let census = census_of(v, needed, RECORDS)?;
     let count =
-        surroundings.ask(v, |members, _| members.of(&found.1.code).map(compliance::ClientSet::len));
+        ask(&census, v, |members, _| members.of(&found.1.code).map(compliance::ClientSet::len));
     row(v, found, count)
 }
 
@@ -152,13 +151,13 @@ pub(super) fn list_members(
     asked: pb::ListCollectionMembersRequest,
 ) -> Answer<Answers<pb::ListCollectionMembersResponse>> {
     let (_, collection) = find(v, &asked.code)?;
-    let surroundings = Surroundings::of(v, closure(&collection.code, &collections(v)?), RECORDS)?;
-    let members = surroundings.ask(v, |members, population| {
+    let census = census_of(v, closure(&collection.code, &collections(v)?), RECORDS)?;
+    let members = ask(&census, v, |members, population| {
         let set = members.of(&collection.code)?;
         Ok(population.roster.clients(set).collect())
     });
     let what = format!("the members of collection {}", collection.code);
-    let rows = records(surroundings, told(what, members)?);
+    let rows = records(census, told(what, members)?);
     Ok(pages(rows, |rows| pb::ListCollectionMembersResponse { rows }))
 }
 
@@ -202,20 +201,20 @@ pub(super) fn selected(v: &View<'_>, text: &str, limiting: &ObjectCode) -> Answe
     }
     let mut needs = RECORDS;
     needs.add(&query);
-    let surroundings = Surroundings::of(v, needed, needs)?;
-    let meant = surroundings.ask(v, |members, population| {
+    let census = census_of(v, needed, needs)?;
+    let meant = ask(&census, v, |members, population| {
         let set = members.select(&query, population)?.intersection(members.of(limiting)?);
         Ok(population.roster.clients(&set).collect())
     });
     let meant = told("what the query means".to_owned(), meant)?;
-    Ok(records(surroundings, meant))
+    Ok(records(census, meant))
 }
 
 fn told(what: String, members: Result<Vec<ClientId>, Missing>) -> Answer<Vec<ClientId>> {
     members.map_err(|missing| Error::Untold { what, missing: missing.to_string() })
 }
 
-fn records(mut from: Surroundings, clients: Vec<ClientId>) -> Vec<pb::Client> {
+fn records(mut from: Census, clients: Vec<ClientId>) -> Vec<pb::Client> {
     let records = clients.iter().filter_map(|client| from.clients.remove(client));
     records.map(client_row).collect()
 }
@@ -230,8 +229,8 @@ pub(super) fn evaluate(
     c.drop_members(&collection.code)?;
     let view = View { admin: c.admin, reader: c.writer };
     let needed = closure(&collection.code, &collections(c)?);
-    let surroundings = Surroundings::of(c, needed, RECORDS)?;
-    let members = surroundings.ask(&view, |members, population| {
+    let census = census_of(c, needed, RECORDS)?;
+    let members = ask(&census, &view, |members, population| {
         let set = members.of(&collection.code)?;
         Ok(population.roster.clients(set).collect())
     });

@@ -1,26 +1,30 @@
 //! Counts of what clients say: what is asked about is read from the database, the answer from the
 //! board.
 
+mod client;
+mod topics;
+mod unknown;
+
 use std::collections::BTreeSet;
 
 use ::deployment::Memberships;
-use compliance::{
-    Board, ClientSet, DeploymentCounts, LiveItem, Roster, StateCounts, UnknownReason,
-    client_counts, state_of,
-};
-use model::{ClientId, Deployment, Detail, Hresult, Item, Owner, UpdateGroup, UpdateId, Vector};
+use compliance::{Board, ClientSet, DeploymentCounts, LiveItem, Roster, StateCounts};
+use model::{ClientId, Deployment, Item, Owner, UpdateGroup, UpdateId};
 use rpc::pb::admin as pb;
 use site_db::Reader;
 
+pub(super) use self::client::client;
+use self::unknown::Silence;
 use super::client::clients_of;
-use super::collection::Surroundings;
-use super::noun::{CLIENT, DEPLOYMENT, GROUP};
+use super::collection::census;
+use super::noun::{DEPLOYMENT, GROUP};
 use super::{Answer, LANGUAGE, collection, deployment};
 use crate::Error;
 use crate::admin::View;
 
 /// A deployment with everything that its counts depend on.
 struct Deployed {
+    owner: Owner,
     deployment: Deployment,
     updates: Vec<Counted>,
     /// The clients it acts on; none: all.
@@ -59,10 +63,13 @@ fn counted(r: &Reader<'_>, updates: &[UpdateId]) -> Answer<Vec<Counted>> {
 fn deployed(r: &Reader<'_>, (owner, deployment): (Owner, Deployment)) -> Answer<Deployed> {
     let group = r.get::<UpdateGroup>(deployment.group.as_str().as_bytes())?;
     let updates = counted(r, group.as_ref().map_or(&[], |group| group.updates.as_slice()))?;
-    // A primary's deployments act on its own clients, those of the top on all.
-    let is_wide = r.identity().parent.unwrap_or(r.identity().code()) == owner.code;
-    let scope = if is_wide { None } else { Some(clients_of(r, owner)?) };
-    Ok(Deployed { deployment, updates, scope })
+    let scope = if is_wide(r, owner) { None } else { Some(clients_of(r, owner)?) };
+    Ok(Deployed { owner, deployment, updates, scope })
+}
+
+/// A primary's deployments act on its own clients, those of the top on all.
+fn is_wide(r: &Reader<'_>, owner: Owner) -> bool {
+    r.identity().parent.unwrap_or(r.identity().code()) == owner.code
 }
 
 /// The deployments of all sites that `chosen` admits.
@@ -82,11 +89,14 @@ impl Deployed {
         Some(targets.intersection(&roster.set_of(scope.iter().copied())))
     }
 
+    fn items(&self) -> Vec<LiveItem> {
+        self.updates.iter().map(|update| update.item).collect()
+    }
+
     fn row(&self, board: &Board, members: &Memberships) -> pb::DeploymentCompliance {
         let targets = self.targets(members, board.roster()).unwrap_or_default();
-        let items: Vec<LiveItem> = self.updates.iter().map(|update| update.item).collect();
         let DeploymentCounts { targeted, compliant, in_progress, failed, unknown } =
-            board.deployment_sets(&items, &targets).counts();
+            board.deployment_sets(&self.items(), &targets).counts();
         pb::DeploymentCompliance {
             id: self.deployment.id.to_string(),
             name: self.deployment.name.clone(),
@@ -108,8 +118,11 @@ impl Counted {
     }
 }
 
+/// What [`counted`] finds among all updates.
 fn live_items(r: &Reader<'_>) -> Result<Vec<LiveItem>, Error> {
-    let items = r.numbered_items()?.into_iter().filter(|item| !item.hidden && !item.declined);
+    let mut items = r.numbered_items()?;
+    items.retain(|item| !item.hidden && !item.declined && !item.expired);
+    let items = items.into_iter();
     Ok(items.map(|item| LiveItem { number: item.number, since: item.since }).collect())
 }
 
@@ -118,15 +131,17 @@ pub(super) fn summary(
     _: pb::GetComplianceSummaryRequest,
 ) -> Answer<pb::GetComplianceSummaryResponse> {
     let (items, deployments) = (live_items(v)?, all_deployed(v, |_| true)?);
-    let surroundings = Surroundings::read(v)?;
+    let (census, silence) = (census(v)?, Silence::read(v)?);
     board(v, |board| {
-        let members = surroundings.on(board);
+        let members = census.on(board);
         let required = items.iter().filter(|item| board.update_counts(**item).required > 0);
         pb::GetComplianceSummaryResponse {
             clients: board.roster().all().len(),
             updates: items.len() as u64,
             updates_required: required.count() as u64,
             deployments: deployments.iter().map(|one| one.row(board, &members)).collect(),
+            unknown: silence.rows(board, board.unassured()),
+            backlogs: silence.backlog_rows(),
         }
     })
 }
@@ -134,73 +149,17 @@ pub(super) fn summary(
 pub(super) fn update(
     v: &View<'_>,
     asked: pb::GetUpdateComplianceRequest,
-) -> Answer<pb::UpdateCompliance> {
+) -> Answer<pb::GetUpdateComplianceResponse> {
     let id: UpdateId = asked.id.parse()?;
     let see = "tierline update list, without expired and declined ones and children of bundles";
     let unknown = || Error::Unknown { what: "counted update", name: id.to_string(), see };
     let found = counted(v, &[id])?.pop().ok_or_else(unknown)?;
-    board(v, |board| found.row(board))
-}
-
-/// One client's answer is in its vector; the board is not needed.
-pub(super) fn client(
-    v: &View<'_>,
-    asked: pb::GetClientComplianceRequest,
-) -> Answer<pb::GetClientComplianceResponse> {
-    let (_, record) = CLIENT.found(v, &asked.id)?;
-    let (vector, items) = (v.vector(record.id)?, live_items(v)?);
-    let vector = vector.as_ref();
-    let StateCounts { required, installed, not_required, unknown } =
-        client_counts(vector, items.iter().copied());
-    // Of an update that no list names and every catalog has: only a general reason remains.
-    let anything = LiveItem { number: u32::MAX, since: 0 };
-    let reason = match (state_of(vector, anything).1, vector) {
-        // In the client's own words, which name the server that it could not scan with, or what its
-        // code means.
-        (Some(failed @ UnknownReason::ScanFailed), Some(Vector { scan_error: Some(said), .. })) => {
-            let code = said.parse::<Hresult>();
-            let said = code.map_or_else(|_| said.clone(), |code| code.to_string());
-            format!("{}: {said}", failed.as_str())
-        }
-        (reason, _) => reason.map_or("", UnknownReason::as_str).to_owned(),
-    };
-    let row = pb::ClientCompliance {
-        id: record.id.to_string(),
-        name: record.name,
-        covered: vector.map_or(0, |vector| vector.covered),
-        required,
-        installed,
-        not_required,
-        unknown,
-        reason,
-        serial: vector.map_or(0, |vector| vector.serial),
-    };
-    let states = vector.map_or(Ok(Vec::new()), |vector| client_states(v, vector))?;
-    Ok(pb::GetClientComplianceResponse { row: Some(row), states })
-}
-
-fn client_states(r: &Reader<'_>, vector: &Vector) -> Answer<Vec<pb::ClientUpdate>> {
-    let mut states = Vec::new();
-    for (number, state) in vector.listed() {
-        let Some(known) = r.item_by_number(number)?.filter(|item| !item.hidden) else { continue };
-        let item: Item = r.require(known.id.as_bytes())?;
-        let detail = vector.detail.iter().find(|detail| detail.item == number);
-        states.push(pb::ClientUpdate {
-            id: known.id.to_string(),
-            title: item.title(LANGUAGE),
-            state: state.as_str().to_owned(),
-            progress: detail.map_or("", |detail| detail.state.as_str()).to_owned(),
-            code: detail.map_or(0, |detail| detail.code),
-            meaning: detail.and_then(meaning).unwrap_or_default(),
-        });
-    }
-    Ok(states)
-}
-
-/// Of a failure's code, if it is one of Windows computers.
-fn meaning(detail: &Detail) -> Option<String> {
-    let code = Hresult(detail.code);
-    (detail.state.is_failure() && code.is_known()).then(|| code.to_string())
+    let silence = Silence::read(v)?;
+    board(v, |board| pb::GetUpdateComplianceResponse {
+        row: Some(found.row(board)),
+        unknowns: silence.rows(board, board.unknown_by_reason(found.item)),
+        states: topics::steps(board.steps(&[found.item], board.roster().all())),
+    })
 }
 
 pub(super) fn of_group(
@@ -217,11 +176,19 @@ pub(super) fn of_deployment(
 ) -> Answer<pb::GetDeploymentComplianceResponse> {
     let found = deployed(v, DEPLOYMENT.found(v, &asked.id)?)?;
     let outcome = deployment::outcome(v, found.deployment.id)?;
-    let surroundings = Surroundings::read(v)?;
-    board(v, |board| pb::GetDeploymentComplianceResponse {
-        row: Some(found.row(board, &surroundings.on(board))),
-        outcome,
-        updates: found.updates.iter().map(|update| update.row(board)).collect(),
+    let census = census(v)?;
+    board(v, |board| {
+        let members = census.on(board);
+        let targets = found.targets(&members, board.roster()).unwrap_or_default();
+        let mut states =
+            topics::marks(board.deployment_marks(found.deployment.id, &targets), targets.len());
+        states.extend(topics::steps(board.steps(&found.items(), &targets)));
+        pb::GetDeploymentComplianceResponse {
+            row: Some(found.row(board, &members)),
+            outcome,
+            updates: found.updates.iter().map(|update| update.row(board)).collect(),
+            states,
+        }
     })
 }
 
@@ -231,9 +198,9 @@ pub(super) fn of_collection(
 ) -> Answer<Vec<pb::DeploymentCompliance>> {
     let (_, collection) = collection::find(v, &asked.code)?;
     let found = all_deployed(v, |deployment| deployment.collection == collection.code)?;
-    let surroundings = Surroundings::read(v)?;
+    let census = census(v)?;
     board(v, |board| {
-        let members = surroundings.on(board);
+        let members = census.on(board);
         found.iter().map(|deployed| deployed.row(board, &members)).collect()
     })
 }

@@ -14,7 +14,8 @@ use site_db::{Own, Reader};
 
 use self::order::{check_texts, percent, read, read_phases};
 use self::show::{evidence, phases, row, state_of, success};
-use super::noun::PHASED;
+use super::decline::check_deployable;
+use super::noun::{GROUP, PHASED};
 use super::{Answer, given};
 use crate::Error;
 use crate::admin::{Change, View};
@@ -156,10 +157,14 @@ pub(super) fn start_next(
         return Err(Error::PhasedState { code, state, verb: "started further" });
     }
     let warning = last.map(|last| warning(c, &phased, last)).transpose()?;
+    let group = group_to_start(c, &phased, next)?;
+    let is_new = group.code != phased.group;
+    phased.group = group.code.clone();
     let (id, step) = (c.new_deployment_id(), PhaseStep::Start(next));
     let deployment = apply_step(&mut phased, &step, (id, c.now()));
     c.audit(Deed::Changed, format!("phased deployment {}: phase {}", phased.code, next + 1))?;
-    let changes = [Some(Own::put(&phased)), deployment.as_ref().map(Own::put)];
+    let group = is_new.then(|| Own::put(&group));
+    let changes = [group, Some(Own::put(&phased)), deployment.as_ref().map(Own::put)];
     c.write_own(Group::Control, changes.into_iter().flatten().collect())?;
     if let Some(message) = step_message(&phased, &step, (c.identity().code(), c.now())) {
         c.append_status(&message)?;
@@ -169,6 +174,18 @@ pub(super) fn start_next(
         deployment: id.to_string(),
         warning: warning.unwrap_or_default(),
     })
+}
+
+/// What a phase that starts now deploys.
+fn group_to_start(c: &Change<'_>, phased: &Phased, next: usize) -> Answer<UpdateGroup> {
+    if let Some(group) = c.phase_group(phased, next)? {
+        return Ok(group);
+    }
+    let (_, group) = GROUP.found(c, phased.group.as_str())?;
+    let remedy = format!("delete it: `tierline phased delete {}`", phased.code);
+    check_deployable(c, &group.updates, remedy)?;
+    let reason = format!("{} is empty; add updates first", group.code);
+    Err(Invalid::new("group", reason).into())
 }
 
 /// What speaks against starting the phase after `last`.

@@ -198,6 +198,13 @@ pub(super) fn set_enabled(
 ) -> Answer<pb::SetWindowEnabledResponse> {
     let pb::SetWindowEnabledRequest { code, enabled } = asked;
     let window = Window { is_enabled: enabled, ..WINDOW.owned(c, &code)? };
+    if enabled {
+        // What is deployed and set may have changed since it was made.
+        check_window(c, &window)?;
+        if let Some(what) = too_long(c, &window)? {
+            return Err(Error::NeverFits { what });
+        }
+    }
     let state = if enabled { "enabled" } else { "disabled" };
     c.audit(Deed::Changed, format!("window {code}: {state}"))?;
     c.put_own(&window)?;

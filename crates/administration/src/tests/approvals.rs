@@ -283,6 +283,8 @@ fn updates_wait_for_a_decision_only_while_a_computer_requires_them() {
             required: vec![1, 3, 4],
             installed: vec![2],
             unjudged: Vec::new(),
+            deployments: Vec::new(),
+            scan: None,
             detail: Vec::new(),
         };
         site.board.replace(Board::rebuild([client], [vector]));

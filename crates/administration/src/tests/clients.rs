@@ -30,6 +30,8 @@ fn vector() -> Vector {
         required: vec![1],
         installed: vec![2],
         unjudged: Vec::new(),
+        deployments: Vec::new(),
+        scan: None,
         detail: vec![Detail { item: 1, state: EnforcementState::Failed, code: 5, at: at(0) }],
     }
 }
@@ -186,7 +188,7 @@ fn compliance_is_told_from_the_board_and_the_vectors() {
         assert_eq!(counts(&rows[0]), [1, 0, 0, 0, 1]);
         let all = pb::GetComplianceSummaryRequest {};
         let summary = site.admin().get_compliance_summary(all).await.told();
-        assert_eq!((summary.clients, summary.updates, summary.updates_required), (2, 3, 1));
+        assert_eq!((summary.clients, summary.updates, summary.updates_required), (2, 2, 1));
         assert_eq!(summary.deployments.len(), 2);
         let of_group = pb::GetGroupComplianceRequest { code: group };
         let rows = site.admin().get_group_compliance(of_group).await.told().rows;
@@ -205,8 +207,8 @@ fn compliance_is_told_from_the_board_and_the_vectors() {
             let counts = [row.required, row.installed, row.not_required, row.unknown];
             format!("{counts:?} {}: {}", row.reason, states.collect::<Vec<_>>().join(", "))
         };
-        assert_eq!(of(8).await, "[1, 1, 1, 0] : required failed 5, installed  0");
-        assert_eq!(of(9).await, "[0, 0, 0, 3] no report received: ");
+        assert_eq!(of(8).await, "[1, 1, 0, 0] : required failed 5, installed  0");
+        assert_eq!(of(9).await, "[0, 0, 0, 2] no report received: ");
 
         let rows = site.admin().list_collections(pb::ListCollectionsRequest {}).await.told().rows;
         let rows: Vec<_> = rows.iter().map(|row| format!("{} {}", row.code, row.members)).collect();
@@ -254,6 +256,13 @@ fn clients_are_woken_and_removed() {
         assert_eq!(scan(&[]).await.told().clients, 2);
         assert_eq!(scan(&[7]).await.expect_err("unknown").code(), Code::NotFound);
         assert_eq!(*site.scanned.lock().expect("whole"), [client(9), client(8), client(9)]);
+        let refresh = pb::RefreshClientsRequest { ids: vec![client(8).to_string()] };
+        assert_eq!(site.admin().refresh_clients(refresh).await.told().clients, 1);
+        assert_eq!(site.scanned.lock().expect("whole").last(), Some(&client(8)));
+        let wanted = [8, 9].map(|number| {
+            site.db.read_blocking(move |r| r.wants_everything(client(number))).expect("read")
+        });
+        assert_eq!(wanted, [true, false], "until it has said everything");
         let id = client(8).to_string();
         let request = pb::RemoveClientRequest { id: id.clone(), reason: "sold".to_owned() };
         let identity = site.admin().remove_client(request).await.told().identity;

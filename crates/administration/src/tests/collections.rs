@@ -41,6 +41,8 @@ fn vectors() -> [Vector; 2] {
         required: required.to_vec(),
         installed: installed.to_vec(),
         unjudged: Vec::new(),
+        deployments: Vec::new(),
+        scan: None,
         detail: Vec::new(),
     };
     [vector(1, &[], &[1]), vector(2, &[1], &[])]

@@ -41,6 +41,8 @@ fn vector(covered: u64) -> Vector {
         required: vec![1],
         installed: Vec::new(),
         unjudged: Vec::new(),
+        deployments: Vec::new(),
+        scan: None,
         detail: Vec::new(),
     }
 }
@@ -95,6 +97,25 @@ fn deployment() -> Deployment {
     let id = DeploymentId(uuid::Uuid::from_u128(7));
     let (group, all) = (object_code(GROUP), object_code(model::ALL_SYSTEMS));
     Deployment { name: "May".to_owned(), ..Deployment::plain(id, group, all, at(0)) }
+}
+
+#[test]
+fn a_deployment_that_grows_says_when_the_turn_of_the_client_comes() {
+    run(async {
+        let site = site().await;
+        let group = UpdateGroup::plain(object_code(GROUP), "May".to_owned(), vec![update(1)]);
+        site.put(group).await;
+        let growing = |from: i64, stopped_at: Option<Timestamp>| Deployment {
+            rollout: Some(model::Rollout { from: at(from), days: 30, stopped_at }),
+            ..deployment()
+        };
+        site.put(growing(0, None)).await;
+        site.check(&["deployment"], expect![[r#"deployment waits: "May" (required) to SMS00001: reaches the client by its rule for all, whose turn in its growth comes at 2026-12-08T21:00:00.000Z [00000000-0000-0000-0000-000000000007: not planned here yet]"#]]).await;
+        site.put(growing(0, Some(at(0)))).await;
+        site.check(&["deployment"], expect![[r#"deployment no: "May" (required) to SMS00001: reaches the client by its rule for all, but it grows no more while it is paused [00000000-0000-0000-0000-000000000007: not planned here yet] -> `tierline phased resume`"#]]).await;
+        site.put(growing(-31 * 24 * 3_600_000, None)).await;
+        site.check(&["deployment"], expect![[r#"deployment yes: "May" (required) to SMS00001: reaches the client by its rule for all, and its deadline 2026-11-20T10:00:00.000Z is over [00000000-0000-0000-0000-000000000007: not planned here yet]"#]]).await;
+    });
 }
 
 #[test]

@@ -34,6 +34,8 @@ fn vector(number: u128, has_it: bool) -> Vector {
         required,
         installed,
         unjudged: Vec::new(),
+        deployments: Vec::new(),
+        scan: None,
         detail: Vec::new(),
     }
 }

@@ -66,6 +66,8 @@ async fn site() -> Site {
         required: vec![2],
         installed: vec![1],
         unjudged: Vec::new(),
+        deployments: Vec::new(),
+        scan: None,
         detail: Vec::new(),
     };
     site.board.replace(Board::rebuild([8, 9].map(client), [8, 9].map(vector)));
@@ -441,7 +443,8 @@ fn a_rule_that_is_enabled_or_comes_at_other_times_makes_up_for_nothing() {
         };
         let code = site.rule(weekly).await.expect("made");
         let rule = ObjectCode::new(&code).expect("a code");
-        let long_ago = RuleSeen { at: at(-90 * 86_400_000), catalog: 1, digest: vec![1] };
+        let long_ago =
+            RuleSeen { at: at(-90 * 86_400_000), catalog: 1, digest: vec![1], failed: None };
         let forget = async || {
             let (rule, seen) = (rule.clone(), long_ago.clone());
             site.db.write(move |w| w.set_rule_seen(&rule, &seen)).await.expect("written");

@@ -312,15 +312,26 @@ fn each_client_is_shown_when_it_really_turns_to_an_update_point() {
         let (code, relate) = (groups.remove(0), vec![link]);
         let change = pb::ChangeBoundaryGroupRequest { code, relate, ..Default::default() };
         site.admin().change_boundary_group(change).await.told();
-        let shown = site.resultant(8).await.servers.into_iter().map(|server| {
-            let pb::EffectiveServer { url, site, after_minutes, configured_minutes } = server;
-            format!("{url} of {site}: {configured_minutes}, in effect {after_minutes}\n")
-        });
+        let shown = async || {
+            let servers = site.resultant(8).await.servers.into_iter().map(|server| {
+                let pb::EffectiveServer { url, site, after_minutes, configured_minutes } = server;
+                format!("{url} of {site}: {configured_minutes}, in effect {after_minutes}\n")
+            });
+            servers.collect::<String>()
+        };
         expect![[r#"
             https://sup of PR1: 0, in effect 0
-            https://spare of PR1: 30, in effect 120
+            https://spare of PR1: 30, in effect 122
         "#]]
-        .assert_eq(&shown.collect::<String>());
+        .assert_eq(&shown().await);
+        // What is configured is what happens, however short.
+        let hasty = [("update_point.retries", "1"), ("update_point.retry", "5")];
+        site.set("SMS00005", &hasty).await.expect("set");
+        expect![[r#"
+            https://sup of PR1: 0, in effect 0
+            https://spare of PR1: 30, in effect 30
+        "#]]
+        .assert_eq(&shown().await);
     });
 }
 

@@ -111,6 +111,43 @@ fn a_window_says_when_it_comes_before_it_is_made_and_afterwards() {
     });
 }
 
+/// Symptom: a window that could not be made could still be enabled. Cause: only making one looked at
+/// what is deployed to its collection.
+#[test]
+fn a_window_is_enabled_only_if_it_could_be_made_now() {
+    run(async {
+        let (site, servers) = site().await;
+        let made = site.window(nights(&servers)).await.expect("made");
+        let code = made.row.expect("a row").code;
+        let enable = async |enabled| {
+            let request = pb::SetWindowEnabledRequest { code: code.clone(), enabled };
+            site.admin().set_window_enabled(request).await
+        };
+        enable(false).await.told();
+        let updates = vec![UpdateId(Uuid::from_u128(1)).to_string()];
+        let (name, run_minutes) = ("Monthly".to_owned(), 240);
+        let group = pb::CreateGroupRequest { name, updates: updates.clone(), ..Default::default() };
+        let group = site.admin().create_group(group).await.told().code;
+        let deploy = pb::CreateDeploymentRequest {
+            group,
+            collection: servers.clone(),
+            intent: "required".to_owned(),
+            ..Default::default()
+        };
+        site.admin().create_deployment(deploy).await.told();
+        let long = pb::SetUpdateSettingsRequest { updates, run_minutes, ..Default::default() };
+        site.admin().set_update_settings(long).await.told();
+        check(
+            enable(true).await,
+            expect![
+                "AlreadyExists: update 00000000-0000-0000-0000-000000000001 (Update 1) may take 240 minutes, and no window of the collection ever has room for that; make it longer, say that the installation takes less with `tierline update-settings set`, or pass --force"
+            ],
+        );
+        let listed = site.admin().list_windows(pb::ListWindowsRequest::default()).await.told();
+        assert!(!listed.rows[0].enabled);
+    });
+}
+
 #[test]
 fn windows_that_make_no_sense_are_refused() {
     run(async {

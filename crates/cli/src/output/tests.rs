@@ -115,3 +115,13 @@ fn one_thing_is_shown_with_what_belongs_to_it() {
     "#]]
     .assert_eq(&text);
 }
+
+/// Symptom: how many files a package has was not told beside its files. Cause: the list took the
+/// place of the count, which has the same name in the row.
+#[test]
+fn a_count_stands_beside_the_list_that_it_counts() {
+    let (row, files) = (pb::Package { files: 2, ..Default::default() }, Vec::new());
+    let show = answer(&pb::GetPackageResponse { row: Some(row), files, ..Default::default() });
+    let json: Json = render(&show, Format::Json, Part::Whole).parse().expect("JSON");
+    assert_eq!((&json["files"], &json["files_count"]), (&serde_json::json!([]), &2.into()));
+}

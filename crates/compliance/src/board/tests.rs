@@ -1,9 +1,10 @@
-use model::Detail;
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
 use super::*;
-use crate::tests::{client, empty, vectors};
-use crate::{client_counts, state_of};
+use crate::tests::{client, deployment, empty, vectors};
+use crate::{Bucket, client_counts, state_of};
 
 const CLIENTS: u32 = 8;
 const ITEMS: u32 = 6;
@@ -60,20 +61,6 @@ fn run(steps: Vec<Step>) -> (Board, Truth) {
     (board, truth)
 }
 
-/// The verdict on one client, said with no bitmaps.
-fn verdict(vector: Option<&Vector>, items: &[LiveItem]) -> &'static str {
-    let has = |state| items.iter().any(|item| state_of(vector, *item).0 == state);
-    let failed = |detail: &Detail| {
-        detail.state.is_failure() && items.iter().any(|item| item.number == detail.item)
-    };
-    match vector {
-        Some(vector) if vector.detail.iter().any(failed) => "failed",
-        _ if has(ComplianceState::Required) => "in progress",
-        _ if has(ComplianceState::Unknown) => "unknown",
-        _ => "compliant",
-    }
-}
-
 proptest! {
     #[test]
     fn a_board_that_followed_equals_one_made_anew(steps in steps()) {
@@ -112,26 +99,48 @@ proptest! {
                 let truly = truth.iter().filter(|(_, vector)| is_in(vector));
                 prop_assert_eq!(listed, truly.map(|(client, _)| *client).collect());
             }
-            let detailed = truth.values().flatten().flat_map(|vector| &vector.detail);
-            let marked = |mark| board.clients_marked(item, mark).len();
-            let working = marked(Mark::InProgress) + marked(Mark::Failed);
-            let detailed = detailed.filter(|detail| detail.item == item.number).count() as u64;
-            prop_assert_eq!(working, detailed);
+            let reasons = truth.values().filter_map(|vector| state_of(vector.as_ref(), item).1);
+            let mut truly: BTreeMap<UnknownReason, u64> = BTreeMap::new();
+            reasons.for_each(|reason| *truly.entry(reason).or_default() += 1);
+            let counted = board.unknown_by_reason(item);
+            let counted = counted.into_iter().map(|(reason, clients)| (reason, clients.len()));
+            prop_assert_eq!(counted.collect::<BTreeMap<_, _>>(), truly);
         }
         let targets = board.roster().set_of(targets.into_iter().map(client));
         let sets = board.deployment_sets(&chosen, &targets);
         prop_assert_eq!(sets.counts().targeted, targets.len());
-        let named = [
-            (&sets.compliant, "compliant"),
-            (&sets.in_progress, "in progress"),
-            (&sets.failed, "failed"),
-            (&sets.unknown, "unknown"),
+        let buckets = [
+            (&sets.compliant, Bucket::Success),
+            (&sets.in_progress, Bucket::InProgress),
+            (&sets.failed, Bucket::Error),
+            (&sets.unknown, Bucket::Unknown),
         ];
-        for (set, name) in named {
+        for (set, bucket) in buckets {
             for client in board.roster().clients(set) {
-                prop_assert_eq!(verdict(truth[&client].as_ref(), &chosen), name);
+                prop_assert_eq!(Bucket::of_target(truth[&client].as_ref(), &chosen), bucket);
             }
         }
+        let mut steps: BTreeMap<Option<EnforcementState>, u64> = BTreeMap::new();
+        let mut said: BTreeMap<DeploymentMark, u64> = BTreeMap::new();
+        for client in board.roster().clients(&targets) {
+            let Some(vector) = &truth[&client] else { continue };
+            for item in chosen.iter().filter(|item| vector.required.contains(&item.number)) {
+                let detail = vector.detail.iter().find(|detail| detail.item == item.number);
+                *steps.entry(detail.map(|detail| detail.state)).or_default() += 1;
+            }
+            for (_, state) in vector.deployments.iter().filter(|(id, _)| *id == deployment(1)) {
+                let enforcement = state.enforcement.map(DeploymentMark::Enforcement);
+                let marks = [
+                    DeploymentMark::Compliance(state.compliance),
+                    DeploymentMark::Evaluation(state.evaluation),
+                ];
+                for mark in marks.into_iter().chain(enforcement) {
+                    *said.entry(mark).or_default() += 1;
+                }
+            }
+        }
+        prop_assert_eq!(board.steps(&chosen, &targets), steps);
+        prop_assert_eq!(board.deployment_marks(deployment(1), &targets), said);
     }
 }
 

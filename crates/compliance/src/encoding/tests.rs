@@ -1,9 +1,8 @@
 use expect_test::expect;
-use model::{Detail, EnforcementState, Timestamp};
 use proptest::prelude::*;
 
 use super::*;
-use crate::tests::{empty, vectors};
+use crate::tests::{deployment, empty, vectors};
 
 fn sample() -> Vector {
     Vector {
@@ -17,6 +16,24 @@ fn sample() -> Vector {
             code: -2,
             at: Timestamp(64),
         }],
+        deployments: vec![(
+            deployment(7),
+            DeploymentState {
+                compliance: AssignmentCompliance::NonCompliant,
+                enforcement: Some(AssignmentEnforcement::WaitingForWindow),
+                evaluation: AssignmentEvaluation::Succeeded,
+                code: 3,
+                at: Timestamp(65),
+            },
+        )],
+        scan: Some(LastScan {
+            state: SourceScan::PendingRetry,
+            server: "s".to_owned(),
+            at: Timestamp(5),
+            duration_ms: 300,
+            bytes: 6,
+            code: -1,
+        }),
         ..empty(1)
     }
 }
@@ -29,8 +46,10 @@ fn the_bytes_of_version_1_stay() {
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     expect![
         "01000000000000000000000000000000010700000000000000\
-             0105d00f01026e6f0203a9020200040102\
-             01ac020b038001"
+             0105d00f05026e6f0203a9020200040102\
+             01ac020b038001\
+             0100000000000000000000000000000007020a02068201\
+             0401730aac020601"
     ]
     .assert_eq(&hex);
 }
@@ -38,25 +57,30 @@ fn the_bytes_of_version_1_stay() {
 #[test]
 fn what_is_not_canonical_is_refused() {
     let sound = encode_vector(&empty(1)).expect("a sound vector");
-    assert_eq!(sound[25..], [1, 5, 0xd0, 0x0f, 0, 0, 0, 0, 0], "serial, …, flags, four lists");
+    assert_eq!(sound[25..], [1, 5, 0xd0, 0x0f, 0, 0, 0, 0, 0, 0], "serial, …, flags, five lists");
     let refused = |place: std::ops::Range<usize>, bytes: &[u8]| {
         let mut damaged = sound.clone();
         damaged.splice(place, bytes.iter().copied());
         decode_vector(&damaged).expect_err("refused")
     };
-    let cases: [(_, &[u8], _); 12] = [
-        (33..34, &[], "ends too early"),
-        (33..34, &[0x80], "ends too early"),
-        (34..34, &[0], "bytes after the end"),
-        (29..30, &[4], "unknown flag"),
-        (29..30, &[1, 1, 0xff], "the scan error is not UTF-8"),
+    let twice = [&[2][..], &[[0; 16].as_slice(), &[0, 0, 1, 0, 0]].concat().repeat(2)].concat();
+    let cases: [(_, &[u8], _); 16] = [
+        (34..35, &[], "ends too early"),
+        (34..35, &[0x80], "ends too early"),
+        (35..35, &[0], "bytes after the end"),
+        (29..30, &[8], "unknown flag"),
+        (29..30, &[4], "ends too early"),
+        (29..30, &[1, 1, 0xff], "a text is not UTF-8"),
+        (34..35, &[1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4], "unknown state"),
+        (34..35, &[1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 13], "unknown state"),
+        (34..35, &twice, "the deployments are not ascending"),
         (25..26, &[0x81, 0], "a number is not in its shortest form"),
         (30..31, &[2, 1, 0], "a list is not ascending"),
         (30..31, &[2, 1, 0xff, 0xff, 0xff, 0xff, 0x0f], "an item number is too large"),
         (30..32, &[1, 1, 1, 1], "an item is in two lists"),
         (31..33, &[1, 1, 1, 1], "an item is in two lists"),
         (33..34, &[1, 9, 8, 0, 0], "a detail is about an item that is not required"),
-        (30..34, &[1, 9, 0, 0, 1, 9, 7, 0, 0], "unknown enforcement state"),
+        (30..34, &[1, 9, 0, 0, 1, 9, 15, 0, 0], "unknown state"),
     ];
     for (place, bytes, expected) in cases {
         match refused(place, bytes) {
@@ -76,6 +100,10 @@ fn an_unsound_vector_is_not_written() {
     assert!(encode_vector(&twice).is_err());
     let long = Vector { scan_error: Some("x".repeat(SCAN_ERROR_BYTES_MAX + 1)), ..empty(1) };
     assert!(encode_vector(&long).is_err());
+    let state = sample().deployments[0].1;
+    let number = 0..=u32::try_from(DEPLOYMENTS_MAX).expect("a small number");
+    let deployments = number.map(|number| (deployment(number), state)).collect();
+    assert!(encode_vector(&Vector { deployments, ..empty(1) }).is_err());
 }
 
 proptest! {

@@ -1,9 +1,13 @@
-use model::{StateChange, UpdateRef};
+use model::{
+    AssignmentCompliance, AssignmentEnforcement, AssignmentEvaluation, DeploymentChange, LastScan,
+    SourceScan, StateChange, UpdateRef,
+};
 use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
-use crate::tests::client;
+use crate::limits::DEPLOYMENTS_MAX;
+use crate::tests::{client, deployment, deployment_states};
 use ComplianceState::{Installed, NotRequired, Required, Unknown};
 
 fn update(number: u32) -> UpdateId {
@@ -22,19 +26,48 @@ struct Sender {
     serial: u64,
     covered: u64,
     states: BTreeMap<u32, ComplianceState>,
+    deployments: BTreeMap<u32, DeploymentState>,
+}
+
+/// What changed at a client since it last reported.
+#[derive(Default)]
+struct Pending {
+    states: Vec<(u32, ComplianceState)>,
+    deployments: Vec<(u32, Option<DeploymentState>)>,
 }
 
 impl Sender {
     fn new() -> Sender {
-        Sender { incarnation: 1, serial: 0, covered: 5, states: BTreeMap::new() }
+        Sender {
+            incarnation: 1,
+            serial: 0,
+            covered: 5,
+            states: BTreeMap::new(),
+            deployments: BTreeMap::new(),
+        }
     }
 
     fn report(&mut self, changes: &[(u32, ComplianceState)]) -> StateReport {
-        self.states.extend(changes.iter().copied());
+        self.report_all(Pending { states: changes.to_vec(), ..Pending::default() })
+    }
+
+    fn report_all(&mut self, Pending { states, deployments }: Pending) -> StateReport {
+        self.states.extend(states.iter().copied());
         self.states.retain(|_, state| *state != NotRequired);
-        self.serial += changes.len().max(1) as u64;
-        let serial_from = self.serial + 1 - changes.len().max(1) as u64;
-        StateReport { serial_from, full: false, ..self.message(changes.iter().copied()) }
+        for (number, state) in &deployments {
+            match state {
+                Some(state) => self.deployments.insert(*number, *state),
+                None => self.deployments.remove(number),
+            };
+        }
+        let count = (states.len() + deployments.len()).max(1) as u64;
+        self.serial += count;
+        let serial_from = self.serial + 1 - count;
+        let changed = deployments
+            .into_iter()
+            .map(|(number, state)| DeploymentChange { deployment: deployment(number), state });
+        let deployments = changed.collect();
+        StateReport { serial_from, full: false, deployments, ..self.message(states.into_iter()) }
     }
 
     fn full(&mut self) -> StateReport {
@@ -58,9 +91,28 @@ impl Sender {
             scan_error: None,
             full: true,
             changes: changes.map(change).collect(),
+            deployments: self
+                .all_deployments()
+                .map(|(deployment, state)| DeploymentChange { deployment, state: Some(state) })
+                .collect(),
+            deployments_digest: deployment_digest(self.all_deployments()),
+            scan: Some(LastScan {
+                state: SourceScan::Complete,
+                server: "https://sup.example".to_owned(),
+                at: Timestamp(50),
+                duration_ms: self.serial,
+                bytes: 7,
+                code: 0,
+            }),
             refused: Vec::new(),
             digest_after: state_digest(self.states.iter().map(|(n, state)| (update(*n), *state))),
         }
+    }
+}
+
+impl Sender {
+    fn all_deployments(&self) -> impl Iterator<Item = (DeploymentId, DeploymentState)> {
+        self.deployments.iter().map(|(number, state)| (deployment(*number), *state))
     }
 }
 
@@ -186,9 +238,39 @@ fn more_than_can_be_held_is_a_gap() {
     }
 }
 
+#[test]
+fn a_deployment_stands_as_it_was_last_said_until_policy_takes_it_away() {
+    let mut sender = Sender::new();
+    let state = DeploymentState {
+        compliance: AssignmentCompliance::NonCompliant,
+        enforcement: Some(AssignmentEnforcement::Downloading),
+        evaluation: AssignmentEvaluation::Succeeded,
+        code: 0,
+        at: Timestamp(3),
+    };
+    let deployments = vec![(1, Some(state)), (2, Some(state))];
+    let first = sender.report_all(Pending { deployments, ..Pending::default() });
+    let held = applied(None, &StateReport { full: true, ..first }, &items(1));
+    assert_eq!(held.vector.deployments, [(deployment(1), state), (deployment(2), state)]);
+    let later = DeploymentState { enforcement: None, at: Timestamp(4), ..state };
+    let deployments = vec![(2, None), (1, Some(later))];
+    let next = sender.report_all(Pending { deployments, ..Pending::default() });
+    let held = applied(Some(&held), &next, &items(1));
+    assert_eq!(held.vector.deployments, [(deployment(1), later)]);
+    assert_eq!(held.vector.scan.as_ref().map(|scan| scan.duration_ms), Some(4), "that of now");
+    let mut wrong =
+        sender.report_all(Pending { deployments: vec![(1, None)], ..Pending::default() });
+    wrong.deployments_digest = next.deployments_digest;
+    assert_eq!(fold(Some(&held), &wrong, &items(1)).outcome, ReportOutcome::SendFull);
+    let number = 0..=u32::try_from(DEPLOYMENTS_MAX).expect("a small number");
+    sender.deployments = number.map(|number| (number, state)).collect();
+    assert_eq!(fold(Some(&held), &sender.full(), &items(1)).outcome, ReportOutcome::SendFull);
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Change(u32, ComplianceState),
+    Deploy(u32, Option<DeploymentState>),
     Flush,
     /// One of the reports under way arrives; it may arrive again.
     Deliver(prop::sample::Index),
@@ -201,6 +283,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let state = prop_oneof![Just(Required), Just(Installed), Just(NotRequired), Just(Unknown)];
     let step = prop_oneof![
         6 => (0..12_u32, state).prop_map(|(number, state)| Step::Change(number, state)),
+        4 => (0..4_u32, prop::option::of(deployment_states()))
+            .prop_map(|(number, state)| Step::Deploy(number, state)),
         4 => Just(Step::Flush),
         6 => any::<prop::sample::Index>().prop_map(Step::Deliver),
         2 => any::<prop::sample::Index>().prop_map(Step::Lose),
@@ -230,11 +314,12 @@ impl Site {
         self.send_full |= folded.outcome == ReportOutcome::SendFull;
     }
 
-    fn step(&mut self, step: Step, sender: &mut Sender, pending: &mut Vec<(u32, ComplianceState)>) {
+    fn step(&mut self, step: Step, sender: &mut Sender, pending: &mut Pending) {
         match step {
-            Step::Change(number, state) => pending.push((number, state)),
+            Step::Change(number, state) => pending.states.push((number, state)),
+            Step::Deploy(number, state) => pending.deployments.push((number, state)),
             Step::Flush => {
-                let report = sender.report(&std::mem::take(pending));
+                let report = sender.report_all(std::mem::take(pending));
                 let full = std::mem::take(&mut self.send_full);
                 self.under_way.push(if full { sender.full() } else { report });
             }
@@ -248,7 +333,7 @@ impl Site {
             Step::Deliver(_) | Step::Lose(_) => {}
             Step::Forget => {
                 *sender = Sender { incarnation: sender.incarnation + 1, ..Sender::new() };
-                pending.clear();
+                *pending = Pending::default();
             }
             Step::ItemsArrive => {
                 self.items = items(12);
@@ -266,7 +351,7 @@ proptest! {
     fn a_site_ends_with_the_clients_own_state(steps in steps()) {
         let mut site =
             Site { held: None, items: items(6), under_way: Vec::new(), send_full: false };
-        let (mut sender, mut pending) = (Sender::new(), Vec::new());
+        let (mut sender, mut pending) = (Sender::new(), Pending::default());
         for step in steps {
             site.step(step, &mut sender, &mut pending);
         }
@@ -275,7 +360,7 @@ proptest! {
             .into_iter()
             .partition(|report| report.incarnation == sender.incarnation);
         gone.iter().for_each(|report| site.receive(report));
-        site.receive(&sender.report(&pending));
+        site.receive(&sender.report_all(pending));
         if site.held.as_ref().is_none_or(|held| held.vector.gap) {
             prop_assert!(site.send_full);
             site.receive(&sender.full());
@@ -290,6 +375,8 @@ proptest! {
         let states = states_of(&held, &site.items).into_values();
         let kept: BTreeMap<_, _> = states.map(|one| (one.update, one.state.state)).collect();
         prop_assert_eq!(kept, own);
+        let deployments: Vec<_> = sender.all_deployments().collect();
+        prop_assert_eq!(&held.vector.deployments, &deployments);
         let Vector { required, installed, unjudged, .. } = &held.vector;
         let cells = required.len() + installed.len() + unjudged.len() + held.parked.len();
         prop_assert_eq!(cells, sender.states.len());

@@ -238,3 +238,64 @@ async fn a_crash_leaves_a_resumable_partial_or_a_complete_file() {
         assert_eq!((fixture.count("files"), fixture.count("partial")), (1, 0), "{failpoint}");
     }
 }
+
+#[tokio::test]
+async fn what_makes_room_goes_whole_and_never_while_it_is_read_or_held() {
+    let fixture = Fixture::new();
+    let library = fixture.open(Executor::Inline);
+    let bodies: [&[u8]; 4] = [b"read", b"held", b"unused", b"old"];
+    for body in bodies {
+        library.import(expected(body), body).await.expect("imports");
+    }
+    let names = bodies.map(sha256);
+    let reader = library.open_file(names[0]).await.expect("opens");
+    let second = library.open_file(names[0]).await.expect("opens");
+    library.set_references("site".to_owned(), vec![names[1]]).await.expect("sets");
+    fixture.clock.advance_ms(1_000);
+    library.mark_used(vec![names[2]]).await.expect("marks");
+    let used = |records: Vec<FileRecord>| {
+        let at = |name: &Sha256| records.iter().find(|record| record.sha256 == *name);
+        names.each_ref().map(|name| at(name).map(|record| record.used_at.0 - (1 << 50)))
+    };
+    let listed = used(library.list().await.expect("lists"));
+    assert_eq!(listed, [Some(0), Some(0), Some(1_000), Some(0)]);
+    // A clock that was set back keeps nothing for ever.
+    fixture.clock.advance_ms(-500);
+    let listed = used(library.list().await.expect("lists"));
+    assert_eq!(listed, [Some(0), Some(0), Some(500), Some(0)]);
+
+    let all: BTreeSet<Sha256> = names.into_iter().collect();
+    let removed = library.remove(all.clone()).await.expect("removes");
+    assert_eq!(removed, Collected { files: 2, bytes: 9 });
+    drop(reader);
+    let removed = library.remove(all.clone()).await.expect("removes");
+    assert_eq!(removed, Collected::default());
+    assert_eq!(second.read(0..9).await.expect("reads"), bodies[0]);
+    drop(second);
+    let removed = library.remove(all.clone()).await.expect("removes");
+    assert_eq!(removed, Collected { files: 1, bytes: 4 });
+    let gone = library.open_file(names[0]).await.expect_err("gone");
+    assert_eq!(gone.class(), ErrorClass::NotFound);
+    assert_eq!((fixture.count("files"), fixture.count("quarantine")), (1, 0));
+    drop(library);
+    let library = fixture.open(Executor::Inline);
+    assert_eq!(library.missing(all).await.expect("looks").len(), 3);
+}
+
+#[tokio::test]
+async fn a_full_disk_leaves_nothing_behind_that_stays_in_the_way() {
+    let fixture = Fixture::new();
+    let library = fixture.open(Executor::Inline);
+    // Every write to it says that the disk is full.
+    let partial = fixture.directory.path().join("partial").join(sha256(BODY).to_string());
+    std::os::unix::fs::symlink("/dev/full", &partial).expect("links");
+    let mut receipt = receiving(&library, expected(BODY)).await;
+    let in_use = library.drop_partial(expected(BODY)).await.expect_err("in receipt");
+    assert_eq!(in_use.class(), ErrorClass::Conflict);
+    let full = receipt.write(0, Bytes::from_static(BODY)).await.expect_err("is full");
+    assert_eq!(full.class(), ErrorClass::Exhausted);
+    drop(receipt);
+    library.drop_partial(expected(BODY)).await.expect("drops");
+    assert_eq!(fixture.count("partial"), 0);
+    receive(&library, expected(BODY), BODY).await.expect("there is room again");
+}

@@ -68,11 +68,27 @@ impl Program for Stub {
     }
 }
 
+#[derive(Debug, Subcommand)]
+enum StubVerb {
+    /// Say where the data is.
+    Where,
+    Fail,
+}
+
+impl Verbs<Stub> for StubVerb {
+    async fn perform(self, config: Base, output: &mut dyn Write) -> Outcome {
+        match self {
+            StubVerb::Where => Ok(writeln!(output, "{}", config.data.display())?),
+            StubVerb::Fail => Err("refused".into()),
+        }
+    }
+}
+
 fn execute_stub(arguments: &[&str], environment: &[(&str, &str)]) -> (ExitCode, String) {
     let arguments = ["tierline-stub"].iter().chain(arguments).map(OsString::from);
     let environment = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
     let mut output = Vec::new();
-    let code = execute::<Stub>(arguments, environment, &mut output);
+    let code = execute::<Stub, StubVerb>(arguments, environment, &mut output);
     (code, String::from_utf8(output).expect("text"))
 }
 
@@ -87,6 +103,21 @@ fn exit_codes_say_how_it_ended() {
     let bad = [("TIERLINE__LOG__FORMAT", "xml")];
     assert_eq!(execute_stub(&["check-config"], &bad).0, ExitCode::FAILURE);
     assert_eq!(execute_stub(&["--config", "/no/such/file", "run"], &[]).0, ExitCode::FAILURE);
+}
+
+#[test]
+fn a_binary_understands_verbs_of_its_own_beside_those_of_all() {
+    let environment = [("TIERLINE__DATA", "/somewhere")];
+    let (code, printed) = execute_stub(&["where"], &environment);
+    assert_eq!((code, printed.as_str()), (ExitCode::SUCCESS, "/somewhere\n"));
+    assert_eq!(execute_stub(&["fail"], &[]).0, ExitCode::FAILURE);
+    assert_eq!(execute_stub(&["where", "--now"], &[]).0, ExitCode::from(2));
+    let none = execute::<Stub, NoVerbs>(
+        ["tierline-stub", "where"].map(OsString::from),
+        [],
+        &mut Vec::new(),
+    );
+    assert_eq!(none, ExitCode::from(2), "one without verbs knows none");
 }
 
 #[test]

@@ -6,17 +6,18 @@
 
 use std::collections::BTreeSet;
 
-use deployment::{Filling, Matched, TooMany, made_id, parts};
+use deployment::{Filling, Matched, TooMany, UPDATES, made_id, parts, takes_superseded};
 use model::{
-    Deployment, DeploymentId, GroupUse, ObjectCode, Package, Rule, RuleDeployment, Stage, Style,
-    UpdateGroup, UpdateId,
+    Deployment, DeploymentId, Evaluate, GroupUse, ObjectCode, Package, Rule, RuleDeployment, Stage,
+    Style, UpdateGroup, UpdateId,
 };
+use query::Query;
 use rpc::object::ObjectBody;
 use site_db::{Error, Own, RuleRun, RuleSeen, RunOutcome, Writer};
 
 use super::approve::approve;
 use super::content::{ended, is_fetching};
-use super::digest;
+use super::{attempt, digest};
 use crate::limits::DECISIONS_MAX;
 
 /// Updates that a step names.
@@ -102,24 +103,41 @@ impl Run<'_> {
     /// the run left it, which may have a package now.
     fn remember(&self, findings: &Findings) -> Result<(), Error> {
         let code = &self.rule.code;
-        let digest = match self.run.outcome {
-            RunOutcome::Failed => self.w.rule_seen(code)?.map_or_else(Vec::new, |held| held.digest),
-            _ => digest(&self.rule, self.w.deployment_updates_max()?, &findings.matched),
+        let limit = self.w.deployment_updates_max()?;
+        let (digest, failed) = match self.run.outcome {
+            RunOutcome::Failed => {
+                let held = self.w.rule_seen(code)?.map_or_else(Vec::new, |held| held.digest);
+                (held, Some(attempt(&self.rule, limit, &findings.matched)))
+            }
+            _ => (digest(&self.rule, limit, &findings.matched), None),
         };
-        self.w.set_rule_seen(code, &RuleSeen { digest, ..findings.seen.clone() })
+        self.w.set_rule_seen(code, &RuleSeen { digest, failed, ..findings.seen.clone() })
     }
 
     fn fail(&mut self, step: &str, code: u32, detail: &str) -> Result<(), Error> {
         self.step(step, "failed", detail)?;
+        if self.rule.evaluate == Evaluate::OnChange {
+            let code = &self.rule.code;
+            let when = format!(
+                "when the catalog, the rule or what it takes is different, or in a day; at once \
+                 with `tierline rule run {code}`"
+            );
+            self.step("again", "waiting", &when)?;
+        }
         self.run.code = code;
         self.end(RunOutcome::Failed)
     }
 
     /// What is still deployable now: the catalog may have changed since it was asked.
     fn deployable(&self, matched: &Matched) -> Result<Vec<UpdateId>, Error> {
+        let filter = Query::parse(&self.rule.filter, &UPDATES);
+        let over = match filter.is_ok_and(|filter| takes_superseded(&filter)) {
+            true => BTreeSet::new(),
+            false => self.w.superseded_among(matched.updates.iter().copied())?,
+        };
         let mut updates = Vec::with_capacity(matched.updates.len());
         for id in &matched.updates {
-            let item = self.w.item_by_id(*id)?;
+            let item = self.w.item_by_id(*id)?.filter(|_| !over.contains(id));
             updates.extend(item.filter(|i| !i.expired && !i.declined && !i.hidden).map(|i| i.id));
         }
         Ok(updates)

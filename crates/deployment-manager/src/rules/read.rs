@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use deployment::{UpdateIndex, UpdateSource, deployed_beside, update_rows};
+use deployment::{UPDATES, UpdateIndex, UpdateSource, deployed_beside, update_rows};
 use model::{
     Category, CategoryTree, Deployment, Group, Item, Kind, ObjectCode, Rule, Ruling, SiteKind,
     Style, Superseding, Timestamp, UpdateGroup, UpdateId, UpdateSetting, superseded,
@@ -22,6 +22,12 @@ pub(super) struct Known {
     pub(super) generation: u64,
     /// How many updates a deployment may hold.
     pub(super) limit: u32,
+    pub(super) deployed: Deployed,
+}
+
+/// Groups, and what is deployed of them.
+#[derive(Default)]
+pub(super) struct Deployed {
     pub(super) groups: BTreeMap<ObjectCode, UpdateGroup>,
     deployments: Vec<Deployment>,
 }
@@ -38,8 +44,27 @@ impl Known {
         if !query.asks_for("deployed") {
             return BTreeSet::new();
         }
-        deployed_beside(rule, &self.deployments, &self.groups)
+        deployed_beside(rule, &self.deployed.deployments, &self.deployed.groups)
     }
+}
+
+impl KnownRule {
+    /// Whether what it takes depends on what others deploy.
+    pub(super) fn asks_deployed(&self) -> bool {
+        let filter = Query::parse(&self.rule.filter, &UPDATES);
+        filter.is_ok_and(|filter| {
+            filter.asks_for("deployed") || !filter.arguments("in_group").is_empty()
+        })
+    }
+}
+
+pub(super) fn read_deployed(r: &Reader<'_>) -> Result<Deployed, Error> {
+    let groups = r.list::<UpdateGroup>()?.into_iter();
+    let deployments = r.list::<Deployment>()?.into_iter();
+    Ok(Deployed {
+        groups: groups.map(|(_, group)| (group.code.clone(), group)).collect(),
+        deployments: deployments.map(|(_, deployment)| deployment).collect(),
+    })
 }
 
 /// The rules that may run here, or the group that is not settled yet.
@@ -59,20 +84,14 @@ pub(super) fn read_rules(r: &Reader<'_>) -> Result<Result<Known, Group>, Error> 
         }
     }
     // Most sites have no rules, and need not read anything for them.
-    let (mut groups, mut deployments) = (BTreeMap::new(), Vec::new());
-    if !rules.is_empty() {
-        let all = r.list::<UpdateGroup>()?.into_iter();
-        groups.extend(all.map(|(_, group)| (group.code.clone(), group)));
-        deployments.extend(r.list::<Deployment>()?.into_iter().map(|(_, deployment)| deployment));
-    }
+    let deployed = if rules.is_empty() { Deployed::default() } else { read_deployed(r)? };
     Ok(Ok(Known {
         now: r.now(),
         rules,
         catalog: r.catalog_version()?.map_or(0, |catalog| catalog.version),
         generation: r.catalog_generation()?,
         limit: r.deployment_updates_max()?,
-        groups,
-        deployments,
+        deployed,
     }))
 }
 

@@ -3,6 +3,7 @@
 mod again;
 mod approvals;
 mod content;
+mod entering;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -106,6 +107,8 @@ impl World {
             required: vec![*update],
             installed: Vec::new(),
             unjudged: Vec::new(),
+            deployments: Vec::new(),
+            scan: None,
             detail: Vec::new(),
         };
         let vectors = required.iter().enumerate().map(vector);
@@ -389,7 +392,7 @@ async fn what_the_catalog_lost_meanwhile_is_not_deployed() {
         reason: "asked".to_owned(),
         matched: Ok(Matched { updates: vec![id(1), id(2)], other_languages: Vec::new() }),
         is_same: false,
-        seen: RuleSeen { at: Timestamp(0), catalog: 1, digest: Vec::new() },
+        seen: RuleSeen { at: Timestamp(0), catalog: 1, digest: Vec::new(), failed: None },
     };
     let same = rule.clone();
     world.write(move |w| {

@@ -48,6 +48,27 @@ async fn an_alert_is_said_once_until_enough_comply() {
     assert_eq!(fleet.after(1).await, (format!("{said}; {said}"), false));
 }
 
+/// Symptom: after a restore an alert was raised over an update that everybody has. Cause: updates
+/// that had not arrived were left out of the count.
+#[tokio::test]
+async fn nothing_is_said_over_what_has_not_arrived() {
+    let fleet = fleet();
+    let fill = |updates: &[u128]| {
+        let updates = updates.iter().map(|number| UpdateId(id(*number))).collect();
+        let group = UpdateGroup::plain(object("PR100001"), "May".to_owned(), updates);
+        fleet.db.write_blocking(move |w| w.put_own(&group)).expect("written");
+    };
+    fleet.alerted(|deployment| deployment);
+    fleet.say(&[(10, Says::Requires)]);
+    fill(&[50, 51]);
+    assert_eq!(fleet.after(25).await, (String::new(), false));
+    fill(&[50]);
+    assert_eq!(fleet.after(0).await, ("May 0 4 50".to_owned(), true));
+    fleet.say(&[10, 11, 12, 13].map(|client| (client, Says::Has)));
+    fill(&[50, 51]);
+    assert!(fleet.after(0).await.1, "it stands until it is known that enough comply");
+}
+
 #[tokio::test]
 async fn an_alert_waits_for_the_deadline_on_the_last_clock() {
     let fleet = fleet();

@@ -109,6 +109,8 @@ impl Fleet {
                 required: if matches!(says, Says::Has) { vec![] } else { vec![item] },
                 installed: if matches!(says, Says::Has) { vec![item] } else { vec![] },
                 unjudged: Vec::new(),
+                deployments: Vec::new(),
+                scan: None,
                 detail: if matches!(says, Says::Failed) { vec![failed] } else { vec![] },
             }
         };
@@ -259,6 +261,9 @@ async fn nothing_starts_or_stops_over_what_has_not_arrived() {
     fleet.say(&[10, 11, 12, 13].map(|client| (client, Has)));
     fill(&[50, 51]);
     let mut told = fleet.look(0).await;
+    fill(&[50]);
+    told += &fleet.look(0).await;
+    fill(&[50, 51]);
     told += &fleet.look(1).await;
     fill(&[51]);
     told += &fleet.look(1).await;
@@ -270,6 +275,7 @@ async fn nothing_starts_or_stops_over_what_has_not_arrived() {
     fleet.db.write_blocking(move |w| w.begin_walk(stream, &walk)).expect("written");
     told += &fleet.look(1).await;
     expect![[r#"
+        0 steps: -, -, -; 0 deployments; running
         1 steps: from 0, -, -; 1 deployments; running
         0 steps: from 0, -, -; 1 deployments; running
         0 steps: from 0, -, -; 1 deployments; running

@@ -13,7 +13,7 @@ use query::{Condition, Fact, Facts, Query};
 
 use super::{Memberships, Population, item_key};
 use crate::Missing;
-use crate::collection::{MEMBER, REQUIRED, fact};
+use crate::collection::{MEMBER, REQUIRED, SOFTWARE, fact};
 
 pub(super) struct Columns<'a> {
     population: Population<'a>,
@@ -91,6 +91,7 @@ impl<'a> Columns<'a> {
                 let yes = collections.of(&code(argument, &self.population)?)?.clone();
                 Known { no: self.population.roster.all().minus(&yes), yes }
             }
+            Condition::Test { name, argument } if *name == SOFTWARE => self.software(argument),
             Condition::Test { name, argument } => self.update(name, argument)?,
         })
     }
@@ -111,6 +112,14 @@ impl<'a> Columns<'a> {
             }
         }
         known
+    }
+
+    fn software(&self, argument: &str) -> Known {
+        let Population { roster, inventories, .. } = self.population;
+        let set = |clients: &[ClientId]| roster.set_of(clients.iter().copied());
+        let (having, listed) = inventories.software(argument);
+        let yes = set(having);
+        Known { no: set(listed).minus(&yes), yes }
     }
 
     /// Whether clients have or lack an update; of several with one article, any of them.
@@ -141,11 +150,12 @@ impl Known {
     }
 }
 
-/// The clients of the roster by what their records say.
+/// The clients of the roster by what their records and inventories say.
 fn column<'a>(field: &str, population: &Population<'a>) -> Vec<(Fact<'a>, ClientSet)> {
     let mut clients: BTreeMap<Fact<'a>, Vec<ClientId>> = BTreeMap::new();
     for (client, record) in population.clients {
-        if let Some(fact) = fact(record, field, population.now) {
+        let computer = population.inventories.computer(*client);
+        if let Some(fact) = fact((record, computer), field, population.now) {
             clients.entry(fact).or_default().push(*client);
         }
     }

@@ -30,6 +30,13 @@ fn client(number: u128) -> ClientId {
     ClientId(Uuid::from_u128(number))
 }
 
+fn evaluate(
+    collections: &BTreeMap<ObjectCode, Collection>,
+    population: &Population<'_>,
+) -> Memberships {
+    Memberships::evaluate(&Rulebook::new(collections.clone()), population)
+}
+
 /// Odd ones run Windows and have no domain; the last one was seen long ago and says little.
 fn record(number: u128) -> ClientRecord {
     let is_odd = number % 2 == 1;
@@ -67,6 +74,8 @@ fn vector(number: u128) -> Option<Vector> {
         required,
         installed,
         unjudged: Vec::new(),
+        deployments: Vec::new(),
+        scan: None,
         detail: Vec::new(),
     })
 }
@@ -74,6 +83,7 @@ fn vector(number: u128) -> Option<Vector> {
 struct World {
     roster: Roster,
     clients: BTreeMap<ClientId, ClientRecord>,
+    inventories: Inventories,
     board: Board,
     items: BTreeMap<String, Vec<LiveItem>>,
     kept: BTreeMap<ObjectCode, Vec<ClientId>>,
@@ -88,6 +98,7 @@ impl World {
         World {
             roster: one_to_eight.iter().map(|number| client(*number)).collect(),
             clients: one_to_eight.iter().map(|n| (client(*n), record(*n))).collect(),
+            inventories: Inventories::default(),
             board: Board::rebuild(turned, one_to_eight.iter().filter_map(|n| vector(*n))),
             items: BTreeMap::from([
                 ("1".to_owned(), vec![item(1)]),
@@ -101,6 +112,7 @@ impl World {
         Population {
             roster: &self.roster,
             clients: &self.clients,
+            inventories: &self.inventories,
             board: Some(&self.board),
             items: &self.items,
             kept: &self.kept,
@@ -130,7 +142,7 @@ fn collection(number: usize, rules: Vec<CollectionRule>) -> (ObjectCode, Collect
 
 fn check(collections: Vec<(ObjectCode, Collection)>, expected: Expect) {
     let (world, collections) = (World::new(), BTreeMap::from_iter(collections));
-    let found = Memberships::evaluate(&collections, &world.population());
+    let found = evaluate(&collections, &world.population());
     let lines = collections
         .keys()
         .map(|code| format!("{code} {}\n", world.shown(found.of(code))))
@@ -216,7 +228,7 @@ fn built_in_collections_are_always_there() {
     // What somebody stored under their codes means nothing.
     let stored = Collection::plain(built_in_code(ALL_SYSTEMS), String::new(), Vec::new());
     let stored = BTreeMap::from([(stored.code.clone(), stored)]);
-    let found = Memberships::evaluate(&stored, &world.population());
+    let found = evaluate(&stored, &world.population());
     let shown = [ALL_SYSTEMS, ALL_DESKTOPS, ALL_MOBILE, ALL_UNKNOWN]
         .map(|code| world.shown(found.of(&built_in_code(code))));
     expect![[r#"
@@ -251,7 +263,7 @@ fn what_refers_to_something_missing_waits_and_names_it() {
             PR100002 waits for PR100009 of PR1
             PR100003 waits for PR100009 of PR1
             PR100004 waits for PR10000A of PR1
-            PR100005 waits for a query "no query" that can be read (there is no field "no"; there are name, domain, site, kind, os, os.version, os.build, architecture, agent.version, manufacturer, model, address, seen.days) of PR1
+            PR100005 waits for a query "no query" that can be read (there is no field "no"; there are name, domain, site, kind, os, os.version, os.build, os.edition, kernel, form, architecture, agent.version, manufacturer, model, serial, firmware, cpu, cpu.count, memory, disk.size, disk.free, mac, address, last_boot, installed_on, pending_restart, time_zone, seen.days) of PR1
             PR100006 waits for the end of the circle PR100006 → PR100007 → PR100008 → PR100006 of PR1
             PR100007 waits for the end of the circle PR100007 → PR100008 → PR100006 → PR100007 of PR1
             PR100008 waits for the end of the circle PR100008 → PR100006 → PR100007 → PR100008 of PR1
@@ -269,7 +281,7 @@ fn without_a_board_only_what_asks_it_waits() {
         collection(2, vec![query_rule("not installed(\"KB1\")")]),
     ]);
     let population = Population { board: None, ..world.population() };
-    let found = Memberships::evaluate(&collections, &population);
+    let found = evaluate(&collections, &population);
     assert_eq!(world.shown(found.of(&code(1))), "[1]");
     assert_eq!(world.shown(found.of(&code(2))), "waits for compliance of PR1");
 }
@@ -286,7 +298,7 @@ fn members_are_kept_between_full_evaluations_but_never_beyond_limits() {
         collection(3, vec![CollectionRule::Direct(client(3))]),
     ];
     let collections = others.into_iter().chain([kept]).collect();
-    let found = Memberships::evaluate(&collections, &world.population());
+    let found = evaluate(&collections, &world.population());
     assert_eq!(world.shown(found.of(&code(1))), "[2]");
     assert_eq!(world.shown(found.of(&code(2))), "[2, 3, 4]");
 }
@@ -306,7 +318,7 @@ fn it_is_told_why_a_client_is_a_member() {
     asked.1.limiting = Some(built_in_code(ALL_MOBILE));
     let other = collection(2, vec![CollectionRule::Direct(client(2))]);
     let collections = BTreeMap::from([asked.clone(), other]);
-    let found = Memberships::evaluate(&collections, &world.population());
+    let found = evaluate(&collections, &world.population());
     let why = |number| found.why(&asked.1, client(number), &world.population());
     expect![[r#"
         Ok([Query("os like \"%debian%\""), Direct, Include(SMS00001), Exclude(PR100002), Outside(SMS00003)])
@@ -321,7 +333,12 @@ fn it_is_known_what_is_needed_before_anything_is_read() {
     assert_eq!(needs("member(\"PR100001\")"), Needs::default());
     let asked = needs("installed(\"KB1\") and not required(\" kb12 \")");
     let items = ["1", "12"].map(str::to_owned).into();
-    assert_eq!(asked, Needs { records: false, items });
+    let inventories = InventoryNeeds::default();
+    assert_eq!(asked, Needs { records: false, inventories, items });
+    let asked = needs("memory < 4096 or installed_software(\"bash < 5\")");
+    let inventories = InventoryNeeds { computers: true, software: ["bash < 5".to_owned()].into() };
+    assert_eq!(asked, Needs { records: true, inventories, items: [].into() });
+    assert!(!needs("installed_software(\"bash\")").records);
     assert!(needs("name = \"x\"").records);
 }
 
@@ -334,7 +351,7 @@ struct Row<'a> {
 
 impl Facts for Row<'_> {
     fn field(&self, name: &str) -> Option<Fact<'_>> {
-        fact(self.world.clients.get(&self.client)?, name, NOW)
+        fact((self.world.clients.get(&self.client)?, None), name, NOW)
     }
 
     fn test(&self, name: &str, argument: &str) -> Option<bool> {
@@ -448,7 +465,7 @@ proptest! {
     #[test]
     fn sets_say_what_looking_at_every_client_says(collections in collections()) {
         let world = World::new();
-        let found = Memberships::evaluate(&collections, &world.population());
+        let found = evaluate(&collections, &world.population());
         for code in collections.keys() {
             let set = found.of(code).expect("nothing is missing");
             let told: Vec<ClientId> = world.roster.clients(set).collect();
@@ -457,7 +474,7 @@ proptest! {
                 expected.filter(|client| is_member(&world, &collections, code, *client)).collect();
             prop_assert_eq!(told, expected, "{}", code);
             let needed = closure(code, &collections);
-            let alone = Memberships::evaluate(&needed, &world.population());
+            let alone = evaluate(&needed, &world.population());
             prop_assert_eq!(alone.of(code), found.of(code));
         }
     }

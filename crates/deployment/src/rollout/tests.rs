@@ -39,6 +39,20 @@ proptest! {
     }
 
     #[test]
+    fn the_turn_of_a_client_is_when_it_gets_it(days in 1_u8..=30, now in 0..40 * DAY_MS) {
+        let (rollout, id) = (rollout(days, None), DeploymentId(Uuid::from_u128(7)));
+        let client = ClientId(Uuid::from_u128(3));
+        let has = |at: i64| has(client, id, share(&rollout, Timestamp(at)));
+        match turn(&rollout, (client, id), Timestamp(now)) {
+            Turn::Come => prop_assert!(has(now)),
+            Turn::At(at) => prop_assert!(has(at.0) && !has(at.0 - 1) && at.0 > now),
+            Turn::Stopped => prop_assert!(false, "nobody stopped it"),
+        }
+        let stopped = Rollout { stopped_at: Some(Timestamp(0)), ..rollout };
+        prop_assert_eq!(turn(&stopped, (client, id), Timestamp(now)), Turn::Stopped);
+    }
+
+    #[test]
     fn what_is_stopped_stays(days in 1_u8..=30, stop in 0..40 * DAY_MS, later in 0..40 * DAY_MS) {
         let stopped = rollout(days, Some(stop));
         let now = stop + later;

@@ -325,6 +325,59 @@ proptest! {
         prop_assert_eq!(after.deployments, outcomes);
     }
 
+    /// Of a window, a profile, a hold, or what a collection says of one client: those whom it does
+    /// not concern keep every part they have.
+    #[test]
+    fn whatever_is_taken_away_takes_away_nothing_else(
+        sketch in sketch(), places in places(), kind in 0_u8..4,
+        which in any::<prop::sample::Index>(),
+    ) {
+        let mut world = sketch.world(&places);
+        let before = told(&plan_assignments(&world));
+        let of = |count: usize| (count > 0).then(|| which.index(count));
+        let (mut target, mut held) = (None, None);
+        match kind {
+            0 => if let Some(at) = of(world.windows.len()) {
+                world.windows.remove(at);
+                target = Some(sketch.windows[at]);
+            },
+            1 => if let Some(at) = of(world.profiles.len()) {
+                world.profiles.remove(at);
+                target = Some(sketch.profiles[at].collection);
+            },
+            2 => if let Some(at) = of(world.holds.len()) {
+                held = Some(world.holds.remove(at).deployment);
+            },
+            _ => {
+                let at = which.index(usize::from(COLLECTIONS));
+                let mut without = sketch.clone();
+                let gone = without.collections[at].0.pop();
+                world.audience = without.audience(&places);
+                let after = told(&plan_assignments(&world));
+                for client in (0..CLIENTS).filter(|client| Some(*client) != gone) {
+                    let client = ClientId(id(client));
+                    prop_assert_eq!(before.get(&client), after.get(&client));
+                }
+                return Ok(());
+            }
+        }
+        let after = told(&plan_assignments(&world));
+        for client in 0..CLIENTS {
+            let is_concerned = target.is_none_or(|of| sketch.has(of, client) != Some(false));
+            let rest = |told: &BTreeMap<ClientId, Vec<Part>>| -> Option<Vec<Part>> {
+                let mut parts = told.get(&ClientId(id(client)))?.clone();
+                let is_held = |part: &Part| {
+                    matches!(part, Part::Assignment(one) if Some(one.deployment) == held)
+                };
+                parts.retain(|part| !is_held(part));
+                Some(parts)
+            };
+            if held.is_some() || !is_concerned {
+                prop_assert_eq!(rest(&before), rest(&after));
+            }
+        }
+    }
+
     #[test]
     fn planning_changed_clients_alone_gives_what_planning_all_gives(
         sketch in sketch(), before in places(), after in places(), touched in vec(any::<bool>(), 8),

@@ -40,6 +40,8 @@ impl Around {
             scan_error: None,
             gap: false,
             unjudged: Vec::new(),
+            deployments: Vec::new(),
+            scan: None,
             detail: Vec::new(),
         };
         let board = Board::rebuild((0..CLIENTS).map(client), (0..CLIENTS).map(vector));

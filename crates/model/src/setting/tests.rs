@@ -63,6 +63,18 @@ fn each_range_holds_at_its_bounds_and_is_named_beyond_them() {
 }
 
 #[test]
+fn what_policy_does_not_say_or_says_in_other_words_is_as_in_the_table() {
+    let said = [("cache.max_mb", "100"), ("metered", "LIMIT"), ("update_point.retry", "soon")];
+    let said = said.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let options = ClientOptions { values: said.to_vec() };
+    assert_eq!((options.number("cache.max_mb"), options.number("cache.min_age")), (100, 1_440));
+    assert_eq!((options.get("metered"), options.get("no.such")), ("limit".into(), String::new()));
+    assert!(!options.is_on("throttle.enabled") && options.is_on("restart.force"));
+    let switching = crate::Switching::of(&options);
+    assert_eq!((switching.retry_minutes, switching.retries, switching.minutes()), (30, 4, 122));
+}
+
+#[test]
 fn less_than_a_day_between_scans_becomes_a_day() {
     expect![[r#"
         scan.every 23h: 1d

@@ -312,6 +312,24 @@ fn what_is_always_open_has_room_for_anything() {
     assert!(pieces.windows(2).all(|pair| pair[0].to == pair[1].from), "{pieces:?}");
 }
 
+/// Many short windows are not looked through to their end, and hide no long one behind them.
+#[test]
+fn room_behind_very_many_windows_is_found() {
+    let window = |at: &str, minutes| {
+        let starts: Recurrence = at.parse().expect("a recurrence");
+        Window::new(starts.in_zone(Zone::utc()), minutes).expect("a window")
+    };
+    let now = Timestamp(1_795_168_800_000);
+    let short = window("*/10 * * * *", 5);
+    let new_year = Timestamp(1_798_761_600_000);
+    assert_eq!(next_fit(&[short.clone(), window("0 0 1 1 *", 240)], now, 120), Some(new_year));
+    assert_eq!(next_fit(&[short.clone(), window("0 0 1 10 *", 240)], now, 300), None);
+    let late = Timestamp(1_822_348_800_000);
+    let far = window("0 0 1 10 *", 240);
+    assert_eq!(next_fit(&[short.clone(), far.clone()], now, 120), Some(late));
+    assert!(open(&[short], now).take_while(|opening| opening.from < late).count() > OPENINGS_MAX);
+}
+
 #[test]
 fn windows_are_open_for_five_minutes_to_a_day() {
     let tried = [4, 5, 1_440, 1_441].map(|minutes| {

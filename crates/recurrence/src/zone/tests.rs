@@ -23,3 +23,19 @@ fn a_clock_that_is_nowhere_yet_says_so() {
     let shown = Zone::of_any_client().show(Timestamp(1_795_168_800_000));
     expect!["Fri 2026-11-20 10:00 client"].assert_eq(&shown);
 }
+
+#[test]
+fn what_a_clock_shows_leads_back_to_the_moment() {
+    let berlin = Zone::named("Europe/Berlin").expect("a zone");
+    let shown = ["2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z", "2027-03-28T01:00:00Z"];
+    let shown = shown.map(|moment| {
+        let civil = berlin.civil_time(moment.parse().expect("a time"));
+        format!("{moment}: {civil}, first at {}\n", berlin.moment(civil))
+    });
+    expect![[r#"
+        2026-10-25T00:30:00Z: 2026-10-25T02:30:00.000Z, first at 2026-10-25T00:30:00.000Z
+        2026-10-25T01:30:00Z: 2026-10-25T02:30:00.000Z, first at 2026-10-25T00:30:00.000Z
+        2027-03-28T01:00:00Z: 2027-03-28T03:00:00.000Z, first at 2027-03-28T01:00:00.000Z
+    "#]]
+    .assert_eq(&shown.concat());
+}

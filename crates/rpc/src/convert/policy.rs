@@ -111,6 +111,12 @@ pub fn encode_part(part: &Part) -> Vec<u8> {
     pb::PolicyPart { part: Some(part) }.encode_to_vec()
 }
 
+/// Whether these bytes are a part at all, be it of a kind that only a newer release knows.
+pub fn check_part(bytes: &[u8]) -> Result<(), Invalid> {
+    let read = pb::PolicyPart::decode(bytes);
+    read.map(drop).map_err(|error| Invalid::new("policy part", error.to_string()))
+}
+
 pub fn decode_part(bytes: &[u8]) -> Result<Part, Invalid> {
     let message =
         pb::PolicyPart::decode(bytes).map_err(|e| Invalid::new("policy part", e.to_string()))?;

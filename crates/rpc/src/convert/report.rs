@@ -1,12 +1,17 @@
 //! State reports of clients.
 
 use model::{
-    ClientId, ComplianceState, EnforcementState, Invalid, RefusedServer, StateChange, StateReport,
-    Timestamp, UpdateId, UpdateRef, UpdateState,
+    AssignmentCompliance, AssignmentEnforcement, AssignmentEvaluation, ClientId, ComplianceState,
+    DeploymentChange, DeploymentId, DeploymentState, EnforcementState, Invalid, LastScan,
+    RefusedServer, SourceScan, StateChange, StateReport, Timestamp, UpdateId, UpdateRef,
+    UpdateState,
 };
 use prost::Message as _;
 
-use crate::limits::{REFUSED_SERVERS_MAX, REFUSED_TEXT_BYTES_MAX, REPORT_CHANGES_MAX};
+use crate::limits::{
+    REFUSED_SERVERS_MAX, REFUSED_TEXT_BYTES_MAX, REPORT_CHANGES_MAX, REPORT_DEPLOYMENTS_MAX,
+    SCAN_SERVER_BYTES_MAX,
+};
 use crate::pb::client as pb;
 
 #[must_use]
@@ -33,6 +38,9 @@ impl From<&StateReport> for pb::StateReport {
             full: value.full,
             changes: value.changes.iter().map(Into::into).collect(),
             digest_after: value.digest_after.to_vec(),
+            deployments: value.deployments.iter().map(Into::into).collect(),
+            deployments_digest: value.deployments_digest.to_vec(),
+            scan: value.scan.as_ref().map(Into::into),
             refused: value.refused.iter().map(Into::into).collect(),
         }
     }
@@ -72,16 +80,14 @@ impl TryFrom<pb::StateReport> for StateReport {
             full,
             changes,
             digest_after,
+            deployments,
+            deployments_digest,
+            scan,
             refused,
         } = message;
-        if refused.len() > REFUSED_SERVERS_MAX {
-            let reason = format!("are more than {REFUSED_SERVERS_MAX}; say the others later");
-            return Err(Invalid::new("refused", reason));
-        }
-        if changes.len() > REPORT_CHANGES_MAX {
-            let reason = format!("are more than {REPORT_CHANGES_MAX}; split the report");
-            return Err(Invalid::new("changes", reason));
-        }
+        at_most("refused", refused.len(), REFUSED_SERVERS_MAX)?;
+        at_most("changes", changes.len(), REPORT_CHANGES_MAX)?;
+        at_most("deployments", deployments.len(), REPORT_DEPLOYMENTS_MAX)?;
         if serial_from == 0 || serial_from > serial_to {
             return Err(Invalid::new("serial_from", format!("{serial_from} to {serial_to}")));
         }
@@ -95,11 +101,94 @@ impl TryFrom<pb::StateReport> for StateReport {
             scan_error,
             full,
             changes: changes.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
-            digest_after: digest_after
-                .try_into()
-                .map_err(|_| Invalid::new("digest_after", "is not 32 bytes"))?,
+            digest_after: digest("digest_after", digest_after)?,
+            deployments: deployments
+                .into_iter()
+                .map(TryInto::try_into)
+                .collect::<Result<_, _>>()?,
+            deployments_digest: digest("deployments_digest", deployments_digest)?,
+            scan: scan.map(TryInto::try_into).transpose()?,
             refused: refused.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
         })
+    }
+}
+
+fn at_most(field: &'static str, count: usize, max: usize) -> Result<(), Invalid> {
+    if count > max {
+        return Err(Invalid::new(
+            field,
+            format!("are {count}, of at most {max}; split the report"),
+        ));
+    }
+    Ok(())
+}
+
+fn digest(field: &'static str, bytes: Vec<u8>) -> Result<[u8; 32], Invalid> {
+    bytes.try_into().map_err(|_| Invalid::new(field, "is not 32 bytes"))
+}
+
+impl From<&DeploymentChange> for pb::DeploymentChange {
+    fn from(DeploymentChange { deployment, state }: &DeploymentChange) -> pb::DeploymentChange {
+        let state = state.map(|state| pb::DeploymentState {
+            compliance: state.compliance.number(),
+            enforcement: state.enforcement.map_or(0, AssignmentEnforcement::number),
+            evaluation: state.evaluation.number(),
+            code: state.code,
+            at_ms: state.at.0,
+        });
+        pb::DeploymentChange { deployment: deployment.as_bytes().to_vec(), state }
+    }
+}
+
+impl TryFrom<pb::DeploymentChange> for DeploymentChange {
+    type Error = Invalid;
+
+    fn try_from(message: pb::DeploymentChange) -> Result<DeploymentChange, Invalid> {
+        let pb::DeploymentChange { deployment, state } = message;
+        let read = |state: pb::DeploymentState| {
+            let pb::DeploymentState { compliance, enforcement, evaluation, code, at_ms } = state;
+            let enforcement = match enforcement {
+                0 => None,
+                number => Some(AssignmentEnforcement::from_number(number)?),
+            };
+            Ok(DeploymentState {
+                compliance: AssignmentCompliance::from_number(compliance)?,
+                enforcement,
+                evaluation: AssignmentEvaluation::from_number(evaluation)?,
+                code,
+                at: Timestamp(at_ms),
+            })
+        };
+        let deployment = DeploymentId::from_slice(&deployment)?;
+        Ok(DeploymentChange { deployment, state: state.map(read).transpose()? })
+    }
+}
+
+impl From<&LastScan> for pb::LastScan {
+    fn from(scan: &LastScan) -> pb::LastScan {
+        let LastScan { state, server, at, duration_ms, bytes, code } = scan;
+        pb::LastScan {
+            state: state.number(),
+            server: server.clone(),
+            at_ms: at.0,
+            duration_ms: *duration_ms,
+            bytes: *bytes,
+            code: *code,
+        }
+    }
+}
+
+impl TryFrom<pb::LastScan> for LastScan {
+    type Error = Invalid;
+
+    fn try_from(message: pb::LastScan) -> Result<LastScan, Invalid> {
+        let pb::LastScan { state, server, at_ms, duration_ms, bytes, code } = message;
+        if server.len() > SCAN_SERVER_BYTES_MAX {
+            let reason = format!("is {} bytes, of at most {SCAN_SERVER_BYTES_MAX}", server.len());
+            return Err(Invalid::new("scan.server", reason));
+        }
+        let state = SourceScan::from_number(state)?;
+        Ok(LastScan { state, server, at: Timestamp(at_ms), duration_ms, bytes, code })
     }
 }
 
@@ -135,3 +224,6 @@ impl TryFrom<pb::StateChange> for StateChange {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

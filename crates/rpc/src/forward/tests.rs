@@ -8,6 +8,9 @@ fn shape(entries: &[Vec<u8>]) -> String {
         Some(Next::Submit { ids, request }) => {
             format!("submit {ids:?} {:?} {:?}", request.voice(), request.reports)
         }
+        Some(Next::SubmitInventories { ids, request }) => {
+            format!("inventories {ids:?} {:?} {:?}", request.voice(), request.reports)
+        }
         Some(Next::Unreadable { id, reason }) => format!("unreadable {id}: {reason}"),
     }
 }
@@ -20,7 +23,14 @@ fn entries_become_requests_in_their_order() {
     assert_eq!(shape(&[registered.clone(), said.clone()]), "register 1 7");
     let windows = report(Voice::Windows, &[8]);
     assert_eq!(shape(&[said.clone(), windows, said.clone()]), "submit [1] Agents [[8]]");
+    let said_again = said.clone();
     assert_eq!(shape(&[said.clone(), said, registered]), "submit [1, 2] Agents [[8], [8]]");
+    let described = inventory(Voice::Agents, &[9]);
+    let both = [described.clone(), described.clone(), said_again];
+    assert_eq!(shape(&both), "inventories [1, 2] Agents [[9], [9]]");
+    let many = vec![described; INVENTORIES_MAX + 1];
+    assert!(matches!(next((1..).zip(many).collect()),
+        Some(Next::SubmitInventories { ids, .. }) if ids.len() == INVENTORIES_MAX));
     assert_eq!(shape(&[vec![REPORT]]), "unreadable 1: spool entry: is of an unknown kind");
     assert_eq!(shape(&[vec![9]]), "unreadable 1: spool entry: is of an unknown kind");
     assert_eq!(shape(&[Vec::new()]), "unreadable 1: spool entry: is of an unknown kind");
@@ -56,6 +66,7 @@ fn answers_say_what_to_keep() {
             Verdict::Acknowledge(id) => format!("acknowledge {id}"),
             Verdict::SetAside(id, _) => format!("set aside {id}"),
             Verdict::SendFull(who) => format!("send full {}", who == client),
+            Verdict::SendInventory(who) => format!("send inventory {}", who == client),
             Verdict::OneByOne => "one by one".to_owned(),
             Verdict::Later(status) => format!("later: {:?}", status.code()),
         };

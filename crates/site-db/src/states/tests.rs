@@ -47,6 +47,8 @@ fn holding() -> Holding {
             gap: false,
             required: Vec::new(),
             unjudged: Vec::new(),
+            deployments: Vec::new(),
+            scan: None,
             installed: vec![2],
             detail: Vec::new(),
         },

@@ -67,10 +67,11 @@ impl World {
             serial_from: serial,
             serial_to: serial,
             digest_after: vec![0; 32],
+            deployments_digest: vec![0; 32],
             ..Default::default()
         };
         let reports = vec![forward::encode_report(&report)];
-        let request = pb::SubmitStatesRequest { reports, voice: 0 };
+        let request = pb::SubmitStatesRequest { reports, ..Default::default() };
         let request = calling(RoleKind::ManagementPoint, request);
         let answer = self.service.submit_states(request);
         let outcomes = answer.await.expect("safe in the spool").into_inner().outcomes;
@@ -104,6 +105,33 @@ async fn what_is_in_the_spool_reaches_the_primary_in_order() {
     world.submit(9).await;
     world.primary.seen("report 9").await;
     assert_eq!(world.submit(10).await, pb::Outcome::SendFull);
+}
+
+#[tokio::test(start_paused = true)]
+async fn inventories_take_the_same_way_and_a_gap_is_passed_on() {
+    let world = world();
+    let submit = async |serial: u64| {
+        let report = rpc::pb::client::InventoryReport {
+            client: client(1).as_bytes().to_vec(),
+            serial,
+            digest_after: vec![0; 32],
+            ..Default::default()
+        };
+        let reports = vec![forward::encode_inventory(&report)];
+        let request = pb::SubmitInventoriesRequest { reports, ..Default::default() };
+        let request = calling(RoleKind::ManagementPoint, request);
+        let answer = world.service.submit_inventories(request).await.expect("safe in the spool");
+        pb::Outcome::try_from(answer.into_inner().outcomes[0]).expect("an outcome")
+    };
+    world.primary.script().is_away = true;
+    assert_eq!(submit(1).await, pb::Outcome::Unspecified);
+    world.primary.script().is_away = false;
+    world.primary.script().outcome = pb::Outcome::SendFull;
+    world.primary.seen("inventory 1").await;
+    assert_eq!(world.primary.script().voices, [i32::from(pb::Voice::Agents)]);
+    assert_eq!(submit(2).await, pb::Outcome::SendFull);
+    // The gap of inventories is none of states.
+    assert_eq!(world.submit(1).await, pb::Outcome::Unspecified);
 }
 
 fn calling<T>(role: RoleKind, message: T) -> Request<T> {
@@ -151,12 +179,14 @@ async fn the_primary_hears_which_role_spoke() {
             serial_from: serial,
             serial_to: serial,
             digest_after: vec![0; 32],
+            deployments_digest: vec![0; 32],
             ..Default::default()
         };
         // What the role claims is not passed on.
         let voice = pb::Voice::Agents.into();
         let reports = vec![forward::encode_report(&report)];
-        let request = calling(role, pb::SubmitStatesRequest { reports, voice });
+        let request =
+            calling(role, pb::SubmitStatesRequest { reports, voice, ..Default::default() });
         world.service.submit_states(request).await.expect("safe in the spool");
     }
     world.primary.script().is_away = false;

@@ -8,7 +8,7 @@
 
 use model::{
     ClientId, ComplianceState, EnforcementState, Sha256, StateChange, StateReport, Timestamp,
-    UpdateId, UpdateRef, UpdateState, state_digest,
+    UpdateId, UpdateRef, UpdateState, deployment_digest, state_digest,
 };
 use rpc::limits::REPORT_CHANGES_MAX;
 use rpc::pb::management::Outcome;
@@ -271,6 +271,10 @@ fn report(tx: &ReadTx, id: Uuid) -> Result<Option<StateReport>, Error> {
         full,
         changes: changes.collect(),
         digest_after: state_digest(states),
+        // They know updates, and no deployments.
+        deployments: Vec::new(),
+        deployments_digest: deployment_digest([]),
+        scan: None,
         refused: Vec::new(),
     }))
 }

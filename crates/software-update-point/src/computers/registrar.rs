@@ -194,7 +194,7 @@ impl Point {
         reports.truncate(count);
         let through = reports.last().map_or(Uuid::nil(), |report| report.client.0);
         let voice = pb::Voice::Unspecified.into();
-        let request = pb::SubmitStatesRequest { reports: encoded, voice };
+        let request = pb::SubmitStatesRequest { reports: encoded, voice, ..Default::default() };
         let asked = management.submit_states(request);
         let answer = answered(limits::SUBMIT_WAIT, limits::SITE, asked).await;
         let outcomes = answer.map_err(Error::site)?.outcomes;

@@ -64,6 +64,19 @@ async fn complete(bench: &Bench) {
     bench.point.complete_by_itself().await.expect("completes");
 }
 
+/// A document that names a license text of seven bytes.
+pub(super) fn with_license(document: &Document, sha1: Sha1) -> String {
+    let digest = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, sha1.0);
+    let xml = document.to_xml();
+    let end = xml.find("LocalizedPropertiesCollection>").expect("has texts");
+    let prefix = &xml[xml[..end].rfind('<').expect("is a tag") + 1..end];
+    let eula = format!(
+        "<{prefix}EulaFile Digest='{digest}' DigestAlgorithm='SHA1' FileName='eula.txt' Size='7' \
+         Language='en'/></{prefix}LocalizedPropertiesCollection>"
+    );
+    xml.replace(&format!("</{prefix}LocalizedPropertiesCollection>"), &eula)
+}
+
 /// Categories, two updates, one with a file and a license text, and one that was removed.
 async fn connected() -> Bench {
     let bench = Bench::new().await;
@@ -71,16 +84,7 @@ async fn connected() -> Bench {
         (file(&bench, "setup.cab", b"payload").await, file(&bench, "eula.txt", b"license").await);
     let mut with_file = update(1, "Anvil");
     with_file.files = vec![payload.clone()];
-    let digest = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, license.sha1.0);
-    let xml = with_file.to_xml();
-    let end = xml.find("LocalizedPropertiesCollection>").expect("has texts");
-    let prefix = &xml[xml[..end].rfind('<').expect("is a tag") + 1..end];
-    let eula = format!(
-        "<{prefix}EulaFile Digest='{digest}' DigestAlgorithm='SHA1' FileName='eula.txt' Size='7' \
-         Language='en'/></{prefix}LocalizedPropertiesCollection>"
-    );
-    let closing = format!("</{prefix}LocalizedPropertiesCollection>");
-    let with_file = xml.replace(&closing, &eula);
+    let with_file = with_license(&with_file, license.sha1);
     bench.import(&sample_categories()).await;
     bench.import(&[update(2, "Rocket"), update(3, "Anvil")]).await;
     let sources = vec![FileSource { sha1: payload.sha1, url: "http://a/setup.cab".to_owned() }];

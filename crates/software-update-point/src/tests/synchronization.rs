@@ -7,6 +7,7 @@ use update_catalog::FileName;
 use update_metadata::Extracted;
 use wsus_protocol::{ErrorCode, Fault, Filter, Operation, WireTime};
 
+use super::bundles::with_license;
 use super::*;
 
 #[tokio::test]
@@ -124,6 +125,27 @@ async fn a_real_server_s_answers_make_a_synchronization() {
     let synced = downstream.synchronize(&everything(&fake.url)).await.expect("synchronizes");
     assert_eq!(synced.rejected.len(), 1);
     assert!(synced.rejected[0].contains("fault InternalServerError"), "{:?}", synced.rejected);
+}
+
+/// PAIN-10: the text is no part of a synchronization. Whoever needs it asks for it alone, as often
+/// as it takes.
+#[tokio::test]
+async fn a_license_text_that_cannot_be_had_fails_no_synchronization() {
+    let (fake, downstream) = (FakeUpstream::start().await, Bench::new().await);
+    let license = file(&Bench::new().await, "eula.txt", b"license").await;
+    sample_categories().iter().for_each(|category| fake.script().offer(&category.to_xml()));
+    fake.script().offer(&with_license(&update(1, "Anvil"), license.sha1));
+    fake.script().offer(&update(2, "Anvil").to_xml());
+    let synced = downstream.synchronize(&everything(&fake.url)).await.expect("synchronizes");
+    assert_eq!((synced.revisions_new, synced.rejected), (6, Vec::new()));
+    let error = downstream.point.fetch_file(&license).await.expect_err("nobody has it");
+    assert!(error_chain(&error).contains("404"), "{error:?}");
+    let again = downstream.synchronize(&everything(&fake.url)).await.expect("synchronizes again");
+    assert_eq!((again.revisions_new, again.rejected), (0, Vec::new()));
+    let sets = downstream.point.update_set().await.expect("a set");
+    assert_eq!(sets.updates, 2, "the update is offered like any other");
+    fake.script().serve_file(license.sha1.0, "eula.txt", b"license".to_vec());
+    downstream.point.fetch_file(&license).await.expect("once the source has it again");
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ pub enum Error {
         id: i32,
         text: String,
         #[source]
-        source: update_metadata::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     #[error("revision {id} was told of twice")]
     Twice { id: i32 },

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::*;
 use crate::namespaces::{self, UPDATE};
 use crate::tests::reference;
-use crate::{Comparison, linux};
+use crate::{Comparison, authoring, linux};
 
 fn id(number: u128) -> UpdateId {
     UpdateId(Uuid::from_u128(number))
@@ -110,6 +110,21 @@ fn exit_codes_mean_what_the_document_says() {
     let restart = Outcome { needs_restart: true, ..Outcome::SUCCEEDED };
     let outcomes = [0, 3, 3010, 1].map(|code| command.outcome(code));
     assert_eq!(outcomes, [Outcome::SUCCEEDED, restart, restart, Outcome::FAILED]);
+    let product = authoring::install_product("a.msi", "{1}", "");
+    let outcomes = [0, 1641, 3010, 1603].map(|code| product.outcome(code));
+    assert_eq!(outcomes, [Outcome::SUCCEEDED, restart, restart, Outcome::FAILED]);
+}
+
+#[test]
+fn exit_codes_are_meant_by_their_lowest_byte() {
+    let listed = |codes: &[i32]| {
+        authoring::run("a", "", codes.iter().map(|code| (*code, Outcome::SUCCEEDED)).collect())
+    };
+    let meant = |installer: &Installer| [0, 1, 17, 194, 105].map(|byte| installer.exit_code(byte));
+    assert_eq!(meant(&listed(&[])), [0, 1, 17, 3010, 105]);
+    assert_eq!(meant(&listed(&[256, 194, 529, -151])), [0, 1, 529, 194, -151]);
+    let product = authoring::install_product("a.msi", "{1}", "");
+    assert_eq!(meant(&product), [0, 1, 17, 3010, 1641]);
 }
 
 #[test]

@@ -4,7 +4,8 @@ use uuid::Uuid;
 use super::*;
 use crate::namespaces::{PREFIXES, element};
 use crate::{
-    Architecture, Comparison, FileFact, LinuxFacts, Named, Prerequisite, UpdateKind, WindowsFacts,
+    Architecture, Comparison, FileFact, LinuxFacts, Named, PackageOrder, Prerequisite, UpdateKind,
+    WindowsFacts,
 };
 
 fn debian() -> Facts {
@@ -16,6 +17,7 @@ fn debian() -> Facts {
             id: "debian".to_owned(),
             version_id: Some("12".to_owned()),
             packages: Some(BTreeMap::from([("bash".to_owned(), "5.2-1".to_owned())])),
+            ..LinuxFacts::default()
         }),
     }
 }
@@ -110,6 +112,44 @@ fn linux_tests_are_judged() {
         written,
         test("lin:OsRelease Id=debian VersionId=9 Comparison=GreaterThanOrEqualTo")
     );
+}
+
+#[test]
+fn packages_compare_as_their_own_manager_compares_them() {
+    let mut facts = debian();
+    let System::Linux(linux) = &mut facts.system else { panic!("is Linux") };
+    linux.packages = Some(BTreeMap::from([("kernel".to_owned(), "5.14.0-70.el9".to_owned())]));
+    // For one of them a version without a revision is another one, for the other it is any.
+    check(&facts, "false | lin:PackageInstalled Name=kernel Version=5.14.0 Comparison=EqualTo");
+    let System::Linux(linux) = &mut facts.system else { panic!("is Linux") };
+    linux.order = PackageOrder::Rpm;
+    check(
+        &facts,
+        "true | lin:PackageInstalled Name=kernel Version=5.14.0 Comparison=EqualTo
+         true | lin:PackageInstalled Name=kernel Version=0:5.14.0-427.el9 Comparison=LessThan
+         false | lin:PackageInstalled Name=kernel Version=1:1 Comparison=GreaterThan",
+    );
+}
+
+#[test]
+fn findings_name_each_test_with_its_answer() {
+    let installed = test("lin:FileExists Path=/a");
+    let doubted = test("lin:FileExists Path=/nobody");
+    let negated = Rule::Not(Box::new(test("lin:FileExists Path=/gone")));
+    let document = document(Some(installed), Some(Rule::And(vec![negated, doubted])));
+    let found = findings(&document, &debian());
+    let written: Vec<_> = found.iter().map(|f| (f.decides, f.test.as_str())).collect();
+    assert_eq!(
+        written,
+        [
+            ("installed", "FileExists Path=/a"),
+            ("installable", "FileExists Path=/gone"),
+            ("installable", "FileExists Path=/nobody"),
+        ]
+    );
+    assert_eq!(found[0].truth, Truth::True);
+    assert_eq!(found[1].truth, Truth::False, "as if it were not negated");
+    assert!(matches!(&found[2].truth, Truth::Unknown(reason) if reason.contains("/nobody")));
 }
 
 #[test]

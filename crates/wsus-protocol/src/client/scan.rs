@@ -3,10 +3,14 @@
 use std::io::BufRead;
 
 use uuid::Uuid;
-use xml_guard::{Element, Event, Tag, XmlGuard, XmlWriter};
+use xml_guard::{Tag, XmlGuard, XmlWriter};
 
-use crate::limits::{CLIENT_REQUEST_BYTES_MAX, DEVICES_MAX, LIST_ITEMS_MAX, SCAN_CATEGORIES_MAX};
-use crate::record::{Item as _, Record, Value, records, words};
+use super::numbers::{Lists, each_child, keep, opened, read_list};
+use crate::limits::{
+    CLIENT_ANSWER_BYTES_MAX, CLIENT_ANSWER_NODES_MAX, CLIENT_REQUEST_BYTES_MAX, DEVICES_MAX,
+    SCAN_CATEGORIES_MAX,
+};
+use crate::record::{Record, Value, records, words};
 use crate::{Cookie, Endpoint, Error, Escaped, Message, Service, WireTime, encode};
 
 records! {
@@ -87,7 +91,7 @@ records! {
 
     /// What the computer shall add, drop and change. Empty lists are left out, as observed.
     #[derive(Default)]
-    SyncInfo: result of Client SyncUpdates {
+    SyncInfo {
         new: Vec<UpdateInfo> = "NewUpdates",
         out_of_scope: Vec<i32> = "OutOfScopeRevisionIDs",
         changed: Vec<UpdateInfo> = "ChangedUpdates",
@@ -157,78 +161,65 @@ impl Message for SyncUpdates {
         self.write_elements(xml);
     }
 
-    /// As records are read, but for the lists of numbers, which are long and never become a tree.
+    /// As records are read, but for the lists of numbers.
     fn read<R: BufRead>(guard: &mut XmlGuard<R>, tag: Tag) -> Result<SyncUpdates, Error> {
-        let mut request = Element { tag, children: Vec::new(), text: String::new() };
-        let mut lists = Lists::default();
+        let mut request = opened(tag);
+        let names = ["InstalledNonLeafUpdateIDs", "OtherCachedUpdateIDs", "CachedDriverIDs"];
+        let mut lists = Lists::named(names);
         each_child(guard, |guard, tag| {
-            let child = match tag.local == "parameters" {
-                true => lists.divide(guard, tag)?,
-                false => guard.read_element(tag)?,
-            };
-            request.children.push(child);
+            if tag.local != "parameters" {
+                return keep(&mut request, guard, tag);
+            }
+            let mut parameters = opened(tag);
+            each_child(guard, |guard, tag| {
+                let is_list = lists.take(guard, &tag)?;
+                if is_list { Ok(()) } else { keep(&mut parameters, guard, tag) }
+            })?;
+            request.children.push(parameters);
             Ok(())
         })?;
         let mut read = <SyncUpdates as Record>::read(&request)?;
-        let Lists([installed, others, drivers]) = lists;
-        read.parameters.installed_non_leaf = installed.unwrap_or_default();
-        read.parameters.other_cached = others.unwrap_or_default();
-        read.parameters.cached_drivers = drivers.unwrap_or_default();
+        let [installed, others, drivers] = lists.finish();
+        read.parameters.installed_non_leaf = installed;
+        read.parameters.other_cached = others;
+        read.parameters.cached_drivers = drivers;
         Ok(read)
     }
 }
 
-/// The lists of numbers among the parameters; of lists of one name the first counts.
-#[derive(Default)]
-struct Lists([Option<Vec<i32>>; 3]);
+impl Message for SyncInfo {
+    const OPERATION: Endpoint = SyncUpdates::OPERATION;
+    const ELEMENTS: &'static [&'static str] = &["SyncUpdatesResponse", "SyncUpdatesResult"];
+    const BYTES_MAX: u64 = CLIENT_ANSWER_BYTES_MAX;
+    const NODES_MAX: usize = CLIENT_ANSWER_NODES_MAX;
 
-impl Lists {
-    const NAMES: [&'static str; 3] =
-        ["InstalledNonLeafUpdateIDs", "OtherCachedUpdateIDs", "CachedDriverIDs"];
+    fn write(&self, xml: &mut XmlWriter) {
+        self.write_elements(xml);
+    }
 
-    /// The parameters without their lists.
-    fn divide<R: BufRead>(&mut self, guard: &mut XmlGuard<R>, tag: Tag) -> Result<Element, Error> {
-        let mut rest = Element { tag, children: Vec::new(), text: String::new() };
+    /// As records are read, but for the lists, which make up nearly all of an answer.
+    fn read<R: BufRead>(guard: &mut XmlGuard<R>, tag: Tag) -> Result<SyncInfo, Error> {
+        let mut rest = opened(tag);
+        let mut lists = Lists::named(["OutOfScopeRevisionIDs", "DeployedOutOfScopeRevisionIds"]);
+        let (mut new, mut changed) = (None, None);
         each_child(guard, |guard, tag| {
-            match Lists::NAMES.iter().position(|name| tag.local == *name) {
-                Some(at) => {
-                    let numbers = read_numbers(guard, tag)?;
-                    self.0[at].get_or_insert(numbers);
-                }
-                None => rest.children.push(guard.read_element(tag)?),
+            if lists.take(guard, &tag)? {
+                return Ok(());
             }
+            let updates = match tag.local.as_str() {
+                "NewUpdates" => &mut new,
+                "ChangedUpdates" => &mut changed,
+                _ => return keep(&mut rest, guard, tag),
+            };
+            let read = read_list(guard, &tag)?;
+            updates.get_or_insert(read);
             Ok(())
         })?;
-        Ok(rest)
+        let read = <SyncInfo as Record>::read(&rest)?;
+        let [out_of_scope, deployed_out_of_scope] = lists.finish();
+        let (new, changed) = (new.unwrap_or_default(), changed.unwrap_or_default());
+        Ok(SyncInfo { new, changed, out_of_scope, deployed_out_of_scope, ..read })
     }
-}
-
-fn each_child<R: BufRead>(
-    guard: &mut XmlGuard<R>,
-    mut take: impl FnMut(&mut XmlGuard<R>, Tag) -> Result<(), Error>,
-) -> Result<(), Error> {
-    loop {
-        match guard.next_event()? {
-            Event::Start(tag) => take(guard, tag)?,
-            Event::Text(_) => {}
-            Event::End | Event::Eof => return Ok(()),
-        }
-    }
-}
-
-fn read_numbers<R: BufRead>(guard: &mut XmlGuard<R>, tag: Tag) -> Result<Vec<i32>, Error> {
-    let too_long = || Error::ReadList { element: tag.local.clone(), max: LIST_ITEMS_MAX };
-    let mut numbers = Vec::new();
-    guard.take_numbers(i32::NAME, &mut numbers)?;
-    each_child(guard, |guard, item| {
-        let item = guard.read_element(item)?;
-        if item.tag.local == i32::NAME && !crate::fields::is_nil(&item) {
-            numbers.push(i32::of(&item)?);
-        }
-        guard.take_numbers(i32::NAME, &mut numbers)?;
-        if numbers.len() > LIST_ITEMS_MAX { Err(too_long()) } else { Ok(()) }
-    })?;
-    if numbers.len() > LIST_ITEMS_MAX { Err(too_long()) } else { Ok(numbers) }
 }
 
 words! {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use deployment::{Chosen, Resultant, resultant as resolve};
 use model::{
     Asker, BoundaryMap, ClientRecord, DEFAULT_SETTINGS, ObjectCode, Offer, Owner, RoleKind,
-    SettingsProfile, Window,
+    SettingsProfile, Switching, Window,
 };
 use rpc::pb::admin as pb;
 use site_db::Reader;
@@ -20,10 +20,6 @@ use crate::{Admin, Error};
 
 /// What no profile says.
 const OF_THE_TABLE: &str = "default";
-
-/// So long a client keeps to an update point at least: another one sends all documents again
-/// (BG-06).
-const UPDATE_POINT_KEPT_MINUTES: u32 = 120;
 
 /// What reaches a client through the collections it is in.
 pub(in crate::grpc) struct Reaching {
@@ -85,7 +81,8 @@ pub(in crate::grpc) async fn resultant(
         let names: BTreeMap<_, _> =
             reaching.profiles.iter().map(|p| (&p.code, p.name.as_str())).collect();
         let rows = reaching.resultant().all().map(|chosen| resultant_row(chosen, &names)).collect();
-        let servers = update_points(&map, &found);
+        let switching = Switching::of(&reaching.resultant().options());
+        let servers = update_points(&map, &found, switching);
         Ok::<_, Error>(pb::GetResultantSettingsResponse {
             rows,
             servers,
@@ -111,19 +108,20 @@ fn resultant_row(chosen: Chosen<'_>, names: &BTreeMap<&ObjectCode, &str>) -> pb:
 fn update_points(
     map: &BoundaryMap,
     (owner, client): &(Owner, ClientRecord),
+    switching: Switching,
 ) -> Vec<pb::EffectiveServer> {
     let asker = Asker { address: client.address, assigned: owner.code, near: client.site };
     let offers = map.offers(RoleKind::SoftwareUpdatePoint, &asker).into_iter();
     let row = |offer: Offer| pb::EffectiveServer {
         url: offer.role.url,
         site: offer.role.site.to_string(),
-        after_minutes: effective(offer.after_minutes),
+        after_minutes: effective(offer.after_minutes, switching),
         configured_minutes: offer.after_minutes,
     };
     offers.map(row).collect()
 }
 
-/// What is used at once is; for another one a client gives up what it has.
-fn effective(configured: u32) -> u32 {
-    if configured == 0 { 0 } else { configured.max(UPDATE_POINT_KEPT_MINUTES) }
+/// What is used at once is; for another one a client gives up what it has (BG-06).
+fn effective(configured: u32, switching: Switching) -> u32 {
+    if configured == 0 { 0 } else { configured.max(switching.minutes()) }
 }

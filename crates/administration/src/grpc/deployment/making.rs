@@ -127,9 +127,9 @@ fn part(
 /// Its computers as the board here counts them.
 fn targeted(c: &Change<'_>, deployment: &Deployment) -> Answer<Option<u64>> {
     let Some(clients) = &c.admin.clients else { return Ok(None) };
-    let surroundings = collection::Surroundings::read(c)?;
+    let census = collection::census(c)?;
     let count = clients.board.read(|board| {
-        let members = surroundings.on(board);
+        let members = census.on(board);
         Some(members.of(&deployment.collection).ok()?.len())
     });
     Ok(count.flatten())

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use ::deployment::{Reason, run_minutes, window_list};
+use ::deployment::{Reason, Turn, run_minutes, turn, window_list};
 use model::{Deployment, Effect, Hold, ObjectCode, Owner, Timestamp, UpdateGroup, UpdateSetting};
 use recurrence::{Calendar, Room, Use, Zone};
 use rpc::convert::{Part, decode_part};
 use rpc::pb::admin as pb;
 
 use super::super::client_settings::Reaching;
-use super::super::collection::Standing;
+use super::super::collection::{Stands, standing};
 use super::super::deployment::outcome;
 use super::{Answer, Asked, Verdict, elsewhere, step, with_remedy};
 use crate::admin::{View, top_of};
@@ -35,7 +35,8 @@ pub(super) fn deployments(v: &View<'_>, asked: &Asked) -> Answer<Vec<pb::Explain
         steps.push(with_remedy(step, "`tierline deployment create`"));
         return Ok(steps);
     }
-    let standing = Standing::of(v, asked.record.id)?;
+    let aimed = of.iter().flat_map(|(_, one)| one.except.iter().chain([&one.collection]));
+    let standing = standing(v, &asked.record, aimed.cloned().collect())?;
     for found in &of {
         steps.push(deployment(v, asked, found, &standing)?);
     }
@@ -46,7 +47,7 @@ fn deployment(
     v: &View<'_>,
     asked: &Asked,
     (owner, deployment): &(Owner, Deployment),
-    standing: &Standing<'_, '_>,
+    standing: &BTreeMap<ObjectCode, Stands>,
 ) -> Answer<pb::ExplainedStep> {
     let (name, code) = (&deployment.name, &deployment.collection);
     let what = format!("\"{name}\" ({}) to {code}", deployment.intent.as_str());
@@ -69,7 +70,7 @@ fn deployment(
         return Ok(with_remedy(step, "`tierline deployment release`"));
     }
     for except in &deployment.except {
-        match standing.why(except) {
+        match &standing[except] {
             Ok((false, _)) => {}
             Ok((true, _)) => {
                 let says = format!("it leaves out {except}, which the client is in");
@@ -78,7 +79,7 @@ fn deployment(
             Err(missing) => return Ok(told(Verdict::Waits, &format!("for {missing}"))),
         }
     }
-    let (is_in, reasons) = match standing.why(code) {
+    let (is_in, reasons) = match &standing[code] {
         Ok(found) => found,
         Err(missing) => return Ok(told(Verdict::Waits, &format!("for {missing}"))),
     };
@@ -99,7 +100,19 @@ fn deployment(
     if deployment.available_at > now {
         return Ok(told(Verdict::Waits, &format!("{reached} from {}", deployment.available_at)));
     }
-    Ok(told(Verdict::Yes, &format!("{reached}{}", due(deployment.deadline, now))))
+    let growing = deployment.rollout.as_ref();
+    Ok(match growing.map(|rollout| turn(rollout, (asked.record.id, deployment.id), now)) {
+        None | Some(Turn::Come) => {
+            told(Verdict::Yes, &format!("{reached}{}", due(deployment.deadline, now)))
+        }
+        Some(Turn::At(at)) => {
+            told(Verdict::Waits, &format!("{reached}, whose turn in its growth comes at {at}"))
+        }
+        Some(Turn::Stopped) => with_remedy(
+            told(Verdict::No, &format!("{reached}, but it grows no more while it is paused")),
+            "`tierline phased resume`",
+        ),
+    })
 }
 
 fn due(deadline: Option<Timestamp>, now: Timestamp) -> String {

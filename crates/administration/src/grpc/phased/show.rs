@@ -8,7 +8,7 @@ use rpc::pb::admin as pb;
 use super::MINUTES_OF_DAY;
 use crate::admin::View;
 use crate::grpc::Answer;
-use crate::grpc::collection::Surroundings;
+use crate::grpc::collection::census;
 
 pub(super) fn row(owner: Owner, phased: &Phased) -> pb::Phased {
     let reason = match &phased.state {
@@ -69,9 +69,9 @@ pub(super) fn evidence(v: &View<'_>, owner: Owner, phased: &Phased) -> Answer<Ve
     let items = if acts_here { v.deployable_group(&phased.group)? } else { None };
     let known = match (items, &v.admin.clients) {
         (Some(items), Some(clients)) => {
-            let surroundings = Surroundings::read(v)?;
+            let census = census(v)?;
             clients.board.read(|board| {
-                let members = surroundings.on(board);
+                let members = census.on(board);
                 let count = |at| phase_evidence((phased, at), (board, &members), &items);
                 (0..phased.phases.len()).map(count).collect()
             })

@@ -32,6 +32,9 @@ async fn a_rule_that_cannot_run_says_why_and_holds_up_no_other() {
         expect![[r#"
         failed (asked, 0 updates, code 80004005)
         run failed: there is no distribution point at or below this site 00000000-0000-0000-0000-000000000063
+        again waiting: when the catalog,
+            the rule or what it takes is different,
+            or in a day; at once with `tierline rule run PR10000A`
     "#]],
     );
     assert_eq!(world.last(&sound).outcome, RunOutcome::Waiting);
@@ -40,6 +43,21 @@ async fn a_rule_that_cannot_run_says_why_and_holds_up_no_other() {
     world.clock.advance_ms(HOUR_MS);
     assert_eq!(world.step().await, 1, "what failed is tried again");
     assert_eq!(world.last(&broken).outcome, RunOutcome::Waiting);
+}
+
+/// Symptom: two rules that were due in one pass both took what nobody had deployed. Cause: what is
+/// deployed was read once for the pass.
+#[tokio::test]
+async fn what_one_rule_deploys_the_next_of_the_same_pass_does_not() {
+    let mut world = world();
+    let first = rule("size < 2 and not deployed");
+    let second = Rule { code: code("PR10000B"), name: "Second".to_owned(), ..first.clone() };
+    for rule in [&first, &second] {
+        world.put(rule);
+        world.ask(rule);
+    }
+    assert_eq!(world.step().await, 2);
+    assert_eq!([&first, &second].map(|rule| world.last(rule).updates), [3, 0]);
 }
 
 #[tokio::test]
@@ -58,6 +76,31 @@ async fn what_a_run_that_failed_did_not_take_is_taken_once_it_can_be() {
     assert_eq!(world.groups().len(), 2);
     world.clock.advance_ms(HOUR_MS);
     assert_eq!(world.step().await, 0, "what the run itself did is no change");
+}
+
+/// Symptom: a rule that failed ran every hour, each time with a message. Cause: what it had not
+/// taken was different from what it had.
+#[tokio::test]
+async fn a_run_that_failed_is_made_again_when_it_may_come_out_differently_or_after_a_day() {
+    let mut world = world();
+    world.write(|w| w.set_deployment_updates_max(2));
+    let rule = on_change("size < 2");
+    world.put(&rule);
+    assert_eq!(world.step().await, 1);
+    for _ in 0..23 {
+        world.clock.advance_ms(HOUR_MS);
+        assert_eq!(world.step().await, 0);
+    }
+    world.clock.advance_ms(HOUR_MS);
+    assert_eq!((world.step().await, world.step().await), (1, 0));
+    let last = world.last(&rule);
+    assert_eq!((last.reason.as_str(), last.outcome), ("again after a failure", RunOutcome::Failed));
+    world.write(|w| w.set_deployment_updates_max(3));
+    world.clock.advance_ms(HOUR_MS);
+    assert_eq!(world.step().await, 1);
+    assert_eq!(world.last(&rule).outcome, RunOutcome::Waiting);
+    world.clock.advance_ms(30 * HOUR_MS);
+    assert_eq!(world.step().await, 0, "what succeeded is not made again");
 }
 
 #[tokio::test]
