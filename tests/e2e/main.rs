@@ -1,5 +1,9 @@
 //! Built binaries, configured and operated as an operator would.
 
+mod agent_crashes;
+mod agent_hostile;
+mod agent_real;
+mod at_the_computer;
 mod bad_input;
 mod boundaries;
 mod bundles;

@@ -7,6 +7,7 @@ use testkit::sample::Sample;
 use update_metadata::Document;
 use zip::write::SimpleFileOptions;
 
+use crate::at_the_computer;
 use crate::harness::{Hierarchy, Process, field, rows};
 
 /// A hierarchy with roles, a filled upstream server, and an agent that has joined.
@@ -270,6 +271,9 @@ fn separate_processes_do_the_main_job() {
     let group = plant.distribute();
     let deployment = plant.deploy(&group);
     plant.compliant(&deployment);
+    at_the_computer::answers_after_an_installation(&plant);
+    plant.stop(AGENT);
+    at_the_computer::says_that_nobody_answers(&plant);
 }
 
 /// Kills of the processes on the way back: nothing is lost, nothing is doubled, nothing runs twice.

@@ -19,6 +19,27 @@ CREATE TABLE state (
     code INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- Where deployments stand, as the site was told: states of topics 300, 301 (0: none) and 302.
+CREATE TABLE stand (
+    deployment BLOB PRIMARY KEY,
+    compliance INTEGER NOT NULL,
+    enforcement INTEGER NOT NULL,
+    evaluation INTEGER NOT NULL,
+    code INTEGER NOT NULL, -- of what failed last
+    at INTEGER NOT NULL    -- milliseconds since 1970
+) STRICT, WITHOUT ROWID;
+
+-- The last scan that was more than a look at what is here, a state of topic 501. At most one row.
+CREATE TABLE last_scan (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    state INTEGER NOT NULL,
+    server TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    duration_ms INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    code INTEGER NOT NULL
+) STRICT;
+
 -- Reports that no management point has acknowledged.
 CREATE TABLE report (
     serial INTEGER PRIMARY KEY, -- the last one in it
@@ -46,4 +67,35 @@ CREATE TABLE run (
     attempts INTEGER NOT NULL,
     at INTEGER NOT NULL,
     boot TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- What happened here, for whoever asks this computer; what is old goes.
+CREATE TABLE history (
+    number INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL, -- milliseconds since 1970
+    kind INTEGER NOT NULL,
+    update_id BLOB,
+    revision INTEGER,
+    code INTEGER,
+    duration_ms INTEGER,
+    size_bytes INTEGER,
+    what TEXT NOT NULL
+) STRICT;
+
+-- What is remembered besides. At most one row.
+CREATE TABLE note (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    refreshed_at INTEGER,       -- documents were brought up to date; milliseconds since 1970
+    reevaluate_at INTEGER,      -- deployments are evaluated again then
+    boot TEXT NOT NULL,         -- which start of the system it was
+    update_point TEXT NOT NULL, -- the one to keep to, and how it has failed; JSON
+    restart_deferred_to INTEGER,
+    restart_told_at INTEGER,
+    has_opened_filter INTEGER NOT NULL -- and closes it again
+) STRICT;
+
+-- What users want: installations that they have started, and updates that they do not want to see.
+CREATE TABLE wish (
+    update_id BLOB PRIMARY KEY,
+    started_at INTEGER -- absent: hidden
 ) STRICT, WITHOUT ROWID;

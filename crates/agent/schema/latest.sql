@@ -6,6 +6,39 @@ CREATE TABLE head (
     body BLOB NOT NULL
 ) STRICT;
 
+CREATE TABLE history (
+    number INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL, -- milliseconds since 1970
+    kind INTEGER NOT NULL,
+    update_id BLOB,
+    revision INTEGER,
+    code INTEGER,
+    duration_ms INTEGER,
+    size_bytes INTEGER,
+    what TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE last_scan (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    state INTEGER NOT NULL,
+    server TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    duration_ms INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    code INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE note (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    refreshed_at INTEGER,       -- documents were brought up to date; milliseconds since 1970
+    reevaluate_at INTEGER,      -- deployments are evaluated again then
+    boot TEXT NOT NULL,         -- which start of the system it was
+    update_point TEXT NOT NULL, -- the one to keep to, and how it has failed; JSON
+    restart_deferred_to INTEGER,
+    restart_told_at INTEGER,
+    has_opened_filter INTEGER NOT NULL -- and closes it again
+) STRICT;
+
 CREATE TABLE part (
     sha256 BLOB PRIMARY KEY,
     body BLOB NOT NULL
@@ -37,10 +70,24 @@ CREATE TABLE run (
     boot TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE stand (
+    deployment BLOB PRIMARY KEY,
+    compliance INTEGER NOT NULL,
+    enforcement INTEGER NOT NULL,
+    evaluation INTEGER NOT NULL,
+    code INTEGER NOT NULL, -- of what failed last
+    at INTEGER NOT NULL    -- milliseconds since 1970
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE state (
     update_id BLOB PRIMARY KEY,
     revision INTEGER NOT NULL,
     state INTEGER NOT NULL,
     enforcement INTEGER NOT NULL, -- 0: none
     code INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE wish (
+    update_id BLOB PRIMARY KEY,
+    started_at INTEGER -- absent: hidden
 ) STRICT, WITHOUT ROWID;

@@ -1,46 +1,51 @@
-//! The agent itself: one pass after another over policy, scan, deployments and reports.
+//! The agent itself: it asks the client's machine what to do, does it, and tells what came of it.
 //!
-//! Owns the order of a pass and when the next one is due. What cannot be reached is tried again
-//! later and stops nothing else; only a failing database ends the agent.
+//! Owns the order around it: what is to be kept is durable before work begins, and lanes go on
+//! side by side. What cannot be reached is tried again later and stops nothing else; only a
+//! failing database ends the agent.
 
-use std::collections::BTreeMap;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use ambient::Ambient;
-use content_library::ContentLibrary;
-use model::{
-    ClientId, ClientKind, EnforcementState, PeerKind, ServerRef, Sha256, Timestamp, UpdateId,
+use ambient::{Ambient, failpoint};
+use client::{
+    Answer, Answered, Client, Ended, Outcome, Profile, Scanned, Trigger, Work, WriteFilter,
 };
+use content_library::ContentLibrary;
+use model::{ClientKind, PeerKind, ServerRef, Timestamp};
 use sqlite_engine::Executor;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use transport::{Connect, Credentials};
 
-use crate::cache::{Cache, Copy};
-use crate::client::fallback::Search;
-use crate::client::ledger::{Progress, Record, States};
-use crate::client::plan::Run;
-use crate::client::policy::Policy;
-use crate::client::scan::Scan;
-use crate::machine::Machine;
+use crate::agent_update::Releases;
+use crate::cache::Cache;
+use crate::content::Room;
+use crate::control::Local;
+use crate::foreign::{Foreign, ForeignServer};
+use crate::inventory::Told;
+use crate::machine::{Filter, FilterState, Machine};
 use crate::servers::Servers;
 use crate::store::Store;
 use crate::summary::{Refusals, View};
 use crate::wake::{self, Wakes};
 use crate::{Error, limits};
 
-mod enforcing;
-mod obeying;
-mod reporting;
+mod answering;
+mod asking;
+mod carrying;
+mod describing;
+mod installing;
+mod moments;
+mod proving;
 mod scanning;
-mod turn;
 
-use scanning::Reach;
-use turn::Turn;
+use carrying::Hands;
+use moments::Moment;
+use proving::Proof;
 
 /// What an agent is told at its start.
 #[derive(Clone, Debug)]
@@ -54,6 +59,11 @@ pub struct Config {
     /// A scan that nobody waits for starts at a random moment within this time (SCAN-02).
     pub scan_spread: Duration,
     pub executor: Executor,
+    /// Where people at this computer find the agent; none: nowhere.
+    pub local: Option<Local>,
+    /// An update service outside of the hierarchy: scanned against and reported to, instead of the
+    /// site's update points; nothing is installed upon what it says.
+    pub update_service: Option<ForeignServer>,
 }
 
 /// What an agent works with.
@@ -81,43 +91,34 @@ pub struct Step {
     pub next: Duration,
 }
 
+impl Step {
+    fn count(&mut self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Policy(Some(Answered { answer: Answer::New(_), .. })) => self.policy = true,
+            Outcome::Sent(_, Some(_)) => self.sent += 1,
+            Outcome::Scanned(scanned) => {
+                let Scanned { end, .. } = &**scanned;
+                self.scanned |= end.is_ok();
+            }
+            Outcome::Fetched { files, .. } => self.fetched += files.len(),
+            Outcome::Installed(_, Ended::Succeeded { .. } | Ended::Failed(_), _) => {
+                self.installed += 1;
+            }
+            _ => {}
+        }
+    }
+}
+
 #[derive(Debug)]
 pub struct Agent {
-    config: Config,
-    ambient: Ambient,
-    machine: Arc<dyn Machine>,
-    client: ClientId,
-    servers: Arc<Servers>,
-    wakes: Arc<Wakes>,
+    client: Client,
+    hands: Arc<Hands>,
     store: Store,
-    library: ContentLibrary,
-    cache: Cache,
-    refusals: Refusals,
-    /// As stored.
-    record: Record,
-    said: States,
-    runs: BTreeMap<UpdateId, Run>,
-    policy: Policy,
-    /// Of documents in use; none before the first one is complete.
-    copy: Option<Copy>,
-    /// The one they came from; another would send all of them again.
-    update_point: Option<String>,
-    refreshed: Option<Instant>,
-    /// None until documents were evaluated since the start.
-    scan: Option<Scan>,
-    progress: Progress,
-    troubles: BTreeMap<Sha256, (EnforcementState, i32)>,
-    /// Files that no distribution point has given.
-    searches: Search<Sha256>,
-    /// Of the last plan: files to fetch, and the next deadline.
-    awaits_content: bool,
-    wake_at: Option<Timestamp>,
-    register_at: Instant,
-    polls: Turn,
-    scans: Turn,
-    fetches: Turn,
-    sends: Turn,
+    wakes: Arc<Wakes>,
+    observed: Option<Timestamp>,
     step: Step,
+    /// As long as this version of the agent is on trial.
+    proof: Option<Proof>,
 }
 
 impl Agent {
@@ -134,130 +135,200 @@ impl Agent {
         let library =
             ContentLibrary::open(ambient.clone(), &config.data.join("content"), config.executor)?;
         let cache = Cache::new(&config.data, config.executor)?;
-        let record = store.record().await?;
-        let copy = record.catalog.map(|server| cache.open(server)).transpose()?;
-        let first = config.management_point.clone();
-        let servers = Arc::new(Servers::new(ambient.clone(), connect, credentials, first));
-        let now = Instant::now();
-        let mut agent = Agent {
-            said: store.states().await?,
-            runs: store.runs().await?,
-            config,
-            ambient,
-            machine,
+        let memory = store.memory().await?;
+        let copy = memory.record.catalog.map(|server| cache.open(server)).transpose()?;
+        let spread_ms = i64::try_from(config.scan_spread.as_millis()).unwrap_or(i64::MAX);
+        let profile = Profile {
             client,
+            site: identity.site,
+            anchor: credentials.anchor().clone().into(),
+            scan_spread_ms: spread_ms,
+        };
+        let filter = match machine.write_filter(Filter::Ask).await {
+            Ok(FilterState::Open) => WriteFilter::Open,
+            Ok(FilterState::Closed) => WriteFilter::Closed,
+            Ok(FilterState::Absent) => WriteFilter::Absent,
+            Err(error) => {
+                tracing::warn!(reason = %error, "the write filter cannot be asked; as if absent");
+                WriteFilter::Absent
+            }
+        };
+        let first = config.management_point.clone();
+        let outside = |server: ForeignServer| {
+            let (name, connect) = (config.name.clone(), connect.clone());
+            Foreign::new(server, client.0, name, ambient.clone(), connect)
+        };
+        let foreign = config.update_service.clone().map(outside).transpose()?;
+        let servers = Arc::new(Servers::new(ambient.clone(), connect, credentials, first));
+        let told = Told::open(&config.data.join("inventory"), client)?;
+        let releases = Releases::within(&config.data);
+        let hands = Hands {
+            releases,
+            makes_way: AtomicBool::new(false),
+            config,
+            told: tokio::sync::Mutex::new(told),
+            ambient,
+            client,
+            machine,
             servers,
-            wakes: Arc::default(),
-            store,
             library,
             cache,
+            copy: std::sync::Mutex::new(copy),
+            stale: std::sync::Mutex::new(None),
             refusals: Refusals::default(),
-            record,
-            policy: Policy::default(),
-            copy,
-            update_point: None,
-            refreshed: None,
-            scan: None,
-            progress: Progress::default(),
-            troubles: BTreeMap::new(),
-            searches: Search::default(),
-            awaits_content: false,
-            wake_at: None,
-            register_at: now,
-            polls: Turn::at(Some(now)),
-            scans: Turn::at(None),
-            fetches: Turn::at(Some(now)),
-            sends: Turn::at(Some(now)),
-            step: Step::default(),
+            room: Room::default(),
+            filter,
+            foreign: foreign.map(tokio::sync::Mutex::new),
         };
-        agent.recall_policy().await?;
-        Ok(agent)
+        let (now, seed) = (hands.now(), hands.ambient.random_u64());
+        let mut client = Client::new(profile, memory, hands.surroundings(), seed, now);
+        let proof = Proof::wanted(&hands.releases, &mut client, now);
+        hands.follow(client.policy());
+        let (wakes, step) = (Arc::default(), Step::default());
+        let (hands, observed) = (Arc::new(hands), Some(now));
+        Ok(Agent { client, hands, store, wakes, observed, step, proof })
     }
 
     /// What others may ask of this agent while it runs.
     #[must_use]
     pub fn view(&self) -> View {
-        View { client: self.client, store: self.store.clone(), refusals: self.refusals.clone() }
+        let refusals = self.hands.refusals.clone();
+        View { client: self.hands.client, store: self.store.clone(), refusals }
     }
 
-    /// Passes until `shutdown`. An installer that is running is waited for.
+    /// Works until `shutdown`, or until a new version of the agent is to take its place. An installer
+    /// that is running is waited for.
     pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), Error> {
-        let stop = self.servers.stop.clone();
-        let mut tasks = JoinSet::new();
-        tasks.spawn(wake::listen(self.ambient.clone(), self.servers.clone(), self.wakes.clone()));
-        tasks.spawn(async move {
+        let (servers, wakes) = (self.hands.servers.clone(), self.wakes.clone());
+        let stop = servers.stop.clone();
+        let mut aside = JoinSet::new();
+        aside.spawn(wake::listen(self.hands.ambient.clone(), servers, wakes.clone()));
+        let stopping = stop.clone();
+        aside.spawn(async move {
             shutdown.cancelled().await;
-            stop.cancel();
+            stopping.cancel();
         });
-        let (stop, wakes) = (self.servers.stop.clone(), self.wakes.clone());
-        loop {
-            let step = match self.step().await {
-                Ok(step) => step,
-                Err(Error::Stopping) => break,
-                Err(error) => return Err(error),
-            };
+        let mut local = JoinSet::new();
+        let mut questions = self.open_socket(&mut local, &stop);
+        let mut going = JoinSet::new();
+        let ended = loop {
+            if self.hands.makes_way.load(Ordering::Relaxed) {
+                break Ok(());
+            }
+            match self.begin().await {
+                Ok(works) => {
+                    for work in works {
+                        going.spawn(self.hands.clone().carry_out(work));
+                    }
+                }
+                Err(error) => break Err(error),
+            }
+            let rest = self.rest();
             tokio::select! {
                 biased;
-                () = stop.cancelled() => break,
+                () = stop.cancelled() => break Ok(()),
+                Some(ended) = going.join_next() => match ended {
+                    Ok(Ok(outcomes)) => self.take(outcomes),
+                    Ok(Err(Error::Stopping)) => break Ok(()),
+                    Ok(Err(error)) => break Err(error),
+                    // Work that panicked has no outcome; the next start finds out.
+                    Err(failed) => break Err(Error::Work(failed)),
+                },
+                Some(asked) = questions.recv() => {
+                    if let Err(error) = self.answer(asked).await {
+                        break Err(error);
+                    }
+                }
                 () = wakes.any() => {}
-                () = tokio::time::sleep(step.next) => {}
+                () = tokio::time::sleep(rest) => {}
+            }
+        };
+        stop.cancel();
+        while let Some(ended) = going.join_next().await {
+            if let Ok(Ok(outcomes)) = ended {
+                self.take(outcomes);
             }
         }
-        tasks.shutdown().await;
-        Ok(())
+        if ended.is_ok() {
+            // What came of the last installation is kept for the next life.
+            self.begin().await?;
+        }
+        while local.join_next().await.is_some() {}
+        aside.shutdown().await;
+        ended
     }
 
     /// One pass over whatever is due.
     pub async fn step(&mut self) -> Result<Step, Error> {
         self.step = Step::default();
-        if self.wakes.take_policy() || self.polls.is_due() {
-            self.poll_policy().await?;
+        loop {
+            let works = self.begin().await?;
+            if works.is_empty() {
+                break;
+            }
+            for work in works {
+                let outcomes = self.hands.clone().carry_out(work).await?;
+                self.take(outcomes);
+            }
         }
-        if let Some(reach) = self.reach() {
-            self.scan(reach).await?;
-        }
-        self.enforce().await?;
-        self.send().await?;
         self.step.next = self.rest();
         Ok(self.step)
     }
 
-    /// How far the scan that is due goes, if one is.
-    fn reach(&mut self) -> Option<Reach> {
-        // Policy names the servers, so that a wish to scan waits for it.
-        if self.policy.version == 0 {
-            return None;
+    /// Work that may begin: what it relies on is durable.
+    async fn begin(&mut self) -> Result<Vec<Work>, Error> {
+        let now = self.hands.now();
+        if self.wakes.take_policy() {
+            self.client.want_policy(now);
         }
         if self.wakes.take_scan() {
-            return Some(Reach::Forced);
+            self.client.want_scan(Trigger::Asked);
         }
-        if self.scans.is_due() {
-            return Some(Reach::Online);
+        if self.wakes.take_state() {
+            self.client.want_everything();
         }
-        // After a restart: what was decided before goes on from what is here (SCAN-18).
-        (self.scan.is_none() && self.copy.is_some()).then_some(Reach::Offline)
+        let is_old = |at: Timestamp| !(0..limits::OBSERVED_MS).contains(&(now.0 - at.0));
+        if self.observed.is_none_or(is_old) {
+            self.client.observe(self.hands.surroundings(), now);
+            self.observed = Some(now);
+        }
+        let works = self.client.next(now);
+        let keeps = self.client.take_keeps();
+        if !keeps.is_empty() {
+            let moments: Vec<Moment> = keeps.iter().map(Moment::of).collect();
+            moments.iter().for_each(|moment| failpoint(moment.before));
+            self.store.keep(keeps).await?;
+            moments.iter().for_each(|moment| failpoint(moment.after));
+        }
+        Ok(works)
+    }
+
+    fn take(&mut self, outcomes: Vec<Outcome>) {
+        let now = self.hands.now();
+        for outcome in outcomes {
+            self.step.count(&outcome);
+            if self.proof.as_mut().is_some_and(|proof| proof.is_given(&outcome)) {
+                self.proof = None;
+            }
+            let is_policy = matches!(&outcome, Outcome::Policy(Some(_)));
+            if matches!(&outcome, Outcome::Restarting(_) | Outcome::Installed(..)) {
+                self.observed = None;
+            }
+            self.client.tell(outcome, now);
+            if is_policy {
+                self.hands.follow(self.client.policy());
+            }
+        }
+        for refused in self.hands.refusals.take_untold() {
+            self.client.tell(Outcome::Refused(refused), now);
+        }
     }
 
     /// How long nothing is due.
     fn rest(&self) -> Duration {
-        let now = Instant::now();
-        let fetch = self.fetches.due.filter(|_| self.awaits_content);
-        let deadline = self
-            .wake_at
-            .map(|at| now + Duration::from_millis(u64::try_from(at.0 - self.now().0).unwrap_or(0)));
-        let due = [self.polls.due, self.scans.due, self.sends.due, fetch, deadline];
-        let due = due.into_iter().flatten().min().unwrap_or(now);
-        due.saturating_duration_since(now).min(limits::SLEEP_MAX)
-    }
-
-    fn now(&self) -> Timestamp {
-        Timestamp(self.ambient.now_ms())
-    }
-
-    /// A random moment within `spread` from now.
-    fn within(&self, spread: Duration) -> Instant {
-        let millis = u64::try_from(spread.as_millis()).unwrap_or(u64::MAX);
-        Instant::now() + Duration::from_millis(self.ambient.random_u64() % millis.max(1))
+        let wait = |at: Timestamp| u64::try_from(at.0 - self.hands.now().0).unwrap_or(0);
+        let rest = self.client.wake_at().map(|at| Duration::from_millis(wait(at)));
+        rest.unwrap_or(limits::SLEEP_MAX).min(limits::SLEEP_MAX)
     }
 }
 

@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
+use ambient::failpoint;
 use model::{Invalid, ServerRef, UpdateId};
 use rpc::limits::MESSAGE_BYTES_MAX;
 use rpc::pb::metadata::metadata_service_client::MetadataServiceClient;
@@ -76,13 +77,14 @@ impl Cache {
         self.directory.join(format!("{server}.db"))
     }
 
-    /// Brings `current`, or a copy of another server, up to what `server` has completed.
+    /// Brings `current`, or a copy of another server, up to what `server` has completed; says which
+    /// version that is and how many bytes of documents came.
     pub(crate) async fn follow(
         &self,
         servers: &Servers,
         server: &ServerRef,
         current: Option<&Copy>,
-    ) -> Result<(Copy, u64), Error> {
+    ) -> Result<(Copy, u64, u64), Error> {
         let url = &server.url;
         let (server_id, anchor) = match current {
             Some(copy) => (copy.server.as_bytes().to_vec(), position(&copy.catalog).await?),
@@ -111,9 +113,11 @@ impl Cache {
                 return Err(Error::answer(url)(Invalid::new("documents", reason)));
             }
             take(&copy.catalog, url, page).await?;
+            failpoint("agent.catalog_page");
             if is_done {
                 complete(&copy.catalog, version).await?;
-                return Ok((copy.clone(), version));
+                failpoint("agent.catalog_whole");
+                return Ok((copy.clone(), version, bytes as u64));
             }
         }
     }

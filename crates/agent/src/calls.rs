@@ -6,14 +6,15 @@ use model::{AssignedFile, ReportOutcome, RoleKind, ServerRef, Sha256, SiteCode};
 use rpc::limits::MESSAGE_BYTES_MAX;
 use rpc::pb::client::client_service_client::ClientServiceClient;
 use rpc::pb::client::{
-    GetLocationsRequest, GetPolicyRequest, GetPolicyResponse, RegisterRequest, SendStateRequest,
+    GetLocationsRequest, GetPolicyRequest, GetPolicyResponse, RegisterRequest,
+    SendInventoryRequest, SendStateRequest,
 };
 use rpc::pb::management::{FileLocations, Outcome, Point, SignedHead};
 use tonic::transport::Channel;
 
-use crate::client::policy::Offer;
 use crate::servers::{Servers, pass_over};
 use crate::{Error, limits};
+use client::policy::Offer;
 
 /// A management point that is being asked.
 pub(crate) struct ManagementPoint<'a> {
@@ -54,13 +55,19 @@ impl<'a> ManagementPoint<'a> {
     ) -> Result<Option<ReportOutcome>, Error> {
         let request = SendStateRequest { report: Some(report.into()) };
         let answer = self.servers.answer(self.url, self.client.send_state(request)).await?;
-        Ok(match answer.outcome() {
-            Outcome::Unspecified => None,
-            Outcome::Applied => Some(ReportOutcome::Applied),
-            Outcome::Known => Some(ReportOutcome::Known),
-            // What could not be read is said once more, with everything else.
-            Outcome::SendFull | Outcome::Rejected => Some(ReportOutcome::SendFull),
-        })
+        Ok(meant(answer.outcome()))
+    }
+
+    /// Nothing if the site has not answered yet: the report is safe on the management point.
+    pub(crate) async fn send_inventory(
+        &mut self,
+        report: &model::InventoryReport,
+    ) -> Result<Option<ReportOutcome>, Error> {
+        let request = SendInventoryRequest { report: Some(report.into()) };
+        // A report is large, and so would be everything that waits for this.
+        let call = Box::pin(self.client.send_inventory(request));
+        let answer = self.servers.answer(self.url, call).await?;
+        Ok(meant(answer.outcome()))
     }
 
     /// The distribution points of each file, best first.
@@ -76,6 +83,16 @@ impl<'a> ManagementPoint<'a> {
             Ok((Sha256::from_slice(&sha256)?, points.collect::<Result<_, _>>()?))
         });
         located.collect::<Result<_, _>>().map_err(Error::answer(self.url))
+    }
+}
+
+fn meant(outcome: Outcome) -> Option<ReportOutcome> {
+    match outcome {
+        Outcome::Unspecified => None,
+        Outcome::Applied => Some(ReportOutcome::Applied),
+        Outcome::Known => Some(ReportOutcome::Known),
+        // What could not be read is said once more, with everything else.
+        Outcome::SendFull | Outcome::Rejected => Some(ReportOutcome::SendFull),
     }
 }
 

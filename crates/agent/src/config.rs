@@ -1,18 +1,29 @@
 //! The configuration of `tierline-agent`, and what its process does with it.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use client::agent_update::Limits;
 use daemon::config::units;
-use daemon::{Base, Joining, Log, LogSection, Outcome, Problems, Process, RenewFrom, Renewal};
+use daemon::{
+    Base, Joining, Log, LogSection, Outcome, Problems, Process, RenewFrom, Renewal,
+    join_when_approved,
+};
 use model::{ClientKind, PeerKind, RoleKind, ServerRef, SiteCode};
 use serde::{Deserialize, Serialize};
 use sqlite_engine::Executor;
 use transport::{Connection, Security, TcpConnect};
+use trust::JoinToken;
 
+use crate::agent_update::{self, Launcher, Ran, Releases};
 use crate::servers::expected;
-use crate::{Agent, Config, Deps, LinuxMachine, Machine, PretendedMachine};
+pub use crate::verbs::Verb;
+use crate::{
+    Agent, Config, Deps, ForeignServer, HandlersSection, LinuxMachine, Local, Machine,
+    MachineSection, PretendedMachine, Setup, limits,
+};
 
 /// As written. `deploy/agent.example.toml` says what each key means.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -22,8 +33,17 @@ pub struct File {
     pub mp_url: String,
     pub mp_site: String,
     pub name: String,
+    pub invitation: String,
     pub facts_file: String,
     pub scan_spread: String,
+    pub update_trial: String,
+    pub wsus_url: String,
+    pub wsus_ca: String,
+    pub control_socket: String,
+    pub admin_groups: Vec<String>,
+    pub primary_users: Vec<String>,
+    pub machine: MachineSection,
+    pub handlers: HandlersSection,
     pub log: LogSection,
 }
 
@@ -34,8 +54,17 @@ impl Default for File {
             mp_url: "https://localhost:7441".to_owned(),
             mp_site: String::new(),
             name: String::new(),
+            invitation: String::new(),
             facts_file: String::new(),
             scan_spread: "2h".to_owned(),
+            update_trial: limits::TRIAL.to_owned(),
+            wsus_url: String::new(),
+            wsus_ca: String::new(),
+            control_socket: String::new(),
+            admin_groups: ["sudo", "wheel", "adm"].map(str::to_owned).to_vec(),
+            primary_users: Vec::new(),
+            machine: MachineSection::default(),
+            handlers: HandlersSection::default(),
             log: LogSection::default(),
         }
     }
@@ -49,9 +78,29 @@ pub struct Settings {
     /// The client's own site, if absent.
     mp_site: Option<SiteCode>,
     name: String,
+    /// With which it asks to be enrolled as long as it is not.
+    invitation: Option<JoinToken>,
     /// A computer to pretend instead of the real one.
     facts_file: Option<PathBuf>,
     scan_spread: Duration,
+    update_trial: Duration,
+    update_service: Option<ForeignServer>,
+    /// None: in the data directory.
+    control_socket: Option<PathBuf>,
+    admin_groups: Vec<String>,
+    primary_users: Vec<String>,
+    setup: Setup,
+}
+
+impl Settings {
+    fn local(&self) -> Local {
+        let within = || Local::within(&self.base.data);
+        Local {
+            path: self.control_socket.clone().unwrap_or_else(within),
+            admin_groups: self.admin_groups.clone(),
+            primary_users: self.primary_users.clone(),
+        }
+    }
 }
 
 /// The process.
@@ -68,15 +117,39 @@ impl daemon::Program for Program {
         let mp_url = problems.check("mp_url", https(&file.mp_url));
         let mp_site = given(&file.mp_site).map(|code| SiteCode::new(&code)).transpose();
         let mp_site = problems.check("mp_site", mp_site);
+        let invitation = given(&file.invitation).map(|text| invited(&text)).transpose();
+        let invitation = problems.check("invitation", invitation);
         let scan_spread = problems.check("scan_spread", units::duration(&file.scan_spread));
+        let update_trial = problems.check("update_trial", units::duration(&file.update_trial));
+        let update_service = update_service(&file.wsus_url, &file.wsus_ca);
+        let update_service = problems.check("wsus_url", update_service);
+        let control_socket = given(&file.control_socket).map(|path| absolute(&path)).transpose();
+        let control_socket = problems.check("control_socket", control_socket);
+        let run_time_max = units::duration(&file.machine.run_time_max);
+        let run_time_max = run_time_max.and_then(|most| match most.is_zero() {
+            true => Err("would end every installer at once; write 12h".to_owned()),
+            false => Ok(most),
+        });
+        let run_time_max = problems.check("machine.run_time_max", run_time_max);
+        let grace = units::duration(&file.machine.stop_grace);
+        let grace = problems.check("machine.stop_grace", grace);
+        let mut note = |key: &str, reason: String| problems.note(key, reason);
+        let setup = Setup::validate(&file.machine, &file.handlers, &mut note);
         let log = Log::validate(&file.log, problems);
         Some(Settings {
             base: Base { data: PathBuf::from(&file.data_dir), log: log? },
             mp_url: mp_url?,
             mp_site: mp_site?,
             name: given(&file.name).unwrap_or_else(host_name),
+            invitation: invitation?,
             facts_file: given(&file.facts_file).map(PathBuf::from),
             scan_spread: scan_spread?,
+            update_trial: update_trial?,
+            update_service: update_service?,
+            control_socket: control_socket?,
+            admin_groups: file.admin_groups.clone(),
+            primary_users: file.primary_users.clone(),
+            setup: setup?.running_for(run_time_max?).stopping_after(grace?),
         })
     }
 
@@ -91,11 +164,39 @@ impl daemon::Program for Program {
 
     async fn run(settings: Settings, process: Process) -> Outcome {
         let Process { ambient, pki, shutdown, .. } = process;
-        let Settings { base: Base { data, .. }, mp_url: url, name, scan_spread, .. } = settings;
+        let launcher = Launcher {
+            releases: Releases::within(&settings.base.data),
+            limits: Limits {
+                trial_ms: i64::try_from(settings.update_trial.as_millis()).unwrap_or(i64::MAX),
+                starts: limits::TRIAL_STARTS_MAX,
+            },
+            ambient: ambient.clone(),
+            shutdown: shutdown.clone(),
+        };
+        match launcher.run().await? {
+            Ran::Here => {}
+            Ran::Elsewhere(Some(status)) if !status.success() => {
+                return Err(
+                    format!("the version of the agent that ran here has failed: {status}").into()
+                );
+            }
+            Ran::Elsewhere(_) => return Ok(()),
+        }
+        if let (None, Some(invitation)) = (pki.membership()?, &settings.invitation) {
+            let joining = Program::joining(&settings);
+            let asked = join_when_approved(&ambient, &pki, invitation, &joining, &shutdown);
+            if asked.await?.is_none() {
+                return Ok(());
+            }
+        }
+        let local = Some(settings.local());
+        let Settings { base: Base { data, .. }, mp_url: url, name, scan_spread, setup, .. } =
+            settings;
+        let update_service = settings.update_service;
         let credentials = pki.credentials(&ambient)?.ok_or("join a hierarchy first")?;
         let (kind, machine): (_, Arc<dyn Machine>) = match &settings.facts_file {
             Some(file) => (ClientKind::Simulated, Arc::new(PretendedMachine::open(file)?)),
-            None => (ClientKind::Agent, Arc::new(LinuxMachine::new(&data))),
+            None => (ClientKind::Agent, Arc::new(LinuxMachine::with(&data, setup))),
         };
         let site = settings.mp_site.unwrap_or(credentials.identity().site);
         let (role, http_url) = (RoleKind::ManagementPoint, String::new());
@@ -111,16 +212,62 @@ impl daemon::Program for Program {
             names: Vec::new(),
         };
         let executor = Executor::Thread;
-        let config = Config { data, kind, name, management_point, scan_spread, executor };
+        let config = Config {
+            data,
+            kind,
+            name,
+            management_point,
+            scan_spread,
+            executor,
+            local,
+            update_service,
+        };
         let agent = Agent::new(config, Deps { ambient, connect, credentials, machine }).await?;
         let work = Box::pin(agent.run(shutdown.clone()));
-        Ok(renewal.beside(shutdown, work).await?)
+        renewal.beside(shutdown.clone(), work).await?;
+        if shutdown.is_cancelled() { Ok(()) } else { Ok(agent_update::start_anew()?) }
     }
 
     async fn check(settings: Settings) -> Outcome {
         let problems = crate::agent::check(&settings.base.data).await?;
         if problems.is_empty() { Ok(()) } else { Err(problems.join("\n").into()) }
     }
+}
+
+impl daemon::Verbs<Program> for Verb {
+    async fn perform(self, settings: Settings, output: &mut dyn Write) -> Outcome {
+        let Settings { base, control_socket, .. } = settings;
+        Ok(self.ask(&base.data, control_socket.as_deref(), output).await?)
+    }
+}
+
+/// Where scans go instead of the site's update points.
+fn update_service(url: &str, ca: &str) -> Result<Option<ForeignServer>, String> {
+    let roots = match ca {
+        "" => None,
+        path => {
+            let pem = std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
+            Some(pem.into())
+        }
+    };
+    match (url, &roots) {
+        ("", None) => Ok(None),
+        ("", Some(_)) => Err("wsus_ca is for the https address that it names".to_owned()),
+        _ => ForeignServer::new(url, roots).map(Some).map_err(|error| error.to_string()),
+    }
+}
+
+fn invited(text: &str) -> Result<JoinToken, String> {
+    let invitation: JoinToken = text.parse().map_err(|error: trust::Error| error.to_string())?;
+    match (invitation.is_invitation(), invitation.kind) {
+        (true, PeerKind::Client) => Ok(invitation),
+        _ => Err("is no invitation; see `tierline client invitation`".to_owned()),
+    }
+}
+
+fn absolute(path: &str) -> Result<PathBuf, String> {
+    let is_absolute = path.starts_with('/');
+    is_absolute.then(|| path.into()).ok_or_else(|| format!("\"{path}\" is not an absolute path"))
 }
 
 fn https(url: &str) -> Result<String, String> {

@@ -1,20 +1,27 @@
-//! Fetching files from distribution points.
+//! Fetching files: from distribution points, each in its turn.
 //!
-//! Owns the order of points, resuming and who is to blame. Refuses to know what files are for. A
-//! file is in the content cache only if size and SHA-256 are those of policy; a point that serves
-//! other bytes is left for the next one.
+//! Owns the order of sources, resuming, the pace, and who is to blame. Refuses to know what files
+//! are for and which points there are. A file is in the content cache only if size and SHA-256
+//! are those of policy; a source that serves or announces anything else is cut off there, named,
+//! and left for the next one, which goes on where it was. What a source sends is never held in
+//! memory beyond what the connection keeps in flight.
 
-use content_library::{Begun, ContentLibrary, Receipt, ask_from, first_byte};
-use futures_util::StreamExt as _;
-use futures_util::stream;
-use http_body_util::BodyExt as _;
-use model::{AssignedFile, ErrorClass, ServerRef, Timestamp, error_chain};
-use tonic::body::Body;
-use tower::ServiceExt as _;
+use std::fmt;
 
-use crate::Error;
+use content_library::{Begun, ContentLibrary};
+use futures_util::{StreamExt as _, stream};
+use model::{AssignedFile, EnforcementState, ErrorClass, ServerRef, error_chain};
+
 use crate::servers::Servers;
 use crate::summary::Refusals;
+use crate::{Error, limits};
+
+mod answer;
+mod pace;
+mod source;
+
+pub(crate) use pace::Pace;
+use source::Source;
 
 /// What a download works with.
 #[derive(Clone, Copy)]
@@ -22,96 +29,196 @@ pub(crate) struct Downloads<'a> {
     pub(crate) servers: &'a Servers,
     pub(crate) library: &'a ContentLibrary,
     pub(crate) refusals: &'a Refusals,
-    pub(crate) now: Timestamp,
 }
 
-impl Downloads<'_> {
-    /// Fetches one file from the first point that gives it; an error tells why none did.
-    pub(crate) async fn fetch(
-        &self,
-        file: &AssignedFile,
-        points: &[ServerRef],
-    ) -> Result<(), Option<Error>> {
-        let mut last = None;
-        let urls = |point: &ServerRef| [point.http_url.clone(), point.url.clone()];
-        let sources = points.iter().flat_map(|point| urls(point).map(|url| (point, url)));
-        for (point, url) in sources.filter(|(_, url)| !url.is_empty()) {
-            let error = match (Source { with: *self, point, url: &url }).give(file).await {
-                Ok(()) => {
-                    tracing::info!(url, file.name, %file.sha256, "a file was fetched");
-                    return Ok(());
-                }
-                Err(error) => error,
-            };
-            let reason = error_chain(&error);
-            match error.class() {
-                _ if matches!(error, Error::Stopping) => return Err(Some(error)),
-                ErrorClass::Corrupt => self.refusals.note(&url, &reason, self.now),
-                _ => tracing::info!(url, file.name, reason, "a file was not fetched"),
+/// How the fetching of one file ended.
+#[derive(Debug)]
+pub(crate) struct Fetched {
+    pub(crate) file: AssignedFile,
+    pub(crate) end: End,
+    /// The sources that did not give it, in the order in which they were asked.
+    pub(crate) tried: Vec<Tried>,
+}
+
+#[derive(Debug)]
+pub(crate) enum End {
+    /// It is in the cache. None: it was before.
+    Here { from: Option<String> },
+    /// There is nobody to ask.
+    Nobody,
+    /// Nobody gave it. Of several reasons the one that tells most.
+    Failed(Error),
+    /// The agent stops; what came is kept.
+    Stopped,
+}
+
+/// A source that did not give a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Tried {
+    pub(crate) url: String,
+    pub(crate) class: ErrorClass,
+    pub(crate) reason: String,
+}
+
+/// For the log and the history.
+impl fmt::Display for Fetched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Fetched { file, end, tried } = self;
+        match end {
+            End::Here { from: Some(url) } => write!(f, "{} came from {url}", file.name)?,
+            End::Here { from: None } => write!(f, "{} was here", file.name)?,
+            End::Nobody => write!(f, "{}: there is nobody to ask for it", file.name)?,
+            End::Failed(error) if is_own(error) => {
+                write!(f, "{}: there is no place for it: {}", file.name, error_chain(error))?;
             }
-            // That one serves other bytes is more to know than that another is away.
-            last = last.filter(|last: &Error| last.class() == ErrorClass::Corrupt).or(Some(error));
+            End::Failed(_) => write!(f, "{}: nobody gave it", file.name)?,
+            End::Stopped => write!(f, "{}: the agent stops", file.name)?,
         }
-        Err(last)
+        tried.iter().try_for_each(|Tried { url, class, reason }| {
+            write!(f, "; not {url} ({class:?}): {reason}")
+        })
     }
 }
 
-struct Source<'a> {
-    with: Downloads<'a>,
-    point: &'a ServerRef,
-    url: &'a str,
+impl Fetched {
+    /// What an update that needs the file is in, and its code; nothing if the file is here.
+    pub(crate) fn trouble(&self) -> Option<(EnforcementState, i32)> {
+        match &self.end {
+            End::Here { .. } => None,
+            End::Nobody | End::Stopped => Some((EnforcementState::WaitingForContent, 0)),
+            End::Failed(error) => Some((EnforcementState::DownloadFailed, code(error))),
+        }
+    }
+
+    /// It was not fetched because there is no room for it here.
+    pub(crate) fn lacks_room(&self) -> bool {
+        matches!(&self.end, End::Failed(error) if is_own(error))
+    }
 }
 
-impl Source<'_> {
-    async fn give(&self, file: &AssignedFile) -> Result<(), Error> {
+impl Downloads<'_> {
+    /// Fetches files from the points that each may be asked for, some at a time. One without a
+    /// place on this disk ends those that have not begun.
+    pub(crate) async fn fetch_all(
+        self,
+        wanted: Vec<(AssignedFile, Vec<ServerRef>)>,
+    ) -> Vec<Fetched> {
+        let fetch = |(file, points): (AssignedFile, Vec<ServerRef>)| async move {
+            self.fetch(&file, &points).await
+        };
+        stream::iter(wanted).map(fetch).buffer_unordered(limits::FETCHES_MAX).collect().await
+    }
+
+    /// Fetches one file from the first point that gives it.
+    pub(crate) async fn fetch(self, file: &AssignedFile, points: &[ServerRef]) -> Fetched {
+        let mut tried: Vec<Tried> = Vec::new();
+        let mut worst: Option<Error> = None;
+        let urls = |point: &ServerRef| [point.http_url.clone(), point.url.clone()];
+        let sources = points.iter().flat_map(|point| urls(point).map(|url| (point, url)));
+        let mut end = None;
+        for (point, url) in sources.filter(|(_, url)| !url.is_empty()) {
+            let error = match self.give(Source { point, url: &url }, file).await {
+                Ok(Given::Before) => {
+                    end = Some(End::Here { from: None });
+                    break;
+                }
+                Ok(Given::Now) => {
+                    end = Some(End::Here { from: Some(url) });
+                    break;
+                }
+                Err(Error::Stopping) => {
+                    end = Some(End::Stopped);
+                    break;
+                }
+                Err(error) => error,
+            };
+            if is_own(&error) {
+                self.forget(file).await;
+                end = Some(End::Failed(error));
+                break;
+            }
+            let reason = error_chain(&error);
+            if is_dishonest(&error) {
+                self.refusals.note(&url, &reason, self.servers.now());
+            }
+            tried.push(Tried { url, class: error.class(), reason });
+            // That one serves other bytes is more to know than that another is away.
+            worst = worst.filter(is_dishonest).or(Some(error));
+        }
+        let end = end.or(worst.map(End::Failed)).unwrap_or(End::Nobody);
+        let fetched = Fetched { file: file.clone(), end, tried };
+        tracing::info!(%file.sha256, "{fetched}");
+        fetched
+    }
+
+    async fn give(self, source: Source<'_>, file: &AssignedFile) -> Result<Given, Error> {
         loop {
-            let Begun::Receiving(mut receipt) = self.with.library.begin(file.into()).await? else {
-                return Ok(());
+            let Begun::Receiving(mut receipt) = self.library.begin(file.into()).await? else {
+                return Ok(Given::Before);
             };
             let is_resumed = receipt.offset() > 0;
-            let received = match self.receive(file, &mut receipt).await {
+            let received = match source.receive(self, file, &mut receipt).await {
                 Ok(()) => receipt.finish().await.map(drop).map_err(Error::from),
                 failed => failed,
             };
             match received {
+                Ok(()) => return Ok(Given::Now),
                 // What was here before may have come from somebody else, and is dropped now: this
-                // point is asked for all of it before it is blamed.
+                // one is asked for all of it before it is blamed.
                 Err(Error::Content(error)) if is_resumed && is_corrupt(&error) => {}
-                received => return received,
+                Err(error) => return Err(error),
             }
         }
     }
 
-    async fn receive(&self, file: &AssignedFile, receipt: &mut Receipt) -> Result<(), Error> {
-        let (servers, offset) = (self.with.servers, receipt.offset());
-        if offset == file.size {
-            return Ok(());
+    /// A full disk is not kept full by the half of a file; it comes again when there is room.
+    async fn forget(self, file: &AssignedFile) {
+        if let Err(error) = self.library.drop_partial(file.into()).await {
+            let reason = error_chain(&error);
+            tracing::warn!(file.name, reason, "what has come of a file cannot be removed");
         }
-        let url = || self.url.to_owned();
-        let request = ask_from(&format!("/content/sha256/{}", file.sha256), offset);
-        let request = request.body(Body::empty()).expect("a digest makes a good path");
-        let channel = servers.connection(self.point, self.url)?.channel();
-        let answer = servers.bounded(self.url, channel.oneshot(request)).await?;
-        let answer = answer.map_err(|source| Error::Reach { url: url(), source })?;
-        let Some(start) = first_byte(&answer, offset) else {
-            return Err(Error::Fetch { url: url(), status: answer.status().as_u16() });
-        };
-        let body = answer.into_body().into_data_stream();
-        let pieces = stream::try_unfold(body, async |mut body| {
-            let piece = servers.bounded(self.url, body.next()).await?.transpose();
-            let piece = piece.map_err(Error::call(self.url))?;
-            Ok::<_, Error>(piece.map(|piece| (piece, body)))
-        });
-        receipt.receive(start, pieces).await?;
-        match receipt.offset() {
-            offset if offset < file.size => {
-                Err(Error::CutOff { url: url(), name: file.name.clone(), offset })
-            }
-            _ => Ok(()),
-        }
+    }
+}
+
+enum Given {
+    Before,
+    Now,
+}
+
+/// The fault of this computer, which no other source mends.
+fn is_own(error: &Error) -> bool {
+    matches!(error, Error::Content(error) if !is_corrupt(error))
+}
+
+/// It gave, or meant to give, what is not the file.
+fn is_dishonest(error: &Error) -> bool {
+    match error {
+        Error::Content(error) => is_corrupt(error),
+        error => matches!(error, Error::Answer { .. } | Error::Redirected { .. }),
     }
 }
 
 fn is_corrupt(error: &content_library::Error) -> bool {
     error.class() == ErrorClass::Corrupt
 }
+
+/// As an administrator knows them.
+fn code(error: &Error) -> i32 {
+    /// The digest is not that of policy.
+    const WRONG_DIGEST: u32 = 0x8009_1007;
+    /// The disk is full.
+    const DISK_FULL: u32 = 0x8007_0070;
+    /// Nothing more is known.
+    const UNSPECIFIED: u32 = 0x8000_4005;
+    let code = match error {
+        Error::Fetch { status, .. } => return i32::from(*status),
+        Error::Content(error) if is_corrupt(error) => WRONG_DIGEST,
+        Error::Answer { .. } | Error::Redirected { .. } => WRONG_DIGEST,
+        Error::Content(_) if error.class() == ErrorClass::Exhausted => DISK_FULL,
+        _ => UNSPECIFIED,
+    };
+    code.cast_signed()
+}
+
+#[cfg(test)]
+mod tests;

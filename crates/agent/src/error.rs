@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use model::{ErrorClass, Invalid, PeerIdentity};
 use sqlite_engine::Fault;
+use tonic::Code;
 
 use crate::Refused;
 
@@ -42,10 +43,29 @@ pub enum Error {
     Policy { url: String, source: Refused },
     #[error("{url} answered {status} instead of the file")]
     Fetch { url: String, status: u16 },
+    #[error("{url} sends us on to {to:?}; nobody is followed elsewhere")]
+    Redirected { url: String, to: String },
+    #[error("{url} sent less than {least} bytes in {limit:?}")]
+    Dripping { url: String, least: u64, limit: Duration },
     #[error("{url} ended {name} at byte {offset}")]
     CutOff { url: String, name: String, offset: u64 },
     #[error("the facts of this computer cannot be read")]
     Facts(#[source] io::Error),
+    #[error(
+        "{url} is no address of an update service; it is http://host:port, or https://host:port \
+         with the certificates it is believed by"
+    )]
+    ForeignUrl { url: String },
+    #[error("cannot speak with {url}")]
+    ForeignReach { url: String, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("{url} answered {operation} with {answer}")]
+    ForeignHttp { url: String, operation: &'static str, answer: String },
+    #[error("what {url} answered {operation} with is no use")]
+    ForeignSoap { url: String, operation: &'static str, source: wsus_protocol::Error },
+    #[error("the scan of {url} was given up: {reason}")]
+    ForeignScan { url: String, reason: String },
+    #[error("work of the agent ended without a result; start it again, and report what it logged")]
+    Work(#[source] tokio::task::JoinError),
     #[error("the agent is stopping")]
     Stopping,
 }
@@ -63,20 +83,43 @@ impl Error {
                 Fault::Internal => ErrorClass::Internal,
             },
             Error::DecodeStored { .. } => ErrorClass::Corrupt,
+            Error::Work(_) => ErrorClass::Internal,
             Error::Content(error) => error.class(),
             Error::Catalog(error) => error.class(),
             Error::Connect(error) => error.class(),
             Error::Call { source, .. } => rpc::status::class(source),
             Error::Policy { source, .. } => source.class(),
-            Error::Answer { .. } => ErrorClass::Invalid,
-            Error::NotAClient { .. } | Error::OpenToOthers { .. } => ErrorClass::Denied,
+            Error::Answer { .. }
+            | Error::ForeignUrl { .. }
+            | Error::ForeignHttp { .. }
+            | Error::ForeignSoap { .. }
+            | Error::ForeignScan { .. } => ErrorClass::Invalid,
+            Error::NotAClient { .. } | Error::OpenToOthers { .. } | Error::Redirected { .. } => {
+                ErrorClass::Denied
+            }
             Error::Files { .. }
             | Error::Reach { .. }
+            | Error::ForeignReach { .. }
             | Error::Silent { .. }
             | Error::Fetch { .. }
+            | Error::Dripping { .. }
             | Error::CutOff { .. }
             | Error::Facts(_)
             | Error::Stopping => ErrorClass::Unavailable,
+        }
+    }
+
+    /// What answered does not speak the protocol; servers of ours say of themselves that they
+    /// failed.
+    pub(crate) fn is_senseless(&self) -> bool {
+        match self {
+            Error::Answer { .. } => true,
+            Error::Call { source, .. } => {
+                let own = rpc::status::from_error(ErrorClass::Internal, self);
+                matches!(source.code(), Code::Internal | Code::OutOfRange)
+                    && source.message() != own.message()
+            }
+            _ => false,
         }
     }
 

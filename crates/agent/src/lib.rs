@@ -14,24 +14,35 @@
 //! failing database ends the agent.
 
 mod agent;
+mod agent_update;
 mod cache;
 mod calls;
-mod client;
+mod content;
+
 pub mod config;
-mod digest;
+mod control;
+
 mod download;
 mod error;
+mod foreign;
+pub mod inventory;
 mod limits;
 mod machine;
 mod servers;
 mod store;
 mod summary;
+mod verbs;
 mod wake;
 #[cfg(test)]
 mod world;
 
 pub use agent::{Agent, Config, Deps, Step};
 pub use client::policy::Refused;
+pub use control::Local;
 pub use error::Error;
-pub use machine::{Job, LinuxMachine, Machine, PretendedMachine, Wanted};
+pub use foreign::{Cost, Followed, Foreign, ForeignServer, Judge};
+pub use machine::{
+    Action, Ended, Filter, FilterState, Form, HandlersSection, Job, LinuxMachine, Machine,
+    MachineSection, PretendedMachine, Setup, Wanted,
+};
 pub use summary::{Refusal, Summary, View};

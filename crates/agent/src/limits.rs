@@ -2,37 +2,12 @@
 
 use std::time::Duration;
 
-use model::ClientSettings;
-
-const MINUTE_MS: u64 = 60 * 1000;
-
-/// Until policy says otherwise: the documented defaults.
-pub(crate) const SETTINGS: ClientSettings = ClientSettings {
-    policy_poll_ms: 60 * MINUTE_MS,
-    state_batch_ms: 15 * MINUTE_MS,
-    scan_interval_ms: 7 * 24 * 60 * MINUTE_MS,
-    catalog_version: 0,
-};
-
-/// Bundles in bundles, prerequisites of prerequisites: real catalogs stay below ten, and each
-/// level takes stack.
-pub(crate) const NESTING_MAX: usize = 64;
-
-/// Reports waiting for a management point. Beyond it one full report says the same.
-pub(crate) const REPORTS_MAX: u64 = 1_000;
-
 /// A server that answers nothing for so long, or whose stream brings nothing, is given up; servers
 /// answer from a cache or a database, and streams go on where they were.
 pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(60);
 
 /// An installer that runs longer is ended (the documented default of a maximum run time).
 pub(crate) const INSTALL_MAX: Duration = Duration::from_secs(60 * 60);
-
-/// Documents younger than this need not be refreshed for a scan that nobody asked for (SCAN-10).
-pub(crate) const CATALOG_FRESH: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// A client says this often that it is there.
-pub(crate) const REGISTER_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Waits after something could not be reached.
 pub(crate) const RETRY_MIN: Duration = Duration::from_secs(5);
@@ -48,9 +23,13 @@ pub(crate) const CONNECTIONS_MAX: usize = 32;
 /// than that lead nowhere better.
 pub(crate) const POINTS_MAX: usize = 64;
 
-/// A client keeps to the software update point it knows for so many minutes, even if others could
-/// be tried sooner: another one sends all documents again (BG-06).
-pub(crate) const UPDATE_POINT_KEPT_MINUTES: u32 = 120;
+/// Files fetched at once: enough that a slow point does not hold up the others, few enough that a
+/// client is one reader among thousands.
+pub(crate) const FETCHES_MAX: usize = 3;
+
+/// A source that sends less in [`SILENCE_MAX`] is left: a file would come in weeks. It is less than
+/// the slowest modem.
+pub(crate) const FLOW_BYTES_MIN: u64 = 16 << 10;
 
 /// Refusals kept for the summary; all of them are in the log.
 pub(crate) const REFUSALS_MAX: usize = 100;
@@ -60,3 +39,63 @@ pub(crate) const HASHED_BYTES_MAX: u64 = 1 << 30;
 
 /// Documents sent at once: ten times the largest real catalog. An endless stream is not taken.
 pub(crate) const CATALOG_BYTES_MAX: usize = 16 << 30;
+
+/// Of what an installer wrote, its end is kept: errors stand there.
+pub(crate) const TRANSCRIPT_BYTES: u64 = 256 << 10;
+
+/// Kept outputs of installers: a year of monthly updates.
+pub(crate) const TRANSCRIPTS_MAX: usize = 100;
+
+/// A pipe holds no more (pipe(7)): whatever an installer had written when it ended.
+pub(crate) const PIPE_BYTES: usize = 1 << 20;
+
+/// No update can be given more: 9,999 minutes (SUPX-08), rounded up to whole days.
+pub(crate) const RUN_TIME_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// An installer that ignores a request to end holds up everything else.
+pub(crate) const STOP_GRACE: Duration = Duration::from_secs(30);
+pub(crate) const STOP_GRACE_MAX: Duration = Duration::from_secs(10 * 60);
+
+/// How often it is looked whether processes that are not children have ended.
+pub(crate) const GONE_POLL: Duration = Duration::from_millis(100);
+
+/// A program that an earlier process still holds open for writing is tried again (ETXTBSY); forked
+/// children let go of it within milliseconds.
+pub(crate) const BUSY_TRIES: u32 = 100;
+pub(crate) const BUSY_WAIT: Duration = Duration::from_millis(10);
+
+/// Commands that only tell somebody something: restart, notices, a write filter.
+pub(crate) const TOOL_TIME: Duration = Duration::from_secs(60);
+
+/// Of what such a command answers.
+pub(crate) const TOOL_BYTES: u64 = 64 << 10;
+
+/// Names of people who are logged on; a terminal server has hundreds.
+pub(crate) const USERS_MAX: usize = 10_000;
+
+/// Notices that a pretended computer remembers: whoever looks wants the last ones.
+pub(crate) const NOTICES_MAX: usize = 100;
+
+/// Answers about files can raise new questions, of folders that other answers name; documents nest
+/// them once or twice.
+pub(crate) const QUESTION_ROUNDS_MAX: usize = 4;
+
+/// Who is logged on, and whether the system asks for a restart, is looked at this often.
+pub(crate) const OBSERVED_MS: i64 = 60_000;
+
+/// A file that describes the computer is read so far, and so much is heard of a program that lists
+/// packages: three times what the largest distribution has.
+pub(crate) const INVENTORY_BYTES_MAX: u64 = 16 << 20;
+
+/// How long that program may take; it waits for package managers that are at work.
+pub(crate) const INVENTORY_TOOL_TIME: Duration = Duration::from_secs(60);
+
+/// A version of the agent that has neither policy nor a report taken after so long gives way to the
+/// one before; a management point that is away for a while is no fault of it.
+pub(crate) const TRIAL: &str = "30m";
+
+/// A version on trial that ends so often by itself gives way.
+pub(crate) const TRIAL_STARTS_MAX: u32 = 3;
+
+/// Between two starts of it.
+pub(crate) const TRIAL_PAUSE: Duration = Duration::from_secs(1);

@@ -5,25 +5,77 @@
 
 use std::fmt::Debug;
 use std::io;
+use std::time::Duration;
 
 use content_library::FileReader;
-use model::AssignedFile;
+use model::{AssignedFile, Inventory};
 use recurrence::Zone;
 use transport::BoxFuture;
-use update_metadata::{Architecture, CommandLine, Document, Facts, FileFact};
+use update_metadata::{
+    Architecture, Document, Facts, FileFact, Installer, Subject, System, questions,
+};
+
+use crate::limits;
 
 mod linux;
 mod pretended;
 
-pub use linux::LinuxMachine;
+pub use linux::{HandlersSection, LinuxMachine, MachineSection, Setup};
+pub(crate) use linux::{hash, stage};
 pub use pretended::PretendedMachine;
 
-/// An installation that was decided upon. Document and files are those that policy names.
+/// An installation, or the removal of one, that was decided upon. Document and files are those
+/// that policy names.
 #[derive(Debug)]
 pub struct Job<'a> {
     pub document: &'a Document,
-    pub command: &'a CommandLine,
+    pub installer: &'a Installer,
     pub files: Vec<(&'a AssignedFile, FileReader)>,
+    /// The maximum run time: after it, what still runs is ended.
+    pub limit: Duration,
+    pub action: Action,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    Install,
+    Uninstall,
+}
+
+/// How an installer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// By itself, with this exit code; one that a signal ended has 128 and the signal's number.
+    Exited(i32),
+    /// By the machine, after its maximum run time.
+    TimedOut,
+}
+
+/// Restarts are suppressed for each of them separately (DEP-24).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    Server,
+    Workstation,
+}
+
+/// What is asked of a write filter, which drops at each start of the system what was written since
+/// the last one (DEP-27).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Filter {
+    Ask,
+    /// From the next start on, what is written stays.
+    Open,
+    /// From the next start on, what is written is dropped.
+    Close,
+}
+
+/// How the write filter stands since the last start of the system, whatever was asked since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FilterState {
+    /// There is none: what is written stays.
+    Absent,
+    Open,
+    Closed,
 }
 
 pub trait Machine: Debug + Send + Sync {
@@ -33,6 +85,11 @@ pub trait Machine: Debug + Send + Sync {
     /// The file at `path`, if there is one; its digest if `digest` asks for it.
     fn file(&self, path: &str, digest: Wanted) -> io::Result<Option<FileFact>>;
 
+    /// What it is made of and what is installed on it, as far as that can be found out.
+    fn inventory(&self) -> BoxFuture<'_, Inventory> {
+        Box::pin(async { Inventory::default() })
+    }
+
     /// Another value after each start of the system.
     fn boot(&self) -> io::Result<String>;
 
@@ -41,8 +98,42 @@ pub trait Machine: Debug + Send + Sync {
         Zone::utc()
     }
 
-    /// Runs the installer to its end and says its exit code.
-    fn install<'a>(&'a self, job: &'a Job<'a>) -> BoxFuture<'a, io::Result<i32>>;
+    fn form(&self) -> Form {
+        Form::Server
+    }
+
+    /// Whether the system itself says that it has to be restarted.
+    fn asks_for_restart(&self) -> io::Result<bool> {
+        Ok(false)
+    }
+
+    /// Who is logged on, each once.
+    fn users(&self) -> io::Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
+    /// Tells the people at the computer; nobody there is no error.
+    fn notify<'a>(&'a self, _notice: &'a str) -> BoxFuture<'a, io::Result<()>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    /// Starts the restart, and returns when the system has been told.
+    fn restart(&self) -> BoxFuture<'_, io::Result<()>>;
+
+    fn write_filter(&self, _wish: Filter) -> BoxFuture<'_, io::Result<FilterState>> {
+        Box::pin(async { Ok(FilterState::Absent) })
+    }
+
+    /// Waits for the installer of an earlier life of the agent, if it still runs, for at most
+    /// `limit`, and ends it then. Until this has returned, detection does not say what came of it.
+    fn settle(&self, _limit: Duration) -> BoxFuture<'_, io::Result<()>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    /// Runs the installer to its end. Fails with [`io::ErrorKind::Unsupported`] if this computer
+    /// has nothing that could run it, with `InvalidData` if a file is not what policy names, and
+    /// with the system's own error if a program cannot be started.
+    fn install<'a>(&'a self, job: &'a Job<'a>) -> BoxFuture<'a, io::Result<Ended>>;
 }
 
 /// What a rule asks of a file.
@@ -58,6 +149,9 @@ pub(crate) fn look(
     document: &Document,
     facts: &mut Facts,
 ) -> io::Result<()> {
+    if matches!(facts.system, System::Windows(_)) {
+        return look_as_asked(machine, document, facts);
+    }
     for (path, digest) in document.files_asked() {
         let known = facts.files.get(path);
         let is_known = known
@@ -65,6 +159,23 @@ pub(crate) fn look(
         if !is_known {
             let wanted = if digest { Wanted::Digest } else { Wanted::Presence };
             facts.files.insert(path.to_owned(), machine.file(path, wanted)?);
+        }
+    }
+    Ok(())
+}
+
+/// On Windows a file is found by way of folders: only judging a rule shows which one it asks for.
+fn look_as_asked(machine: &dyn Machine, document: &Document, facts: &mut Facts) -> io::Result<()> {
+    for _ in 0..limits::QUESTION_ROUNDS_MAX {
+        let questions = questions(document, facts).into_iter();
+        let files = questions.filter(|question| question.subject == Subject::File);
+        let files: Vec<String> = files.map(|question| question.name).collect();
+        if files.is_empty() {
+            break;
+        }
+        for path in files {
+            let found = machine.file(&path, Wanted::Presence)?;
+            facts.files.insert(path, found);
         }
     }
     Ok(())

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use agent::config::Program;
+use agent::config::{Program, Verb};
 
 fn main() -> ExitCode {
-    daemon::main::<Program>()
+    daemon::main_with::<Program, Verb>()
 }

@@ -14,7 +14,9 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Response, Status};
 use transport::{Connect, Connection, Credentials, Expect, Security};
 
-use crate::client::fallback::{Search, usable};
+use client::fallback::{Search, usable};
+
+use crate::download::Pace;
 use crate::{Error, limits};
 
 pub(crate) struct Servers {
@@ -27,6 +29,8 @@ pub(crate) struct Servers {
     open: Mutex<BTreeMap<String, Connection>>,
     /// Kinds of which no server has answered.
     unserved: Mutex<Search<RoleKind>>,
+    /// Of all content.
+    pub(crate) pace: Pace,
     pub(crate) stop: CancellationToken,
 }
 
@@ -37,8 +41,8 @@ impl Servers {
         credentials: Credentials,
         first: ServerRef,
     ) -> Servers {
-        let (listed, open, unserved, stop) = Default::default();
-        Servers { ambient, connect, credentials, first, listed, open, unserved, stop }
+        let (listed, open, unserved, pace, stop) = Default::default();
+        Servers { ambient, connect, credentials, first, listed, open, unserved, pace, stop }
     }
 
     pub(crate) fn credentials(&self) -> &Credentials {
@@ -61,21 +65,6 @@ impl Servers {
         usable(&servers, minutes)
     }
 
-    /// As [`Servers::of`], for a client that keeps to the server `url`: that one first, wherever it
-    /// is, and servers that have to wait at all not before it has failed for `minutes` (BG-06).
-    pub(crate) fn of_keeping(&self, kind: RoleKind, (url, minutes): (&str, u32)) -> Vec<ServerRef> {
-        let mut servers = self.listed(kind);
-        for server in &mut servers {
-            server.after_minutes = match server.after_minutes {
-                _ if server.url == url => 0,
-                0 => 0,
-                after => after.max(minutes),
-            };
-        }
-        servers.sort_by_key(|server| server.url != url);
-        usable(&servers, lock(&self.unserved).lasted(&kind, self.now()))
-    }
-
     fn listed(&self, kind: RoleKind) -> Vec<ServerRef> {
         let listed = lock(&self.listed);
         listed.iter().filter(|server| server.kind == kind).cloned().collect()
@@ -91,7 +80,12 @@ impl Servers {
         lock(&self.unserved).minutes(kind, self.now());
     }
 
-    fn now(&self) -> Timestamp {
+    /// No management point has answered since one was asked last: this computer may be elsewhere.
+    pub(crate) fn is_alone(&self) -> bool {
+        lock(&self.unserved).has(&RoleKind::ManagementPoint)
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
         Timestamp(self.ambient.now_ms())
     }
 

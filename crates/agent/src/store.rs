@@ -9,20 +9,27 @@ use std::path::Path;
 
 use ambient::Ambient;
 use model::{
-    ComplianceState, EnforcementState, Invalid, Sha256, StateChange, StateReport, Timestamp,
-    UpdateId, UpdateState,
+    ComplianceState, EnforcementState, Invalid, Sha256, StateChange, Timestamp, UpdateId,
+    UpdateState,
 };
-use rpc::convert::{decode_head, encode_head, encode_report};
+use rpc::convert::{decode_head, decode_report, encode_head, encode_report};
 use sqlite_engine::{
     Database, Durability, Error as EngineError, Executor, Options, ReadTx, Row, RowResult, Schema,
     WriteTx, params, parse_column,
 };
 use uuid::Uuid;
 
+use client::ledger::{Extent, Held, Knowledge, Record, States};
+use client::plan::{Phase, Run};
+use client::policy::{Accepted, Parts};
+use client::{Keep, Memory, Notes};
+
 use crate::Error;
-use crate::client::ledger::{Extent, Held, Record, States};
-use crate::client::plan::{Phase, Run};
-use crate::client::policy::{Accepted, Parts};
+
+mod history;
+mod stands;
+
+pub(crate) use history::Wanted;
 
 const SCHEMA: Schema = Schema {
     name: "agent",
@@ -56,34 +63,38 @@ impl Store {
         self.database.check().await
     }
 
+    /// Everything a client remembers.
+    pub(crate) async fn memory(&self) -> Result<Memory, Error> {
+        let stored = |source| Error::DecodeStored { what: "report", source };
+        let bodies = self.unsent_bodies().await?;
+        let unsent = bodies.iter().map(|body| decode_report(body));
+        Ok(Memory {
+            record: self.record().await?,
+            said: Knowledge {
+                states: self.states().await?,
+                deployments: self.database.read(stands::deployments).await?,
+            },
+            runs: self.runs().await?,
+            policy: self.policy().await?,
+            unsent: unsent.collect::<Result<_, _>>().map_err(stored)?,
+            notes: self.notes().await?,
+        })
+    }
+
+    /// All of it, or nothing.
+    pub(crate) async fn keep(&self, keeps: Vec<Keep>) -> Result<(), EngineError> {
+        let keep = move |tx: &WriteTx| keeps.iter().try_for_each(|keep| put(tx, keep));
+        self.database.write(keep).await
+    }
+
     pub(crate) async fn record(&self) -> Result<Record, EngineError> {
         let sql = "SELECT incarnation, serial, covered, scanned_at, scan_error, updates, catalog
                    FROM record";
-        self.database.read(move |tx| tx.query_row(sql, [], record)).await
-    }
-
-    /// Writes the record, the changes of state it brings and the reports about them, in one. Those
-    /// that say everything replace whatever was not sent yet.
-    pub(crate) async fn say(
-        &self,
-        record: Record,
-        reports: Vec<StateReport>,
-        extent: Extent,
-    ) -> Result<(), EngineError> {
-        let say = move |tx: &WriteTx| {
-            put_record(tx, &record)?;
-            if extent == Extent::Everything {
-                tx.execute("DELETE FROM report", [])?;
-                tx.execute("DELETE FROM state", [])?;
-            }
-            for report in &reports {
-                let values = params![report.serial_to, encode_report(report)];
-                tx.execute("INSERT INTO report VALUES (?1, ?2)", values)?;
-                report.changes.iter().try_for_each(|change| put_state(tx, change))?;
-            }
-            Ok(())
+        let read = move |tx: &ReadTx| {
+            let scan = stands::last_scan(tx)?;
+            Ok(Record { scan, ..tx.query_row(sql, [], record)? })
         };
-        self.database.write(say).await
+        self.database.read(read).await
     }
 
     pub(crate) async fn states(&self) -> Result<States, EngineError> {
@@ -92,35 +103,14 @@ impl Store {
         Ok(states.await?.into_iter().collect())
     }
 
-    /// The last serial and the encoding of the oldest unsent report.
-    pub(crate) async fn oldest_report(&self) -> Result<Option<(u64, Vec<u8>)>, EngineError> {
-        let sql = "SELECT serial, body FROM report ORDER BY serial LIMIT 1";
-        let oldest =
-            move |tx: &ReadTx| tx.query_optional(sql, [], |row| Ok((row.get(0)?, row.get(1)?)));
-        self.database.read(oldest).await
+    async fn unsent_bodies(&self) -> Result<Vec<Vec<u8>>, EngineError> {
+        let sql = "SELECT body FROM report ORDER BY serial";
+        self.database.read(move |tx| tx.query_all(sql, [], |row| row.get(0))).await
     }
 
     pub(crate) async fn unsent(&self) -> Result<u64, EngineError> {
         let sql = "SELECT count(*) FROM report";
         self.database.read(move |tx| tx.query_row(sql, [], |row| row.get(0))).await
-    }
-
-    pub(crate) async fn acknowledge(&self, serial: u64) -> Result<(), EngineError> {
-        let sql = "DELETE FROM report WHERE serial = ?1";
-        self.database.write(move |tx| tx.execute(sql, [serial]).map(drop)).await
-    }
-
-    /// Replaces the policy in effect; parts that it does not name go.
-    pub(crate) async fn adopt(&self, accepted: Accepted) -> Result<(), EngineError> {
-        let adopt = move |tx: &WriteTx| {
-            let values = params![accepted.key_epoch, encode_head(&accepted.head)];
-            tx.execute("INSERT OR REPLACE INTO head VALUES (1, ?1, ?2)", values)?;
-            tx.execute("DELETE FROM part", [])?;
-            let put = "INSERT INTO part VALUES (?1, ?2)";
-            let mut parts = accepted.parts.iter();
-            parts.try_for_each(|(sha256, body)| tx.execute(put, params![sha256.0, body]).map(drop))
-        };
-        self.database.write(adopt).await
     }
 
     /// The policy in effect, with the epoch of the key that signed it.
@@ -150,20 +140,119 @@ impl Store {
         Ok(runs.await?.into_iter().collect())
     }
 
-    pub(crate) async fn set_run(&self, update: UpdateId, run: Run) -> Result<(), EngineError> {
-        let sql = "INSERT OR REPLACE INTO run VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-        let (phase, code) = phase_number(run.phase);
-        let write = move |tx: &WriteTx| {
-            let Run { revision, attempts, at, boot, .. } = &run;
-            let values = params![update.as_bytes(), revision, phase, code, attempts, at.0, boot];
-            tx.execute(sql, values).map(drop)
+    async fn notes(&self) -> Result<Notes, EngineError> {
+        let read = |tx: &ReadTx| {
+            let sql = "SELECT refreshed_at, reevaluate_at, boot, update_point,
+                              restart_deferred_to, restart_told_at, has_opened_filter
+                       FROM note";
+            let found = tx.query_optional(sql, [], notes)?;
+            let sql = "SELECT update_id, started_at FROM wish";
+            let wishes = tx.query_all(sql, [], |row| {
+                Ok((update_id(row)?, row.get::<_, Option<i64>>(1)?.map(Timestamp)))
+            })?;
+            let mut notes: Notes = found.unwrap_or_default();
+            for (id, started_at) in wishes {
+                match started_at {
+                    Some(at) => drop(notes.wishes.insert(id, at)),
+                    None => drop(notes.hidden.insert(id)),
+                }
+            }
+            Ok(notes)
         };
-        self.database.write(write).await
+        self.database.read(read).await
     }
 }
 
+fn put(tx: &WriteTx, keep: &Keep) -> Result<(), EngineError> {
+    match keep {
+        Keep::Policy(accepted) => put_policy(tx, accepted),
+        Keep::Said { record, reports, extent } => {
+            put_record(tx, record)?;
+            // What says everything replaces whatever was not sent yet.
+            if *extent == Extent::Everything {
+                tx.execute("DELETE FROM report", [])?;
+                tx.execute("DELETE FROM state", [])?;
+                tx.execute("DELETE FROM stand", [])?;
+            }
+            for report in reports {
+                let values = params![report.serial_to, encode_report(report)];
+                tx.execute("INSERT INTO report VALUES (?1, ?2)", values)?;
+                report.changes.iter().try_for_each(|change| put_state(tx, change))?;
+                report.deployments.iter().try_for_each(|change| stands::put_stand(tx, change))?;
+            }
+            Ok(())
+        }
+        Keep::Acknowledged(serial) => {
+            tx.execute("DELETE FROM report WHERE serial = ?1", [*serial]).map(drop)
+        }
+        Keep::Run(update, run) => put_run(tx, *update, run),
+        Keep::Notes(notes) => put_notes(tx, notes),
+        Keep::Event(event) => history::put_event(tx, event),
+    }
+}
+
+/// Replaces the policy in effect; parts that it does not name go.
+fn put_policy(tx: &WriteTx, accepted: &Accepted) -> Result<(), EngineError> {
+    let values = params![accepted.key_epoch, encode_head(&accepted.head)];
+    tx.execute("INSERT OR REPLACE INTO head VALUES (1, ?1, ?2)", values)?;
+    tx.execute("DELETE FROM part", [])?;
+    let put = "INSERT INTO part VALUES (?1, ?2)";
+    let mut parts = accepted.parts.iter();
+    parts.try_for_each(|(sha256, body)| tx.execute(put, params![sha256.0, body]).map(drop))
+}
+
+fn put_run(tx: &WriteTx, update: UpdateId, run: &Run) -> Result<(), EngineError> {
+    let sql = "INSERT OR REPLACE INTO run VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    let Run { revision, phase, attempts, at, boot } = run;
+    let (phase, code) = phase_number(*phase);
+    let values = params![update.as_bytes(), revision, phase, code, attempts, at.0, boot];
+    tx.execute(sql, values).map(drop)
+}
+
+fn put_notes(tx: &WriteTx, notes: &Notes) -> Result<(), EngineError> {
+    let Notes { boot, wishes, hidden, .. } = notes;
+    let at = |at: Option<Timestamp>| at.map(|at| at.0);
+    let point = serde_json::to_string(&notes.update_point).unwrap_or_default();
+    let values = params![
+        at(notes.refreshed_at),
+        at(notes.reevaluate_at),
+        boot,
+        point,
+        at(notes.restart_deferred_to),
+        at(notes.restart_told_at),
+        notes.has_opened_filter
+    ];
+    let sql = "INSERT OR REPLACE INTO note VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    tx.execute(sql, values)?;
+    tx.execute("DELETE FROM wish", [])?;
+    let wishes = wishes.iter().map(|(id, at)| (id, Some(at.0)));
+    let all = wishes.chain(hidden.iter().map(|id| (id, None)));
+    let put = |(id, at): (&UpdateId, Option<i64>)| {
+        tx.execute("INSERT INTO wish VALUES (?1, ?2)", params![id.as_bytes(), at]).map(drop)
+    };
+    all.into_iter().try_for_each(put)
+}
+
+fn notes(row: &Row<'_>) -> RowResult<Notes> {
+    let at = |index| row.get::<_, Option<i64>>(index).map(|at| at.map(Timestamp));
+    // Without it, the update point is chosen anew.
+    let point: String = row.get(3)?;
+    Ok(Notes {
+        refreshed_at: at(0)?,
+        reevaluate_at: at(1)?,
+        boot: row.get(2)?,
+        update_point: serde_json::from_str(&point).unwrap_or_default(),
+        restart_deferred_to: at(4)?,
+        restart_told_at: at(5)?,
+        has_opened_filter: row.get(6)?,
+        ..Notes::default()
+    })
+}
+
 fn put_record(tx: &WriteTx, record: &Record) -> Result<(), EngineError> {
-    let Record { incarnation, serial, covered, scanned_at, scan_error, updates, catalog } = record;
+    let Record { incarnation, serial, covered, scanned_at, scan_error, scan, updates, catalog } =
+        record;
+    stands::put_last_scan(tx, scan.as_ref())?;
     let sql = "UPDATE record SET incarnation = ?1, serial = ?2, covered = ?3, scanned_at = ?4,
                                  scan_error = ?5, updates = ?6, catalog = ?7";
     let catalog = catalog.as_ref().map(Uuid::as_bytes);
@@ -191,6 +280,7 @@ fn record(row: &Row<'_>) -> RowResult<Record> {
         covered: row.get(2)?,
         scanned_at: Timestamp(row.get(3)?),
         scan_error: row.get(4)?,
+        scan: None,
         updates: row.get(5)?,
         catalog: parse_column(row, 6, uuid)?,
     })
@@ -225,6 +315,7 @@ fn phase_number(phase: Phase) -> (u32, i32) {
         Phase::Installed => (1, 0),
         Phase::PendingRestart => (2, 0),
         Phase::Failed(code) => (3, code),
+        Phase::Waiting => (4, 0),
     }
 }
 
@@ -235,6 +326,7 @@ fn run(row: &Row<'_>) -> RowResult<(UpdateId, Run)> {
         1 => Ok(Phase::Installed),
         2 => Ok(Phase::PendingRestart),
         3 => Ok(Phase::Failed(code)),
+        4 => Ok(Phase::Waiting),
         _ => Err(Invalid::new("phase", format!("there is no phase {number}"))),
     };
     let run = Run {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use model::{ClientId, ComplianceState, RefusedServer, Timestamp, UpdateId};
-use rpc::limits::{REFUSED_SERVERS_MAX, REFUSED_TEXT_BYTES_MAX as TOLD_BYTES_MAX};
+use rpc::limits::REFUSED_TEXT_BYTES_MAX as TOLD_BYTES_MAX;
 
 use crate::store::Store;
 use crate::{Error, limits};
@@ -45,8 +45,8 @@ pub(crate) struct Refusals(Arc<Mutex<Refused>>);
 struct Refused {
     /// The newest last.
     all: VecDeque<Refusal>,
-    /// What the site has not been told, the oldest first. The same is told again only when it is
-    /// no longer among `all`, so that a server that stays bad is no flood.
+    /// What the client has not taken up, the oldest first. The same comes again only when it is no
+    /// longer among `all`, so that a server that stays bad is no flood.
     untold: VecDeque<RefusedServer>,
 }
 
@@ -64,21 +64,12 @@ impl Refusals {
         all.push_back(Refusal { url: url.to_owned(), reason: reason.to_owned(), at });
     }
 
-    pub(crate) fn has_untold(&self) -> bool {
-        !self.lock().untold.is_empty()
+    /// What the client has not taken up yet.
+    pub(crate) fn take_untold(&self) -> Vec<RefusedServer> {
+        self.lock().untold.drain(..).collect()
     }
 
-    /// As many as one report may hold.
-    pub(crate) fn untold(&self) -> Vec<RefusedServer> {
-        self.lock().untold.iter().take(REFUSED_SERVERS_MAX).cloned().collect()
-    }
-
-    /// The first `count` are in a report that is safe.
-    pub(crate) fn tell(&self, count: usize) {
-        self.lock().untold.drain(..count);
-    }
-
-    fn list(&self) -> Vec<Refusal> {
+    pub(crate) fn list(&self) -> Vec<Refusal> {
         self.lock().all.iter().cloned().collect()
     }
 

@@ -23,6 +23,7 @@ use crate::servers::{Servers, pass_over};
 pub(crate) struct Wakes {
     policy: AtomicBool,
     scan: AtomicBool,
+    state: AtomicBool,
     notify: Notify,
 }
 
@@ -35,6 +36,15 @@ impl Wakes {
     pub(crate) fn want_scan(&self) {
         self.scan.store(true, Ordering::SeqCst);
         self.notify.notify_one();
+    }
+
+    pub(crate) fn want_state(&self) {
+        self.state.store(true, Ordering::SeqCst);
+        self.notify.notify_one();
+    }
+
+    pub(crate) fn take_state(&self) -> bool {
+        self.state.swap(false, Ordering::SeqCst)
     }
 
     pub(crate) fn take_policy(&self) -> bool {
@@ -91,6 +101,7 @@ async fn follow(
         match WakeUp::try_from(wake_up) {
             Ok(WakeUp::Policy) => wakes.want_policy(),
             Ok(WakeUp::Scan) => wakes.want_scan(),
+            Ok(WakeUp::State) => wakes.want_state(),
             // A newer server knows more reasons; policy is where all of them begin.
             Ok(WakeUp::Unspecified) | Err(_) => wakes.want_policy(),
         }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ambient::{Ambient, ManualClock, SystemEntropy};
+use ambient::{Ambient, ManualClock, SeededEntropy};
 use axum::Router;
 use model::{
     AssignedFile, AssignedUpdate, AssignedWindow, Assignment, ClientId, ClientKind, ClientSettings,
@@ -23,12 +23,14 @@ use trust::Purpose;
 use update_metadata::{CommandLine, Document, Installer, Outcome, Rule, UpdateKind, linux};
 use uuid::Uuid;
 
-use crate::client::policy::Offer;
-use crate::digest::sha256;
 use crate::{Agent, Config, Deps, Machine};
+use client::digest::sha256;
+use client::policy::Offer;
 
+mod log;
 mod servers;
 
+pub(crate) use log::Log;
 pub(crate) use servers::{FakeDp, FakeMp, FakeSup};
 
 pub(crate) const NOW: Timestamp = Timestamp(1_795_168_800_000);
@@ -48,6 +50,9 @@ pub(crate) struct World {
     pub(crate) servers: Vec<ServerRef>,
     pub(crate) settings: ClientSettings,
     pub(crate) windows: Vec<AssignedWindow>,
+    pub(crate) update_service: Option<crate::ForeignServer>,
+    pub(crate) scan_spread: Duration,
+    pub(crate) log: Log,
     shutdown: CancellationToken,
     tasks: TaskTracker,
 }
@@ -71,8 +76,14 @@ pub(crate) fn software(number: u128) -> Document {
 
 impl World {
     pub(crate) async fn new() -> World {
+        World::seeded(1).await
+    }
+
+    /// One in which what happens by chance follows from `seed`.
+    pub(crate) async fn seeded(seed: u64) -> World {
         let clock = Arc::new(ManualClock::at(NOW.0));
-        let ambient = Ambient::new(clock.clone(), Arc::new(SystemEntropy));
+        let ambient = Ambient::new(clock.clone(), Arc::new(SeededEntropy::new(seed)));
+        let log = Log::new(clock.clone());
         let pki = Pki::new(&ambient);
         let keys = pki.site(pr1());
         let mut world = World {
@@ -82,7 +93,7 @@ impl World {
             client: ClientId(Uuid::from_u128(0xc)),
             pki,
             keys,
-            mp: Arc::default(),
+            mp: Arc::new(FakeMp::new(log.clone())),
             servers: Vec::new(),
             settings: ClientSettings {
                 policy_poll_ms: 3_600_000,
@@ -91,6 +102,9 @@ impl World {
                 catalog_version: 1,
             },
             windows: Vec::new(),
+            update_service: None,
+            scan_spread: Duration::ZERO,
+            log,
             shutdown: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
@@ -126,14 +140,17 @@ impl World {
 
     /// One more software update point that has these documents.
     pub(crate) async fn add_sup(&mut self, documents: &[Document]) -> Arc<FakeSup> {
-        let sup = Arc::new(FakeSup::new(self.servers.len() as u128, documents));
-        self.serve(RoleKind::SoftwareUpdatePoint, sup.clone().router()).await;
+        let number = self.servers.len() as u128;
+        let sup = Arc::new(FakeSup::new(number, documents, self.log.clone()));
+        let url = self.serve(RoleKind::SoftwareUpdatePoint, sup.clone().router()).await;
+        self.log.call(&url, &format!("SUP{number}"));
         sup
     }
 
     /// One more distribution point; locations name it after the others.
     pub(crate) async fn add_dp(&mut self) -> Arc<FakeDp> {
-        let dp = Arc::new(FakeDp::default());
+        let name = format!("DP{}", self.mp.lock().points.len() + 1);
+        let dp = Arc::new(FakeDp::new(name, self.log.clone()));
         let url = self.serve(RoleKind::DistributionPoint, dp.clone().router()).await;
         self.mp.lock().points.push(url);
         dp
@@ -212,8 +229,10 @@ impl World {
             kind: ClientKind::Agent,
             name: "host".to_owned(),
             management_point: self.servers[0].clone(),
-            scan_spread: Duration::ZERO,
+            scan_spread: self.scan_spread,
             executor: Executor::Inline,
+            local: None,
+            update_service: self.update_service.clone(),
         };
         let deps = Deps {
             ambient: self.ambient.clone(),

@@ -4,7 +4,7 @@
 use rpc::pb::admin as pb;
 
 use crate::plan::{SECONDARY, SITES, TOP};
-use crate::report::Check;
+use crate::report::{self, Check};
 use crate::survey::{SiteSurvey, Survey};
 
 type Verdict = Result<(), String>;
@@ -15,7 +15,7 @@ pub(crate) fn check_all(survey: &Survey) -> Vec<Check> {
         ok: verdict.is_ok(),
         reason: verdict.err().unwrap_or_default(),
     };
-    vec![
+    let mut checks = vec![
         check("streams equal at every subscriber", streams(survey)),
         check("update counts equal at upstream and every site", update_counts(survey)),
         check("documents at the end of the chain byte-equal to upstream's", documents(survey)),
@@ -26,7 +26,11 @@ pub(crate) fn check_all(survey: &Survey) -> Vec<Check> {
         check("state serials without gap or double", serials(survey)),
         check("compliance at CAS equals what the clients say of themselves", compliance(survey)),
         check("all links active, lag 0", links(survey)),
-    ]
+    ];
+    let fleet = survey.fleet.as_ref();
+    let name = "compliance at CAS equals what clients in virtual time say of themselves";
+    checks.extend(fleet.map(|fleet| check(name, equal_at_top(fleet))));
+    checks
 }
 
 /// The first that does not hold. Nothing to judge does not hold either.
@@ -153,9 +157,14 @@ fn compliance(survey: &Survey) -> Verdict {
         equal(&format!("updates of {}", top.name), said.into_iter().sum(), updates)
     }))?;
     all(survey.deployments.iter().map(|row| {
-        let clients = survey.clients.len() as u64;
+        let fleet = survey.fleet.as_ref().map_or(0, |fleet| fleet.clients);
+        let clients = survey.clients.len() as u64 + fleet;
         equal(&row.name, (row.targeted, row.compliant), (clients, clients))
     }))
+}
+
+fn equal_at_top(fleet: &report::Fleet) -> Verdict {
+    fleet.differing.first().map_or(Ok(()), |first| Err(first.clone()))
 }
 
 pub(crate) fn links(survey: &Survey) -> Verdict {

@@ -5,10 +5,11 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use agent::{Agent, Job, LinuxMachine, Machine, Wanted};
+use agent::{Agent, Ended, Job, LinuxMachine, Machine, Wanted};
 use model::{ClientKind, PeerKind, RoleKind, ServerRef, Sha256, SiteCode};
 use testkit::facts::{Computer, Facts, FileFact};
 use transport::{BoxFuture, TcpConnect};
@@ -34,6 +35,8 @@ pub(crate) struct Client {
 pub(crate) struct Watched {
     body: Body,
     given: Mutex<Vec<Given>>,
+    /// A demonstration never restarts the computer it runs on.
+    pretended_restarts: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -67,7 +70,11 @@ impl Client {
             }
             None => (ClientKind::Agent, Body::Real(LinuxMachine::new(&member.data))),
         };
-        let machine = Arc::new(Watched { body, given: Mutex::default() });
+        let machine = Arc::new(Watched {
+            body,
+            given: Mutex::default(),
+            pretended_restarts: AtomicU64::default(),
+        });
         let config = agent::Config {
             data: member.data,
             kind,
@@ -81,6 +88,8 @@ impl Client {
             },
             scan_spread: SCAN_SPREAD,
             executor: Default::default(),
+            local: None,
+            update_service: None,
         };
         let deps = agent::Deps {
             ambient: host.ambient.clone(),
@@ -109,7 +118,7 @@ impl Watched {
         lock(&self.given).clone()
     }
 
-    async fn run(&self, job: &Job<'_>) -> io::Result<i32> {
+    async fn run(&self, job: &Job<'_>) -> io::Result<Ended> {
         for (file, reader) in &job.files {
             let mut content = Vec::new();
             while (content.len() as u64) < reader.size() {
@@ -124,7 +133,7 @@ impl Watched {
             Body::Real(machine) => machine.install(job).await,
             Body::Pretended(computer) => {
                 lock(computer).install(job.document);
-                Ok(0)
+                Ok(Ended::Exited(0))
             }
         }
     }
@@ -146,13 +155,20 @@ impl Machine for Watched {
     }
 
     fn boot(&self) -> io::Result<String> {
-        match &self.body {
-            Body::Real(machine) => machine.boot(),
-            Body::Pretended(_) => Ok("pretended".to_owned()),
-        }
+        let life = match &self.body {
+            Body::Real(machine) => machine.boot()?,
+            Body::Pretended(_) => "pretended".to_owned(),
+        };
+        let restarts = self.pretended_restarts.load(Ordering::Relaxed);
+        Ok(format!("{life} {restarts}"))
     }
 
-    fn install<'a>(&'a self, job: &'a Job<'a>) -> BoxFuture<'a, io::Result<i32>> {
+    fn restart(&self) -> BoxFuture<'_, io::Result<()>> {
+        self.pretended_restarts.fetch_add(1, Ordering::Relaxed);
+        Box::pin(async { Ok(()) })
+    }
+
+    fn install<'a>(&'a self, job: &'a Job<'a>) -> BoxFuture<'a, io::Result<Ended>> {
         Box::pin(self.run(job))
     }
 }

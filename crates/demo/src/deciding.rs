@@ -59,7 +59,7 @@ pub(crate) async fn by_rule(
     let made = ask("see the rule", desk.clone().get_rule(request)).await?;
     let deployed = made.deployments.into_iter().flat_map(|deployment| deployment.deployed).next();
     let deployment = deployed.ok_or(Error::Answer { what: "deployment of a rule" })?;
-    let row = all_comply(desk, &deployment, clients, &step).await?;
+    let row = all_comply(desk, &deployment, (clients, None), &step).await?;
     step.done(format!(
         "{code} took {taken} updates, and {} of {clients} clients comply",
         row.compliant

@@ -8,6 +8,7 @@
 mod building;
 mod checks;
 mod clients;
+mod crowd;
 mod deciding;
 mod error;
 mod host;

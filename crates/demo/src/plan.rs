@@ -11,6 +11,8 @@ pub struct Options {
     pub directory: Option<PathBuf>,
     /// Simulated computers beside the real one.
     pub clients: u32,
+    /// Clients in virtual time beside them.
+    pub fleet: u32,
     /// Catalogs for the upstream server, beside the sample.
     pub catalogs: Vec<PathBuf>,
     /// An upstream server that is there already.

@@ -17,6 +17,9 @@ pub struct Report {
     pub synchronizations: Vec<Synchronization>,
     pub content: Vec<Content>,
     pub clients: Vec<Client>,
+    /// Clients in virtual time, if there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fleet: Option<Fleet>,
     pub deployments: Vec<Deployment>,
     pub checks: Vec<Check>,
 }
@@ -84,6 +87,25 @@ pub struct Client {
     pub installed: u64,
     pub not_required: u64,
     pub unknown: u64,
+}
+
+/// What became of the clients in virtual time, as they themselves see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Fleet {
+    pub clients: u64,
+    pub virtual_hours: i64,
+    pub polls: u64,
+    pub reports: u64,
+    pub installations: u64,
+    pub failures: u64,
+    pub restarts: u64,
+    pub required: u64,
+    pub installed: u64,
+    pub not_required: u64,
+    pub unknown: u64,
+    /// Clients of which the top-level site thinks otherwise, as far as it was asked.
+    #[serde(skip)]
+    pub differing: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -179,6 +201,7 @@ impl Report {
             sites,
             content: content.collect(),
             clients: clients.collect(),
+            fleet: survey.fleet,
             deployments: deployments.collect(),
             synchronizations: survey.sites.into_iter().flat_map(|s| s.synchronizations).collect(),
             checks,
@@ -193,6 +216,11 @@ impl fmt::Display for Report {
         for Client { id, kind, required, installed, not_required, unknown, .. } in &self.clients {
             write!(f, "  {id} {kind:9}  {installed:3} installed  {required:3} required")?;
             writeln!(f, "  {not_required:3} not required  {unknown:3} unknown")?;
+        }
+        if let Some(fleet) = &self.fleet {
+            let Fleet { clients, virtual_hours, installed, required, unknown, .. } = fleet;
+            write!(f, "  {clients} clients in virtual time, after {virtual_hours} hours")?;
+            writeln!(f, "  {installed} installed  {required} required  {unknown} unknown")?;
         }
         writeln!(f, "\nChecks")?;
         for Check { name, ok, reason } in &self.checks {

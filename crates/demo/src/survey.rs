@@ -26,6 +26,7 @@ pub(crate) struct Survey {
     pub(crate) sups: BTreeMap<&'static str, Holding>,
     pub(crate) content: Vec<pb::ContentStatus>,
     pub(crate) clients: Vec<ClientSurvey>,
+    pub(crate) fleet: Option<report::Fleet>,
     pub(crate) deployments: Vec<pb::DeploymentCompliance>,
     pub(crate) real: RealUpdate,
 }
@@ -60,7 +61,7 @@ pub(crate) struct RealUpdate {
 }
 
 /// Waits until nothing is under way any more, and looks at everything.
-pub(crate) async fn survey(built: &Built, arrived: &Arrived) -> Result<Survey, Error> {
+pub(crate) async fn survey(built: &Built, arrived: &mut Arrived) -> Result<Survey, Error> {
     let operator = &built.operator;
     // What does not come to rest is in the checks.
     let quiet = until("rest", QUIET_MAX, async || {
@@ -102,6 +103,9 @@ pub(crate) async fn survey(built: &Built, arrived: &Arrived) -> Result<Survey, E
             own.runs.get(&built.sample.real).filter(|_| client.is_real()).unwrap_or(&0);
         let (top, given) = (top.row.unwrap_or_default(), client.machine.given());
         survey.clients.push(ClientSurvey { kind: client.kind.as_str(), own, top, given });
+    }
+    if let Some(crowd) = &mut arrived.crowd {
+        survey.fleet = Some(crowd.survey(operator).await?);
     }
     let (path, digest) = &built.sample.installed;
     survey.real.has_file = has_content(path, *digest);

@@ -8,6 +8,7 @@ use rpc::pb::admin as pb;
 use crate::Error;
 use crate::building::{Built, build};
 use crate::clients::Client;
+use crate::crowd::Crowd;
 use crate::deciding::by_rule;
 use crate::host::Host;
 use crate::operator::{Account, Desk, Look, Operator, ask, next, until};
@@ -26,6 +27,8 @@ const SYNC_MAX: Duration = Duration::from_secs(900);
 #[derive(Debug)]
 pub(crate) struct Arrived {
     pub(crate) clients: Vec<Client>,
+    /// None: nobody has asked for one.
+    pub(crate) crowd: Option<Crowd>,
     pub(crate) package: String,
     /// By hand, then by rule.
     pub(crate) deployments: Vec<String>,
@@ -35,9 +38,9 @@ pub(crate) struct Arrived {
 pub(crate) async fn take(host: &mut Host, options: &Options) -> Result<(Report, Account), Error> {
     let progress = Progress::new();
     let built = build(host, options, &progress).await?;
-    let arrived = travel(host, &built, options, &progress).await?;
+    let mut arrived = travel(host, &built, options, &progress).await?;
     let step = progress.step("Checks");
-    let report = Report::new(survey(&built, &arrived).await?, progress.elapsed());
+    let report = Report::new(survey(&built, &mut arrived).await?, progress.elapsed());
     step.done(if report.ok { "all of them hold" } else { "not all of them hold" });
     Ok((report, built.operator.account))
 }
@@ -56,6 +59,10 @@ async fn travel(
     }
     follow(&built.operator, progress).await?;
     let clients = scan(host, built, options.clients, progress).await?;
+    let mut crowd = (options.fleet > 0).then(|| Crowd::new(host, options.fleet)).transpose()?;
+    if let Some(crowd) = &mut crowd {
+        crowd.arrive(progress).await?;
+    }
 
     let step = progress.step("Package");
     let updates = required(&desk, &built.sample.deployable).await?;
@@ -77,12 +84,12 @@ async fn travel(
         ..pb::CreateDeploymentRequest::default()
     };
     let deployment = ask("deploy", desk.clone().create_deployment(request)).await?.id;
-    let targeted = clients.len() as u64;
-    let row = all_comply(&desk, &deployment, targeted, &step).await?;
+    let targeted = clients.len() as u64 + crowd.as_ref().map_or(0, Crowd::size);
+    let row = all_comply(&desk, &deployment, (targeted, crowd.as_mut()), &step).await?;
     step.done(format!("{} of {targeted} clients are compliant, as CAS sees it", row.compliant));
     let chosen = (updates.as_slice(), package.as_str());
     let by_rule = by_rule(&desk, chosen, targeted, progress).await?;
-    Ok(Arrived { clients, package, deployments: vec![deployment, by_rule] })
+    Ok(Arrived { clients, crowd, package, deployments: vec![deployment, by_rule] })
 }
 
 /// Those of some updates that a computer requires, as a search for them says (DEP-10).
@@ -100,14 +107,19 @@ async fn required(desk: &Desk, of: &[UpdateId]) -> Result<Vec<String>, Error> {
     Ok(found)
 }
 
-/// Waits until the top says that every client complies with a deployment.
+/// Waits until the top says that every client complies with a deployment; those in virtual time
+/// live on meanwhile.
 pub(crate) async fn all_comply(
     desk: &Desk,
     deployment: &str,
-    targeted: u64,
+    (targeted, mut crowd): (u64, Option<&mut Crowd>),
     step: &Step,
 ) -> Result<pb::DeploymentCompliance, Error> {
-    until("compliance of every client", STEP_MAX, async || {
+    let limit = crowd.as_deref().map_or(STEP_MAX, Crowd::limit);
+    until("compliance of every client", limit, async || {
+        if let Some(crowd) = &mut crowd {
+            crowd.live().await;
+        }
         let request = pb::GetDeploymentComplianceRequest { id: deployment.to_owned() };
         let answer = ask("see compliance", desk.clone().get_deployment_compliance(request)).await?;
         let row = answer.row.unwrap_or_default();
@@ -116,7 +128,8 @@ pub(crate) async fn all_comply(
         if compliant == targeted && row.targeted == targeted {
             return Ok(Look::There(row));
         }
-        let seen = format!("{compliant} of {targeted} are compliant, {failed} failed");
+        let crowd = crowd.as_deref_mut().map_or_else(String::new, Crowd::tell);
+        let seen = format!("{compliant} of {targeted} are compliant, {failed} failed; {crowd}");
         Ok(Look::NotYet(format!("{seen}; the plan: {}", answer.outcome)))
     })
     .await

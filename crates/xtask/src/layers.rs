@@ -27,6 +27,7 @@ pub(crate) const LAYERS: &[(&str, &str)] = &[
     ("recurrence", "model"),
     ("query", "model"),
     ("deployment", "model compliance recurrence query"),
+    ("client", "model rpc trust recurrence update-metadata"),
     ("publishing", "model ambient trust update-metadata"),
     // Stores.
     ("sqlite-engine", "ambient"),
@@ -57,8 +58,8 @@ pub(crate) const LAYERS: &[(&str, &str)] = &[
     ("distribution-point", "model ambient rpc transport daemon content-library sqlite-engine"),
     (
         "agent",
-        "model ambient rpc transport trust daemon recurrence update-metadata update-catalog \
-         content-library sqlite-engine wsus-protocol",
+        "model ambient rpc transport trust daemon recurrence client update-metadata \
+         update-catalog content-library sqlite-engine wsus-protocol",
     ),
     // Assembly.
     ("console", "model ambient rpc transport administration"),
@@ -70,20 +71,22 @@ pub(crate) const LAYERS: &[(&str, &str)] = &[
          distribution-point console",
     ),
     (TESTKIT, "model ambient rpc trust transport wsus-protocol update-metadata xml-guard"),
+    ("fleet", "model ambient rpc trust transport client recurrence update-metadata"),
     (
         "demo",
         "model ambient rpc transport trust daemon software-update-point management-point \
-         distribution-point agent site testkit",
+         distribution-point agent site testkit fleet",
     ),
     ("cli", "model ambient rpc transport trust publishing demo"),
     (
         SIMULATION,
         "model ambient xml-guard update-metadata wsus-protocol rpc trust transport daemon \
-         publishing replication compliance recurrence query deployment sqlite-engine site-db \
+         publishing replication compliance recurrence query deployment client sqlite-engine \
+         site-db \
          content-library update-catalog \
          site-link administration sync-manager distribution-manager deployment-manager \
          client-manager software-update-point management-point distribution-point agent console \
-         site testkit demo",
+         site testkit fleet demo",
     ),
     ("xtask", ""),
 ];

@@ -1,131 +1,161 @@
 //! Scans: which documents, from whom, and what they mean here.
 
-use std::time::Duration;
+use std::sync::{Arc, PoisonError};
 
-use model::{RoleKind, ServerRef, UpdateRef, error_chain};
-use tokio::time::Instant;
+use client::plan::{Doubt, doubt};
+use client::scan::{Scan, Scanning as Judging};
+use client::update_point::Ended;
+use client::{Attempt, Failure, Found, Reach, Scanned, Scanning, Source};
+use model::{Hresult, RoleKind, ServerRef, UpdateRef, error_chain};
 use update_catalog::Catalog;
 use update_metadata::Document;
 
-use super::Agent;
+use super::carrying::Hands;
+use crate::Error;
 use crate::cache::{self, Copy};
-use crate::client::plan::{Doubt, doubt};
-use crate::client::scan::{Scan, Scanning};
 use crate::machine::look;
 use crate::servers::pass_over;
-use crate::{Error, limits};
 
-/// How far a scan goes for its documents (SCAN-09 … SCAN-18).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reach {
-    /// What is here.
-    Offline,
-    /// What is here if it is new enough, else what the software update point has.
-    Online,
-    /// What the software update point has.
-    Forced,
-}
+mod outside;
 
-impl Agent {
-    pub(super) async fn scan(&mut self, reach: Reach) -> Result<(), Error> {
-        if self.scan_here(reach).await? {
-            return Ok(());
+/// WU_E_NO_SERVICE: no update point has what policy asks for.
+const NO_CATALOG: i32 = 0x8024_0010_u32.cast_signed();
+
+impl Hands {
+    pub(super) async fn scan(&self, scanning: Scanning) -> Result<Scanned, Error> {
+        let begun = self.now();
+        let stale = self.stale.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(stale) = stale {
+            self.cache.remove(&stale).await;
         }
-        let wanted = self.policy.settings().catalog_version;
-        let mut failure = format!("waiting for catalog {wanted}: no software update point has it");
-        let kind = RoleKind::SoftwareUpdatePoint;
-        let servers = match &self.update_point {
-            Some(url) => self.servers.of_keeping(kind, (url, limits::UPDATE_POINT_KEPT_MINUTES)),
-            None => self.servers.of(kind),
+        let mut attempts = Vec::new();
+        let end = match (&self.foreign, &scanning) {
+            (Some(foreign), scanning) => self.scan_outside(foreign, scanning).await?,
+            (None, scanning) => match self.scan_here(scanning).await? {
+                Some(found) => Ok(found),
+                None => self.scan_there(scanning, &mut attempts).await?,
+            },
         };
-        for server in servers {
-            match self.scan_with(&server, wanted).await {
-                Ok(None) => {
-                    self.servers.served(kind);
-                    self.update_point = Some(server.url);
-                    return Ok(());
-                }
-                Ok(Some(reason)) => failure = reason,
-                Err(error) => {
-                    let reason = pass_over(&server.url, "no scan with an update point", error)?;
-                    failure = format!("waiting for catalog {wanted}: {reason}");
-                }
-            }
+        if let Err(failure) = &end {
+            tracing::warn!(reason = failure.reason, "the scan failed");
         }
-        self.servers.unserved(kind);
-        tracing::warn!(reason = failure, "the scan failed");
-        self.scans.failed(&self.ambient);
-        self.record.scan_error = Some(failure);
-        self.say().await
+        Ok(Scanned { begun, attempts, end })
     }
 
     /// Scans with what is here, if that will do.
-    async fn scan_here(&mut self, reach: Reach) -> Result<bool, Error> {
-        let is_new_enough = self.record.covered >= self.policy.settings().catalog_version;
-        let is_fresh = self.refreshed.is_some_and(|at| at.elapsed() < limits::CATALOG_FRESH);
-        let will_do = match reach {
+    async fn scan_here(&self, scanning: &Scanning) -> Result<Option<Found>, Error> {
+        let will_do = match scanning.reach {
             Reach::Offline => true,
-            Reach::Online => is_new_enough && is_fresh,
+            Reach::Online => scanning.is_fresh,
             Reach::Forced => false,
         };
-        let Some(copy) = self.copy.clone().filter(|_| will_do) else { return Ok(false) };
+        let Some(copy) = self.copy().filter(|_| will_do) else { return Ok(None) };
         let scan = match self.evaluate(&copy).await {
             Ok(scan) => scan,
             Err(error) => {
                 tracing::warn!(reason = %error_chain(&error), "a scan with what is here failed");
-                return Ok(false);
+                return Ok(None);
             }
         };
-        match (doubt(&self.policy.assignments, &scan), reach) {
-            (None, Reach::Online | Reach::Forced) => self.scanned_online(copy, scan, None).await?,
+        match (doubt(&scanning.policy.assignments, &scan), scanning.reach) {
             // What was missing before is missing still.
-            (None | Some(Doubt::Missing(_)), Reach::Offline) => self.scanned(copy, scan).await?,
-            (Some(_), _) => return Ok(false),
+            (None, _) | (Some(Doubt::Missing(_)), Reach::Offline) => {
+                self.found(copy, scan, None, None).await.map(Some)
+            }
+            (Some(_), _) => Ok(None),
         }
-        Ok(true)
     }
 
-    /// Scans with what `server` has; says why that was not possible.
-    async fn scan_with(
-        &mut self,
-        server: &ServerRef,
-        wanted: u64,
-    ) -> Result<Option<String>, Error> {
-        let (url, servers) = (&server.url, self.servers.clone());
-        let (copy, version) = self.cache.follow(&servers, server, self.copy.as_ref()).await?;
+    /// Scans with the first update point that has what is wanted.
+    async fn scan_there(
+        &self,
+        scanning: &Scanning,
+        attempts: &mut Vec<Attempt>,
+    ) -> Result<Result<Found, Failure>, Error> {
+        let wanted = scanning.wanted;
+        let mut failure = Failure {
+            reason: format!("waiting for catalog {wanted}: no software update point has it"),
+            code: NO_CATALOG,
+            is_distrusted: false,
+        };
+        for server in &scanning.servers {
+            let url = server.url.clone();
+            let (ended, reason) = match self.scan_with(server, scanning).await {
+                Ok(Judgment::Found(found)) => {
+                    self.servers.served(RoleKind::SoftwareUpdatePoint);
+                    let ended =
+                        if found.missing.is_some() { Ended::Behind } else { Ended::Succeeded };
+                    attempts.push(Attempt { url, ended, reason: String::new() });
+                    return Ok(Ok(*found));
+                }
+                Ok(Judgment::Behind(reason)) => (Ended::Behind, reason),
+                Ok(Judgment::Altered { reason, was_in_use }) => {
+                    failure.is_distrusted |= was_in_use;
+                    (Ended::Refused, reason)
+                }
+                Err(error) => {
+                    failure.code = code_of(&error);
+                    let reason = pass_over(&url, "no scan with an update point", error)?;
+                    let ended = self.ended(failure.code);
+                    (ended, format!("waiting for catalog {wanted}: {reason}"))
+                }
+            };
+            failure.reason.clone_from(&reason);
+            attempts.push(Attempt { url, ended, reason });
+        }
+        self.servers.unserved(RoleKind::SoftwareUpdatePoint);
+        Ok(Err(failure))
+    }
+
+    /// A computer that reaches nobody at all is elsewhere; its update point is not to blame
+    /// (SUPX-17).
+    fn ended(&self, code: i32) -> Ended {
+        match self.servers.is_alone() {
+            true => Ended::Away,
+            false => Ended::with(Hresult(code)),
+        }
+    }
+
+    async fn scan_with(&self, server: &ServerRef, scanning: &Scanning) -> Result<Judgment, Error> {
+        let (url, wanted) = (&server.url, scanning.wanted);
+        let current = self.copy();
+        let (copy, version, bytes) =
+            self.cache.follow(&self.servers, server, current.as_ref()).await?;
         if version < wanted {
-            return Ok(Some(format!("waiting for catalog {wanted}: {url} has {version}")));
+            let reason = format!("waiting for catalog {wanted}: {url} has {version}");
+            return Ok(Judgment::Behind(reason));
         }
         let scan = self.evaluate(&copy).await?;
-        let missing = match doubt(&self.policy.assignments, &scan) {
+        let missing = match doubt(&scanning.policy.assignments, &scan) {
             Some(Doubt::Altered(UpdateRef { id, revision })) => {
                 let reason =
                     format!("its document of update {id} revision {revision} is not policy's");
                 self.refusals.note(url, &reason, self.now());
-                // The site shall know at once, not with the next batch.
-                self.sends.until(Instant::now());
-                self.distrust(&copy).await;
-                return Ok(Some(format!("{url} is refused: {reason}")));
+                let was_in_use = self.distrust(&copy).await;
+                let reason = format!("{url} is refused: {reason}");
+                return Ok(Judgment::Altered { reason, was_in_use });
             }
             Some(Doubt::Missing(UpdateRef { id, revision })) => Some(format!(
                 "waiting for catalog: {url} does not have update {id} revision {revision} yet"
             )),
             None => None,
         };
-        self.refreshed = Some(Instant::now());
-        self.scanned_online(copy, scan, missing).await?;
-        Ok(None)
+        let source = Source { url: url.clone(), bytes };
+        let found = self.found(copy, scan, Some(source), missing).await?;
+        Ok(Judgment::Found(Box::new(found)))
     }
 
-    /// Nothing is done upon documents that are altered or damaged.
-    async fn distrust(&mut self, copy: &Copy) {
-        if self.copy.as_ref().is_some_and(|current| current.server == copy.server) {
-            (self.copy, self.scan, self.record.catalog) = (None, None, None);
-        }
+    /// Nothing is done upon documents that are altered or damaged. Says whether they were in use.
+    async fn distrust(&self, copy: &Copy) -> bool {
+        let was_in_use = {
+            let mut current = self.copy.lock().unwrap_or_else(PoisonError::into_inner);
+            current.take_if(|current| current.server == copy.server).is_some()
+        };
         self.cache.remove(copy).await;
+        was_in_use
     }
 
-    async fn evaluate(&mut self, copy: &Copy) -> Result<Scan, Error> {
+    async fn evaluate(&self, copy: &Copy) -> Result<Scan, Error> {
         match self.judge_all(&copy.catalog).await {
             Err(Error::Catalog(error)) => {
                 self.distrust(copy).await;
@@ -135,9 +165,9 @@ impl Agent {
         }
     }
 
-    async fn judge_all(&mut self, catalog: &Catalog) -> Result<Scan, Error> {
+    async fn judge_all(&self, catalog: &Catalog) -> Result<Scan, Error> {
         let mut facts = self.machine.facts().map_err(Error::Facts)?;
-        let (mut scanning, mut since) = (Scanning::default(), 0);
+        let (mut judging, mut since) = (Judging::default(), 0);
         loop {
             let page = catalog.changed_documents(since).await?;
             for change in page.changes {
@@ -155,48 +185,71 @@ impl Agent {
                     let update = stored.update.id;
                     tracing::info!(%update, reason = %error, "a file cannot be looked at");
                 }
-                scanning.add(&document, stored.sha256, &facts);
+                judging.add(&document, stored.sha256, &facts);
             }
             if page.is_last {
-                self.step.scanned = true;
-                return Ok(scanning.finish());
+                return Ok(judging.finish());
             }
             tokio::task::yield_now().await;
         }
     }
 
-    /// A scan as the schedule and the site know it.
-    async fn scanned_online(
-        &mut self,
+    /// The copy is the one in use from now on.
+    async fn found(
+        &self,
         copy: Copy,
         scan: Scan,
+        from: Option<Source>,
         missing: Option<String>,
-    ) -> Result<(), Error> {
-        if missing.is_some() {
-            self.scans.failed(&self.ambient);
-        } else {
-            let interval = Duration::from_millis(self.policy.settings().scan_interval_ms);
-            self.scans.due = Some(Instant::now() + interval);
-            self.scans.succeeded();
+    ) -> Result<Found, Error> {
+        let covered = cache::version(&copy.catalog).await?;
+        let updates = scan.visible().count();
+        let mut current = self.copy.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = current.replace(copy.clone()).filter(|old| old.server != copy.server);
+        drop(current);
+        if old.is_some() {
+            *self.stale.lock().unwrap_or_else(PoisonError::into_inner) = old;
         }
-        self.record.scanned_at = self.now();
-        self.record.scan_error = missing;
-        self.scanned(copy, scan).await
-    }
-
-    async fn scanned(&mut self, copy: Copy, scan: Scan) -> Result<(), Error> {
-        self.record.covered = cache::version(&copy.catalog).await?;
-        self.record.updates = scan.visible().count() as u64;
-        self.record.catalog = Some(copy.server);
-        let old = self.copy.replace(copy.clone()).filter(|old| old.server != copy.server);
-        self.scan = Some(scan);
-        self.plan().await?;
-        self.say().await?;
-        if let Some(old) = old {
-            self.cache.remove(&old).await;
-        }
-        let (covered, updates) = (self.record.covered, self.record.updates);
         tracing::info!(catalog.version = covered, updates, "the computer was scanned");
-        Ok(())
+        Ok(Found { scan: Arc::new(scan), catalog: copy.server, covered, from, missing })
     }
+}
+
+/// What came of a scan with one update point.
+enum Judgment {
+    Found(Box<Found>),
+    /// It does not have the catalog yet.
+    Behind(String),
+    /// It serves what policy does not name.
+    Altered {
+        reason: String,
+        was_in_use: bool,
+    },
+}
+
+/// As administrators know it: the codes of the Windows Update Agent.
+fn code_of(error: &Error) -> i32 {
+    let code: u32 = match error {
+        // WININET_E_CANNOT_CONNECT
+        Error::Reach { .. } | Error::ForeignReach { .. } | Error::Connect(_) => 0x8007_2EFD,
+        // WU_E_PT_HTTP_STATUS_REQUEST_TIMEOUT
+        Error::Silent { .. } => 0x8024_4013,
+        // WININET_E_CONNECTION_ABORTED
+        Error::CutOff { .. } => 0x8007_2EFE,
+        // As HTTP 503.
+        Error::Call { .. } if error.class() == model::ErrorClass::Unavailable => 0x8024_4022,
+        // WU_E_PT_HTTP_STATUS_DENIED
+        Error::Call { .. } if error.class() == model::ErrorClass::Denied => 0x8024_4017,
+        // WU_E_PT_EXCEEDED_MAX_SERVER_TRIPS
+        Error::ForeignScan { .. } => 0x8024_4010,
+        // WU_E_PT_SOAP_SERVER
+        Error::ForeignSoap { .. } => 0x8024_4007,
+        // WU_E_PT_HTTP_STATUS_NOT_MAPPED
+        Error::ForeignHttp { .. } => 0x8024_402B,
+        // WU_E_XML_INVALID
+        Error::Answer { .. } => 0x8024_0008,
+        // WU_E_UNEXPECTED
+        _ => 0x8024_FFFF,
+    };
+    code.cast_signed()
 }

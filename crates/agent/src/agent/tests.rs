@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io;
 use std::sync::Arc;
 
+use client::Command;
 use expect_test::expect;
 use model::ReportOutcome;
 use rpc::pb::client::StateReport;
@@ -13,15 +14,19 @@ use transport::BoxFuture;
 use update_metadata::{Facts, FileFact};
 
 use super::*;
-use crate::world::{HOUR_MS, NOW, SCRIPT, World, software};
-use crate::{Job, LinuxMachine, PretendedMachine, Summary, Wanted};
+use crate::world::{HOUR_MS, NOW, SCRIPT, World, software, update_id};
+use crate::{Ended, Job, LinuxMachine, PretendedMachine, Summary, Wanted};
 
+mod describing;
 mod fallback;
+mod local;
+mod outside;
+mod scenarios;
 mod windows;
 
 impl Agent {
     pub(crate) fn incarnation(&self) -> u64 {
-        self.record.incarnation
+        self.client.record().incarnation
     }
 
     async fn summary(&self) -> Result<Summary, Error> {
@@ -31,8 +36,8 @@ impl Agent {
     /// A pass after a wake-up of each kind.
     async fn woken(&mut self) -> Step {
         self.wakes.want_policy();
-        self.wakes.want_scan();
-        self.fetches.until(Instant::now());
+        let now = self.hands.now();
+        self.client.command(&Command::Evaluate, now).expect("always possible");
         let step = self.step().await.expect("a pass");
         assert!(step.next > Duration::ZERO, "nothing is left to be done at once: {step:?}");
         step
@@ -90,17 +95,19 @@ async fn a_deployment_is_fetched_at_once_installed_at_its_deadline_and_reported(
     let step = agent.woken().await;
     assert_eq!((step.installed, world.script_runs()), (0, 1));
     expect![[r#"
-        1-2 v1 full=true 1:2/12(0) 2:2/0(0)
-        3-3 v1 full=false 1:2/13(0)
-        4-4 v1 full=false 1:2/8(0)
-        5-5 v1 full=false 1:3/0(0)
-        6-6 v1 full=false
+        1-1 v0 full=true
+        2-4 v1 full=false 1:2/12(0) 2:2/0(0)
+        5-6 v1 full=false 1:2/13(0)
+        7-8 v1 full=false 1:2/8(0)
+        9-9 v1 full=false
+        10-11 v1 full=false 1:3/0(0)
+        12-12 v1 full=false
     "#]]
     .assert_eq(&world.told());
     let Summary { required, installed, not_required, unknown, unsent, runs, serial, .. } =
         agent.summary().await.expect("one");
     assert_eq!((required, installed, not_required, unknown, unsent), (1, 1, 0, 0, 0));
-    assert_eq!((runs.into_values().collect::<Vec<_>>(), serial), (vec![1], 6));
+    assert_eq!((runs.into_values().collect::<Vec<_>>(), serial), (vec![1], 12));
 }
 
 #[tokio::test]
@@ -115,7 +122,8 @@ async fn what_is_not_required_any_more_is_not_installed() {
     std::fs::write(world.target(), "installed").expect("somebody else installs it");
     world.clock.advance_ms(HOUR_MS);
     assert_eq!(agent.step().await.expect("a pass").installed, 0);
-    assert_eq!((world.script_runs(), agent.runs.len()), (0, 1));
+    assert_eq!(world.script_runs(), 0);
+    assert!(agent.client.run(update_id(1)).is_none_or(|run| run.attempts == 0));
 }
 
 #[tokio::test]
@@ -148,7 +156,7 @@ async fn an_older_head_is_refused_and_changes_nothing() {
     let [refusal] = &refusals[..] else { panic!("{refusals:?}") };
     assert_eq!(refusal.url, world.servers[0].url);
     expect!["it is version 1; version 2 is in effect already"].assert_eq(&refusal.reason);
-    assert_eq!(agent.policy.version, 2);
+    assert_eq!(agent.client.policy().version, 2);
 }
 
 #[tokio::test]
@@ -168,7 +176,8 @@ async fn an_altered_document_is_refused_and_another_update_point_asked() {
     let summary = agent.summary().await.expect("one");
     assert_eq!(summary.refusals[0].url, world.servers[1].url);
     expect![[r#"
-        1-1 v0 full=true SERVER1 is refused: its document of update 00000000-0000-0000-0000-000000000001 revision 1 is not policy's
+        1-1 v0 full=true
+        2-2 v0 full=false SERVER1 is refused: its document of update 00000000-0000-0000-0000-000000000001 revision 1 is not policy's
     "#]].assert_eq(&world.told());
 
     world.add_sup(&documents).await;
@@ -191,8 +200,9 @@ async fn altered_content_is_refused_and_nothing_is_executed() {
     let refusals = agent.summary().await.expect("one").refusals;
     assert_eq!(refusals[0].url, world.mp.lock().points[0]);
     expect![[r#"
-        1-1 v1 full=true 1:2/12(0)
-        2-2 v1 full=false 1:2/14(-2146889721)
+        1-1 v0 full=true
+        2-3 v1 full=false 1:2/12(0)
+        4-5 v1 full=false 1:2/14(-2146889721)
     "#]]
     .assert_eq(&world.told());
 
@@ -218,7 +228,11 @@ impl Machine for Crashing {
         self.0.boot()
     }
 
-    fn install<'a>(&'a self, job: &'a Job<'a>) -> BoxFuture<'a, io::Result<i32>> {
+    fn restart(&self) -> BoxFuture<'_, io::Result<()>> {
+        self.0.restart()
+    }
+
+    fn install<'a>(&'a self, job: &'a Job<'a>) -> BoxFuture<'a, io::Result<Ended>> {
         Box::pin(async {
             self.0.install(job).await?;
             self.1.notify_one();
@@ -248,7 +262,7 @@ async fn a_crash_between_installation_and_report_runs_nothing_twice() {
     assert_eq!((summary.installed, world.script_runs()), (1, 1));
     assert_eq!(summary.runs.into_values().collect::<Vec<_>>(), [1]);
     // The same before any rescan: the journal says that it started, detection that it is done.
-    agent.scan = None;
+    let mut agent = world.agent(world.machine()).await;
     assert_eq!(agent.step().await.expect("a pass").installed, 0);
 }
 
@@ -275,9 +289,11 @@ async fn unsent_reports_survive_a_restart_and_everything_is_sent_when_asked_for(
     agent.step().await.expect("a pass");
     assert_eq!(agent.summary().await.expect("one").unsent, 0);
     expect![[r#"
-        1-2 v1 full=true 1:2/12(0) 2:2/13(0)
-        3-3 v1 full=false 1:2/2(0)
-        6-7 v1 full=true 1:2/2(0) 2:2/13(0)
+        1-1 v0 full=true
+        2-4 v1 full=false 1:2/12(0) 2:2/13(0)
+        7-9 v1 full=true 1:2/12(0) 2:2/13(0)
+        10-10 v1 full=false 1:2/2(0)
+        11-11 v1 full=false
     "#]]
     .assert_eq(&world.told());
 }
@@ -294,8 +310,9 @@ async fn no_scan_counts_against_a_catalog_that_is_too_old() {
     sup.set(2, &documents);
     assert!(agent.woken().await.scanned);
     expect![[r#"
-        1-1 v0 full=true waiting for catalog 2: SERVER1 has 1
-        2-2 v2 full=false 1:2/0(0)
+        1-1 v0 full=true
+        2-2 v0 full=false waiting for catalog 2: SERVER1 has 1
+        3-4 v2 full=false 1:2/0(0)
     "#]]
     .assert_eq(&world.told());
 }
@@ -329,7 +346,7 @@ async fn a_declined_update_is_neither_counted_nor_installed_and_comes_back() {
     let mut agent = world.agent(world.machine()).await;
     world.assign(1, &[], NOW);
     assert!(agent.step().await.expect("a pass").scanned);
-    assert_eq!(agent.record.updates, 2);
+    assert_eq!(agent.client.record().updates, 2);
 
     // It comes once more with a change of its own, and is declined from then on.
     *sup.declined.lock().expect("whole") = vec![2];
@@ -337,18 +354,19 @@ async fn a_declined_update_is_neither_counted_nor_installed_and_comes_back() {
     world.settings.catalog_version = 2;
     world.assign(2, &[], NOW);
     assert!(agent.woken().await.scanned);
-    assert_eq!(agent.record.updates, 1);
+    assert_eq!(agent.client.record().updates, 1);
 
     sup.declined.lock().expect("whole").clear();
     sup.set(3, &[&documents[..], &documents[..1]].concat());
     world.settings.catalog_version = 3;
     world.assign(3, &[], NOW);
     assert!(agent.woken().await.scanned);
-    assert_eq!(agent.record.updates, 2);
+    assert_eq!(agent.client.record().updates, 2);
     expect![[r#"
-        1-2 v1 full=true 1:2/0(0) 2:2/0(0)
-        3-3 v2 full=false 1:1/0(0)
-        4-4 v3 full=false 1:2/0(0)
+        1-1 v0 full=true
+        2-4 v1 full=false 1:2/0(0) 2:2/0(0)
+        5-5 v2 full=false 1:1/0(0)
+        6-6 v3 full=false 1:2/0(0)
     "#]]
     .assert_eq(&world.told());
 }

@@ -2,96 +2,135 @@
 //!
 //! Owns how facts are read and how an installer is run. Installers run from a directory that only
 //! the agent's user can enter, on bytes whose digest was computed while they were written there,
-//! so that nothing can come between the check and the run.
+//! so that nothing can come between the check and the run. Whatever else is done to the computer,
+//! a restart, a notice, its write filter, is a command of the configuration.
 
-use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::pin::pin;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
 
-use content_library::FileReader;
-use futures_util::TryStreamExt as _;
 use jiff::tz::TimeZone;
-use model::{AssignedFile, Sha256};
+use model::{Inventory, Sha256};
 use recurrence::Zone;
 use sha2::{Digest as _, Sha256 as Hasher};
 use tokio::process::Command;
-use tokio::time::timeout;
+use tokio::sync::Mutex;
 use transport::BoxFuture;
-use update_metadata::{Facts, FileFact, LinuxFacts, System};
+use update_metadata::{Facts, FileFact, PackageOrder, System};
 
-use super::{Job, Machine, Wanted, architecture};
+use super::{Ended, Filter, FilterState, Form, Job, Machine, Wanted, architecture};
+use crate::inventory::{Sources, collect};
 use crate::limits;
+
+mod group;
+mod handlers;
+mod reading;
+mod running;
+mod setup;
+mod staging;
+mod tools;
+mod transcript;
+mod words;
+
+use handlers::{Program, invocation};
+use running::Runner;
+pub use setup::{HandlersSection, MachineSection, Setup};
+use staging::Staged;
+pub(crate) use staging::copy as stage;
 
 const READ_BYTES: usize = 64 * 1024;
 
 /// The shells and tools an installer may count on.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct LinuxMachine {
     staging: PathBuf,
+    installs: PathBuf,
+    setup: Setup,
+    /// One installer at a time: package managers lock each other out.
+    turn: Mutex<()>,
 }
 
 impl LinuxMachine {
-    /// Installers are staged below `data`.
+    /// Installers are staged and recorded below `data`.
     #[must_use]
     pub fn new(data: &Path) -> LinuxMachine {
-        LinuxMachine { staging: data.join("staging") }
+        LinuxMachine::with(data, Setup::default())
     }
 
-    async fn stage(&self, job: &Job<'_>) -> io::Result<PathBuf> {
+    #[must_use]
+    pub fn with(data: &Path, setup: Setup) -> LinuxMachine {
+        let (staging, installs) = (data.join("staging"), data.join("installs"));
+        LinuxMachine { staging, installs, setup, turn: Mutex::new(()) }
+    }
+
+    fn runner(&self) -> Runner<'_> {
+        Runner { installs: &self.installs, stop_grace: self.setup.stop_grace }
+    }
+
+    async fn run(&self, job: &Job<'_>) -> io::Result<Ended> {
+        let _turn = self.turn.lock().await;
+        let limit = job.limit.min(self.setup.run_time_max);
+        self.runner().settle(limit).await?;
+        let directory = staging::directory(&self.staging, job);
+        let invocation = invocation(job, &self.setup, &directory)?;
+        let staged = Staged::new(&self.staging, job).await?;
+        let (mut command, held) = match &invocation.program {
+            Program::System(path) => (Command::new(path), None),
+            Program::Staged(name) => {
+                let start = staged.start(name)?;
+                let mut command = Command::new(&start.path);
+                command.arg0(directory.join(name));
+                (command, start.held)
+            }
+        };
+        command.args(&invocation.arguments).current_dir(&directory);
+        command.env_clear().env("PATH", PATH).env("DEBIAN_FRONTEND", "noninteractive");
         let update = job.document.update;
-        let directory = self.staging.join(format!("{}-{}", update.id, update.revision));
-        match fs::remove_dir_all(&directory) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-            Ok(()) | Err(_) => {}
+        let name = format!("{}-{}", update.id, update.revision);
+        let ended = self.runner().run(command, &name, limit).await;
+        drop(held);
+
+        if let Err(error) = staged.remove() {
+            tracing::warn!(%error, "staged files could not be removed");
         }
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.staging)?;
-        // An older directory may have been opened to others since.
-        fs::set_permissions(&self.staging, fs::Permissions::from_mode(0o700))?;
-        DirBuilder::new().mode(0o700).create(&directory)?;
-        for (file, reader) in &job.files {
-            copy(file, reader, &directory.join(plain_name(&file.name)?)).await?;
-        }
-        Ok(directory)
+        Ok(ended?.map_or(Ended::TimedOut, |status| meant(status, job)))
     }
 
-    async fn run(&self, job: &Job<'_>) -> io::Result<i32> {
-        let directory = self.stage(job).await?;
-        let program = program(job, &directory)?;
-        let mut child = Command::new(program)
-            .args(split_arguments(&job.command.arguments))
-            .current_dir(&directory)
-            .env_clear()
-            .env("PATH", PATH)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            // An installer must not run on beside the agent's next life.
-            .kill_on_drop(true)
-            .spawn()?;
-        let status = timeout(limits::INSTALL_MAX, child.wait()).await;
-        let status = status.map_err(|_| io::Error::from(ErrorKind::TimedOut))??;
-        // As shells say it.
-        let signal = || 128 + status.signal().unwrap_or(0);
-        let code = status.code().unwrap_or_else(signal);
-        fs::remove_dir_all(&directory)?;
-        Ok(code)
+    /// What rpm says is installed; none where there is no database of it, or none that it can read.
+    fn rpm_list(&self) -> Option<String> {
+        let databases = ["/usr/lib/sysimage/rpm", "/var/lib/rpm"];
+        databases.into_iter().find(|path| self.setup.at(path).is_dir())?;
+        let mut command = std::process::Command::new("/usr/bin/timeout");
+        let limit = limits::TOOL_TIME.as_secs().to_string();
+        command.arg(limit).args(["/usr/bin/rpm", "--root"]).arg(&self.setup.root);
+        command.args(["--query", "--all", "--queryformat", reading::RPM_FORMAT]);
+        command.env_clear().env("PATH", PATH).stdin(Stdio::null()).stderr(Stdio::null());
+        let output = command.output().ok().filter(|output| output.status.success())?;
+        Some(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.setup.at(path)).unwrap_or_default()
     }
 }
 
 impl Machine for LinuxMachine {
     fn facts(&self) -> io::Result<Facts> {
-        let mut linux = read_os_release(&fs::read_to_string("/etc/os-release")?);
-        linux.packages = match fs::read_to_string("/var/lib/dpkg/status") {
-            Ok(status) => Some(read_dpkg_status(&status)),
-            Err(_) => None,
-        };
+        let release = fs::read_to_string(self.setup.at("/etc/os-release"));
+        let release = release.or_else(|_| fs::read_to_string(self.setup.at("/usr/lib/os-release")));
+        let mut linux = reading::os_release(&release?);
+        if let Ok(status) = fs::read_to_string(self.setup.at("/var/lib/dpkg/status")) {
+            linux.packages = Some(reading::dpkg_status(&status));
+        } else if let Some(list) = self.rpm_list() {
+            linux.packages = Some(reading::rpm_list(&list));
+            linux.order = PackageOrder::Rpm;
+        }
         Ok(Facts {
             architecture: architecture(std::env::consts::ARCH),
             files: BTreeMap::new(),
@@ -100,7 +139,8 @@ impl Machine for LinuxMachine {
     }
 
     fn file(&self, path: &str, digest: Wanted) -> io::Result<Option<FileFact>> {
-        let found = match fs::metadata(path) {
+        let path = self.setup.at(path);
+        let found = match fs::metadata(&path) {
             Ok(found) if found.is_file() => found,
             Ok(_) => return Ok(None),
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -109,62 +149,116 @@ impl Machine for LinuxMachine {
             Err(error) => return Err(error),
         };
         let is_hashed = digest == Wanted::Digest && found.len() <= limits::HASHED_BYTES_MAX;
-        let sha256 = is_hashed.then(|| hash(path)).transpose()?;
+        let sha256 = is_hashed.then(|| hash(&path)).transpose()?;
         Ok(Some(FileFact { size: found.len(), sha256, ..FileFact::default() }))
     }
 
+    fn inventory(&self) -> BoxFuture<'_, Inventory> {
+        let Setup { root, restart_flags, .. } = &self.setup;
+        let is_running = root == Path::new("/");
+        let (root, restart_flags) = (root.clone(), restart_flags.clone());
+        Box::pin(async move { collect(&Sources { root, restart_flags, is_running }).await })
+    }
+
     fn boot(&self) -> io::Result<String> {
-        Ok(fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned())
+        // A root with a life of its own says so; what is merely a directory lives with the system.
+        match self.read(reading::BOOT_ID).trim() {
+            "" => reading::boot_id(),
+            boot => Ok(boot.to_owned()),
+        }
     }
 
     fn zone(&self) -> Zone {
         Zone::of_machine(TimeZone::system())
     }
 
-    fn install<'a>(&'a self, job: &'a Job<'a>) -> BoxFuture<'a, io::Result<i32>> {
+    fn form(&self) -> Form {
+        let found = || {
+            let release = self.read("/etc/os-release");
+            let chassis = fs::read_to_string("/sys/class/dmi/id/chassis_type");
+            reading::form(&self.read("/etc/machine-info"), &release, &chassis.unwrap_or_default())
+        };
+        self.setup.form.unwrap_or_else(found)
+    }
+
+    fn asks_for_restart(&self) -> io::Result<bool> {
+        for flag in &self.setup.restart_flags {
+            if fs::exists(flag)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn users(&self) -> io::Result<Vec<String>> {
+        let mut users =
+            fs::read("/run/utmp").map_or_else(|_| BTreeSet::new(), |b| reading::utmp(&b));
+        // Systems without utmp know it from their login manager.
+        if let Ok(entries) = fs::read_dir("/run/systemd/users") {
+            for entry in entries.take(limits::USERS_MAX) {
+                let text = fs::read_to_string(entry?.path()).unwrap_or_default();
+                users.extend(reading::logind_user(&text));
+            }
+        }
+        Ok(users.into_iter().collect())
+    }
+
+    fn notify<'a>(&'a self, notice: &'a str) -> BoxFuture<'a, io::Result<()>> {
+        Box::pin(async { tools::ask(&self.setup.notify, None, notice).await.map(drop) })
+    }
+
+    fn restart(&self) -> BoxFuture<'_, io::Result<()>> {
+        Box::pin(async {
+            if self.setup.restart.is_empty() {
+                return Err(ErrorKind::Unsupported.into());
+            }
+            tools::ask(&self.setup.restart, None, "").await.map(drop)
+        })
+    }
+
+    fn write_filter(&self, wish: Filter) -> BoxFuture<'_, io::Result<FilterState>> {
+        Box::pin(async move {
+            if self.setup.write_filter.is_empty() {
+                return Ok(FilterState::Absent);
+            }
+            let wish = match wish {
+                Filter::Ask => "ask",
+                Filter::Open => "open",
+                Filter::Close => "close",
+            };
+            let answer = tools::ask(&self.setup.write_filter, Some(wish), "").await?;
+            match answer.split_whitespace().next() {
+                Some("absent") => Ok(FilterState::Absent),
+                Some("open") => Ok(FilterState::Open),
+                Some("closed") => Ok(FilterState::Closed),
+                _ => {
+                    let reason = "the write filter's command said neither open, closed nor absent";
+                    Err(io::Error::new(ErrorKind::InvalidData, reason))
+                }
+            }
+        })
+    }
+
+    fn settle(&self, limit: Duration) -> BoxFuture<'_, io::Result<()>> {
+        Box::pin(async move {
+            let _turn = self.turn.lock().await;
+            self.runner().settle(limit.min(self.setup.run_time_max)).await
+        })
+    }
+
+    fn install<'a>(&'a self, job: &'a Job<'a>) -> BoxFuture<'a, io::Result<Ended>> {
         Box::pin(self.run(job))
     }
 }
 
-fn invalid(reason: String) -> io::Error {
-    io::Error::new(ErrorKind::InvalidInput, reason)
+/// As the document calls it; what a signal ended, as shells do.
+fn meant(status: ExitStatus, job: &Job<'_>) -> Ended {
+    let exited = status.code().and_then(|code| u8::try_from(code).ok());
+    let signal = || 128 + status.signal().unwrap_or(0);
+    Ended::Exited(exited.map_or_else(signal, |byte| job.installer.exit_code(byte)))
 }
 
-/// A document must not choose where its files go.
-fn plain_name(name: &str) -> io::Result<&str> {
-    let is_plain = !matches!(name, "" | "." | "..") && !name.contains(['/', '\0']);
-    is_plain.then_some(name).ok_or_else(|| invalid(format!("{name:?} is not a file name")))
-}
-
-/// A file of the update, or a program of the system by its absolute path.
-fn program(job: &Job<'_>, directory: &Path) -> io::Result<PathBuf> {
-    let name = &job.command.program;
-    if job.files.iter().any(|(file, _)| file.name == *name) {
-        return Ok(directory.join(name));
-    }
-    if name.starts_with('/') {
-        return Ok(PathBuf::from(name));
-    }
-    Err(invalid(format!("{name:?} is no file of the update and no absolute path")))
-}
-
-/// Copies a file and computes the digest of what is written.
-async fn copy(file: &AssignedFile, from: &FileReader, to: &Path) -> io::Result<()> {
-    let mut target = OpenOptions::new().write(true).create_new(true).mode(0o700).open(to)?;
-    let (mut hasher, mut pieces) = (Hasher::new(), pin!(from.pieces(0..from.size())));
-    while let Some(bytes) = pieces.try_next().await.map_err(io::Error::other)? {
-        hasher.update(&bytes);
-        target.write_all(&bytes)?;
-    }
-    let found = Sha256(hasher.finalize().into());
-    if found != file.sha256 {
-        let reason = format!("{} became {found} instead of {}", file.name, file.sha256);
-        return Err(io::Error::new(ErrorKind::InvalidData, reason));
-    }
-    Ok(())
-}
-
-fn hash(path: &str) -> io::Result<Sha256> {
+pub(crate) fn hash(path: &Path) -> io::Result<Sha256> {
     let (mut file, mut hasher, mut buffer) = (File::open(path)?, Hasher::new(), [0; READ_BYTES]);
     loop {
         match file.read(&mut buffer)? {
@@ -174,44 +268,5 @@ fn hash(path: &str) -> io::Result<Sha256> {
     }
 }
 
-/// Words, with quotes around those that hold blanks.
-pub(super) fn split_arguments(text: &str) -> Vec<String> {
-    let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
-    for character in text.chars() {
-        match (quote, character) {
-            (Some(open), close) if open == close => quote = None,
-            (None, '"' | '\'') => {
-                quote = Some(character);
-                word.get_or_insert_default();
-            }
-            (None, blank) if blank.is_whitespace() => words.extend(word.take()),
-            (_, other) => word.get_or_insert_default().push(other),
-        }
-    }
-    words.extend(word);
-    words
-}
-
-/// `ID` and `VERSION_ID` (os-release(5)).
-pub(super) fn read_os_release(text: &str) -> LinuxFacts {
-    let value = |key: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
-        line.map(|value| value.trim().trim_matches(['"', '\'']).to_owned())
-    };
-    // os-release(5): a system that names no id is "linux".
-    let id = value("ID").unwrap_or_else(|| "linux".to_owned());
-    LinuxFacts { id, version_id: value("VERSION_ID"), packages: None }
-}
-
-/// Packages whose status is "installed", by paragraphs of dpkg's status file.
-pub(super) fn read_dpkg_status(text: &str) -> BTreeMap<String, String> {
-    let package = |paragraph: &str| {
-        let field = |key: &str| {
-            let line = paragraph.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
-            line.map(|value| value.trim().to_owned())
-        };
-        let is_installed = field("Status")?.ends_with(" installed");
-        is_installed.then_some((field("Package")?, field("Version")?))
-    };
-    text.split("\n\n").filter_map(package).collect()
-}
+#[cfg(test)]
+mod tests;

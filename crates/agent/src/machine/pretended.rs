@@ -1,43 +1,43 @@
-//! A computer that exists only as a facts file.
+//! A computer that exists only as a facts file, with Linux or with Windows.
 //!
-//! Owns the file's form. Downloads and checks around it are real; an installation makes true what
-//! the document's own rule asks for, so that a scan finds it installed, and is kept in the file.
+//! Downloads and checks around it are real. An installation ends as the file says, makes true what
+//! the document's own rule asks for, so that a scan finds it installed, and is kept in the file; so
+//! are restarts and notices. No time passes in it: an installer that hangs has timed out at once.
+//!
+//! Behind a closed write filter, whatever changes is gone with the next restart.
 
-use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use model::Sha256;
-use serde::{Deserialize, Serialize};
+use model::Inventory;
+use recurrence::Zone;
 use transport::BoxFuture;
-use update_metadata::{Facts, FileFact, LinuxFacts, Rule, System};
+use update_metadata::{Facts, FileFact, InstallResult};
 
-use super::{Job, Machine, Wanted, architecture};
+use super::{Action, Ended, Filter, FilterState, Form, Job, Machine, Wanted};
+use crate::inventory::bounded;
+use crate::limits::NOTICES_MAX;
 
-/// A facts file: TOML.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FactsFile {
-    /// `ID` of os-release, such as `debian`.
-    id: String,
-    /// `VERSION_ID` of os-release.
-    version_id: Option<String>,
-    /// Such as `amd64`.
-    architecture: String,
-    /// Installed packages and their versions.
-    #[serde(default)]
-    packages: BTreeMap<String, String>,
-    /// Files and their SHA-256; empty where it is not known.
-    #[serde(default)]
-    files: BTreeMap<String, String>,
-}
+mod described;
+mod facts_file;
+mod pretending;
+
+use facts_file::{FactsFile, WriteFilter};
 
 #[derive(Debug)]
 pub struct PretendedMachine {
-    facts: Mutex<FactsFile>,
-    /// Where installations are kept; nowhere for one that lives in memory.
+    state: Mutex<State>,
+    /// Where what lasts is kept; nowhere for one that lives in memory.
     path: Option<PathBuf>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// As it is now.
+    now: FactsFile,
+    /// What is left of it after a restart.
+    lasting: FactsFile,
 }
 
 impl PretendedMachine {
@@ -50,53 +50,129 @@ impl PretendedMachine {
 
     /// The computer that this TOML text describes, in memory.
     pub fn read(text: &str) -> io::Result<PretendedMachine> {
-        let facts: FactsFile = toml::from_str(text).map_err(invalid)?;
-        let digests = facts.files.values().filter(|digest| !digest.is_empty());
-        digests
-            .map(|digest| digest.parse())
-            .collect::<Result<Vec<Sha256>, _>>()
-            .map_err(invalid)?;
-        Ok(PretendedMachine { facts: Mutex::new(facts), path: None })
+        let now = FactsFile::read(text)?;
+        let state = State { lasting: now.clone(), now };
+        Ok(PretendedMachine { state: Mutex::new(state), path: None })
     }
 
-    fn lock(&self) -> MutexGuard<'_, FactsFile> {
-        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn pretend(&self, job: &Job<'_>) -> io::Result<i32> {
-        let mut facts = self.lock();
-        if let Some(rule) = &job.document.rules.is_installed {
-            make_true(rule, &mut facts);
+    /// Changes what is now; it lasts if nothing filters it.
+    fn change<T>(&self, change: impl FnOnce(&mut FactsFile) -> T) -> io::Result<T> {
+        let mut state = self.lock();
+        let result = change(&mut state.now);
+        if state.now.write_filter != WriteFilter::Closed {
+            // The filter is asked for the next start, and so is no part of what is now.
+            let write_filter = state.lasting.write_filter;
+            state.lasting = FactsFile { write_filter, ..state.now.clone() };
         }
-        if let Some(path) = &self.path {
-            // Beside it first, so that a crash leaves one whole file or the other.
-            let beside = path.with_extension("new");
-            std::fs::write(&beside, toml::to_string(&*facts).map_err(invalid)?)?;
-            std::fs::rename(&beside, path)?;
+        self.keep(&state)?;
+        Ok(result)
+    }
+
+    fn keep(&self, state: &State) -> io::Result<()> {
+        let Some(path) = &self.path else { return Ok(()) };
+        // Beside it first, so that a crash leaves one whole file or the other.
+        let beside = path.with_extension("new");
+        std::fs::write(&beside, toml::to_string(&state.lasting).map_err(invalid)?)?;
+        std::fs::rename(&beside, path)
+    }
+
+    fn pretend(&self, job: &Job<'_>) -> io::Result<Ended> {
+        let (document, update) = (job.document, job.document.update.id);
+        let outcome = self.lock().now.outcome(document);
+        if outcome.hangs {
+            return Ok(Ended::TimedOut);
         }
-        Ok(0)
+        let meaning = job.installer.outcome(outcome.exit_code);
+        let has_effect = outcome.takes_effect && meaning.result == InstallResult::Succeeded;
+        if let Some(rule) = document.rules.is_installed.as_ref().filter(|_| has_effect) {
+            self.change(|now| match job.action {
+                Action::Install => pretending::make_true(rule, update, now),
+                Action::Uninstall => pretending::make_false(rule, now),
+            })?;
+        }
+        Ok(Ended::Exited(outcome.exit_code))
+    }
+
+    fn pretend_restart(&self) -> io::Result<()> {
+        let mut state = self.lock();
+        let boot = state.now.boot + 1;
+        let lasting = FactsFile { boot, asks_for_restart: false, ..state.lasting.clone() };
+        *state = State { now: lasting.clone(), lasting };
+        self.keep(&state)
+    }
+
+    fn filter(&self, wish: Filter) -> io::Result<FilterState> {
+        let mut state = self.lock();
+        let wish = match wish {
+            _ if state.now.write_filter == WriteFilter::Absent => None,
+            Filter::Ask => None,
+            Filter::Open => Some(WriteFilter::Open),
+            Filter::Close => Some(WriteFilter::Closed),
+        };
+        if let Some(wish) = wish {
+            state.lasting.write_filter = wish;
+            self.keep(&state)?;
+        }
+        Ok(state.now.write_filter.into())
     }
 }
 
 impl Machine for PretendedMachine {
     fn facts(&self) -> io::Result<Facts> {
-        let FactsFile { id, version_id, architecture: name, packages, .. } = self.lock().clone();
-        let linux = LinuxFacts { id, version_id, packages: Some(packages) };
-        let (files, system) = (BTreeMap::new(), System::Linux(linux));
-        Ok(Facts { architecture: architecture(&name), files, system })
+        self.lock().now.facts()
     }
 
     fn file(&self, path: &str, _: Wanted) -> io::Result<Option<FileFact>> {
-        let fact =
-            |digest: &String| FileFact { sha256: digest.parse().ok(), ..FileFact::default() };
-        Ok(self.lock().files.get(path).map(fact))
+        self.lock().now.file(path)
+    }
+
+    fn inventory(&self) -> BoxFuture<'_, Inventory> {
+        Box::pin(async { bounded(self.lock().now.inventory()) })
     }
 
     fn boot(&self) -> io::Result<String> {
-        Ok("pretended".to_owned())
+        Ok(format!("pretended {}", self.lock().now.boot))
     }
 
-    fn install<'a>(&'a self, job: &'a Job<'a>) -> BoxFuture<'a, io::Result<i32>> {
+    fn zone(&self) -> Zone {
+        self.lock().now.zone().expect("it was read before")
+    }
+
+    fn form(&self) -> Form {
+        self.lock().now.form.into()
+    }
+
+    fn asks_for_restart(&self) -> io::Result<bool> {
+        Ok(self.lock().now.asks_for_restart)
+    }
+
+    fn users(&self) -> io::Result<Vec<String>> {
+        Ok(self.lock().now.users.clone())
+    }
+
+    fn notify<'a>(&'a self, notice: &'a str) -> BoxFuture<'a, io::Result<()>> {
+        Box::pin(async {
+            self.change(|now| {
+                now.notices.push(notice.to_owned());
+                let beyond = now.notices.len().saturating_sub(NOTICES_MAX);
+                now.notices.drain(..beyond);
+            })
+        })
+    }
+
+    fn restart(&self) -> BoxFuture<'_, io::Result<()>> {
+        Box::pin(async { self.pretend_restart() })
+    }
+
+    fn write_filter(&self, wish: Filter) -> BoxFuture<'_, io::Result<FilterState>> {
+        Box::pin(async move { self.filter(wish) })
+    }
+
+    fn install<'a>(&'a self, job: &'a Job<'a>) -> BoxFuture<'a, io::Result<Ended>> {
         Box::pin(async { self.pretend(job) })
     }
 }
@@ -105,22 +181,5 @@ fn invalid(error: impl std::fmt::Display) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, error.to_string())
 }
 
-/// The least that makes a rule hold. What it asks for and cannot be had is left as it is; the
-/// scan afterwards tells.
-fn make_true(rule: &Rule, facts: &mut FactsFile) {
-    match rule {
-        Rule::True | Rule::False | Rule::Not(_) => {}
-        Rule::And(rules) => rules.iter().for_each(|rule| make_true(rule, facts)),
-        Rule::Or(rules) => rules.iter().take(1).for_each(|rule| make_true(rule, facts)),
-        Rule::Test(test) => {
-            let attribute = |name| test.tag.attribute(name).unwrap_or_default().to_owned();
-            match test.tag.local.as_str() {
-                "FileExists" => facts.files.insert(attribute("Path"), attribute("Sha256")),
-                "PackageInstalled" => {
-                    facts.packages.insert(attribute("Name"), attribute("Version"))
-                }
-                _ => None,
-            };
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -1,93 +1,74 @@
-use std::sync::Arc;
-
 use ambient::Ambient;
+use client::digest::sha256;
 use content_library::{ContentLibrary, Expected};
-use expect_test::expect;
-use model::{AssignedFile, Sha256};
+use model::AssignedFile;
 use sqlite_engine::Executor;
 use tempfile::TempDir;
-use update_metadata::{Comparison, Outcome, Rule, System, evaluate, linux as rules};
+use update_metadata::authoring;
 
 use super::*;
-use crate::digest::sha256;
 use crate::world::software;
 
-#[test]
-fn a_linux_system_describes_itself() {
-    let os = linux::read_os_release("NAME=\"Debian\"\nID=debian\nVERSION_ID=\"12\"\n");
-    assert_eq!((os.id.as_str(), os.version_id.as_deref()), ("debian", Some("12")));
-    let status = "Package: a\nStatus: install ok installed\nVersion: 1:2-3\n\n\
-                  Package: b\nStatus: deinstall ok config-files\nVersion: 1\n\n\
-                  Package: c\nDescription: none\n";
-    expect![[r#"{"a": "1:2-3"}"#]].assert_eq(&format!("{:?}", linux::read_dpkg_status(status)));
-    let words = linux::split_arguments(r#" -a "b c"  d'e f' '' "#);
-    expect![[r#"["-a", "b c", "de f", ""]"#]].assert_eq(&format!("{words:?}"));
+pub(super) const MINUTE: Duration = Duration::from_secs(60);
+
+/// A directory with files that were fetched, and what may be installed with them.
+pub(super) struct Bench {
+    pub(super) directory: TempDir,
+    library: ContentLibrary,
+    pub(super) document: Document,
 }
 
-/// Runs `script` as an update's installer; `named` is what policy names it by.
-async fn install(script: &str, program: &str, named: &str) -> io::Result<i32> {
-    let directory = TempDir::new().expect("a directory");
-    let library = ContentLibrary::open(Ambient::seeded(1, 0), directory.path(), Executor::Inline)
-        .expect("opens");
-    let expected = Expected { name: "setup".to_owned(), size: None, sha256: None, sha1: None };
-    let record =
-        library.import(expected, io::Cursor::new(script.to_owned())).await.expect("is taken");
-    let reader = library.open_file(record.sha256).await.expect("is there");
-    let (name, sha256) = ("setup".to_owned(), sha256(named.as_bytes()));
-    let file = AssignedFile { name, size: record.size, sha256 };
-    let command = CommandLine {
-        program: program.to_owned(),
-        arguments: "'a b' c".to_owned(),
-        return_codes: [].into(),
-        default_outcome: Outcome::FAILED,
-    };
-    let document = software(1);
-    let job = Job { document: &document, command: &command, files: vec![(&file, reader)] };
-    LinuxMachine::new(directory.path()).install(&job).await
-}
+impl Bench {
+    pub(super) fn new() -> Bench {
+        let directory = TempDir::new().expect("a directory");
+        let content = directory.path().join("content");
+        let library = ContentLibrary::open(Ambient::seeded(1, 0), &content, Executor::Inline);
+        Bench { directory, library: library.expect("opens"), document: software(1) }
+    }
 
-#[tokio::test]
-async fn an_installer_runs_on_the_bytes_that_policy_names_and_nothing_else() {
-    let script = "#!/bin/sh\n[ \"$1,$2\" = 'a b,c' ] && [ -z \"$HOME\" ] && exit 7\nexit 1\n";
-    assert_eq!(install(script, "setup", script).await.expect("runs"), 7);
-    let killed = "#!/bin/sh\nkill -9 $$\n";
-    assert_eq!(install(killed, "setup", killed).await.expect("runs"), 137);
-    assert_eq!(install(script, "/bin/false", script).await.expect("runs"), 1);
-    let altered = install(script, "setup", killed).await.expect_err("refused");
-    assert_eq!(altered.kind(), io::ErrorKind::InvalidData);
-    for program in ["other", "../setup"] {
-        let refused = install(script, program, script).await.expect_err("refused");
-        assert_eq!(refused.kind(), io::ErrorKind::InvalidInput, "{program}");
+    /// A file that was fetched, and whose digest policy says is that of `named`.
+    pub(super) async fn file(
+        &self,
+        name: &str,
+        content: &[u8],
+        named: &[u8],
+    ) -> (AssignedFile, FileReader) {
+        let expected = Expected { name: name.to_owned(), size: None, sha256: None, sha1: None };
+        let content = io::Cursor::new(content.to_vec());
+        let record = self.library.import(expected, content).await.expect("is taken");
+        let reader = self.library.open_file(record.sha256).await.expect("is there");
+        let (name, sha256) = (name.to_owned(), sha256(named));
+        (AssignedFile { name, size: record.size, sha256 }, reader)
+    }
+
+    /// Runs a command line with one file, `setup`.
+    pub(super) async fn run(
+        &self,
+        machine: &dyn Machine,
+        (program, arguments): (&str, &str),
+        setup: &[u8],
+        limit: Duration,
+    ) -> io::Result<Ended> {
+        let (file, reader) = self.file("setup", setup, setup).await;
+        let installer = authoring::run(program, arguments, [].into());
+        let job = self.job(&installer, vec![(&file, reader)], limit);
+        machine.install(&job).await
+    }
+
+    pub(super) fn job<'a>(
+        &'a self,
+        installer: &'a Installer,
+        files: Vec<(&'a AssignedFile, FileReader)>,
+        limit: Duration,
+    ) -> Job<'a> {
+        Job { document: &self.document, installer, files, limit, action: Action::Install }
     }
 }
 
-#[tokio::test]
-async fn a_pretended_installation_makes_its_rule_true_and_is_kept() {
-    let directory = TempDir::new().expect("a directory");
-    let path = directory.path().join("facts.toml");
-    std::fs::write(&path, "id = \"debian\"\narchitecture = \"amd64\"\n").expect("writes");
-    let mut document = software(1);
-    let newer = Some((Comparison::GreaterThanOrEqualTo, "2"));
-    document.rules.is_installed = Some(Rule::And(vec![
-        rules::package_installed("p", newer),
-        rules::file_exists("/f", Some(Sha256([7; 32]))),
-    ]));
-    let verdict = |machine: &PretendedMachine| {
-        let mut facts = machine.facts().expect("facts");
-        assert!(matches!(facts.system, System::Linux(_)));
-        look(machine, &document, &mut facts).expect("looks");
-        evaluate(&document, &facts)
-    };
-    let machine = Arc::new(PretendedMachine::open(&path).expect("opens"));
-    assert_eq!(verdict(&machine), update_metadata::Applicability::Applicable);
-    let command = CommandLine {
-        program: String::new(),
-        arguments: String::new(),
-        return_codes: [].into(),
-        default_outcome: Outcome::FAILED,
-    };
-    let job = Job { document: &document, command: &command, files: Vec::new() };
-    assert_eq!(machine.install(&job).await.expect("pretends"), 0);
-    let again = PretendedMachine::open(&path).expect("opens");
-    assert_eq!(verdict(&again), update_metadata::Applicability::Installed);
+#[test]
+fn architectures_go_by_many_names() {
+    let known = ["x86_64", "arm64", "i386", "armhf", "riscv64"].map(architecture);
+    let [amd64, arm64, x86, arm] =
+        [Architecture::Amd64, Architecture::Arm64, Architecture::X86, Architecture::Arm];
+    assert_eq!(known, [Some(amd64), Some(arm64), Some(x86), Some(arm), None]);
 }

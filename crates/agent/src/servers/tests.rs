@@ -50,17 +50,3 @@ fn other_groups_are_tried_once_the_own_servers_have_failed_long_enough() {
     servers.served(SUP);
     assert_eq!(urls(servers.of(SUP)), ["own"]);
 }
-
-#[test]
-fn a_client_keeps_to_its_update_point_for_two_hours() {
-    let (clock, servers) = servers();
-    let keeping = |url| urls(servers.of_keeping(SUP, (url, 120)));
-    // Also where it is not one of its own groups any more.
-    assert_eq!(keeping("far"), ["far", "own"]);
-    servers.unserved(SUP);
-    clock.advance_ms(119 * MINUTE_MS);
-    assert_eq!(keeping("own"), ["own"], "though another could be used after half an hour");
-    clock.advance_ms(MINUTE_MS);
-    assert_eq!(keeping("own"), ["own", "near"]);
-    assert_eq!(keeping("gone"), ["own", "near"]);
-}

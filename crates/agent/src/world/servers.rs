@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::Router;
@@ -9,12 +10,14 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Response, StatusCode, header};
 use axum::routing::get;
-use model::{ErrorClass, ReportOutcome};
+use model::{ErrorClass, ReportOutcome, Sha256, StateReport as StateReportRead};
+use rpc::convert::decode_head;
 use rpc::pb::client::client_service_server::{ClientService, ClientServiceServer};
 use rpc::pb::client::{
     GetLocationsRequest, GetLocationsResponse, GetPolicyRequest, GetPolicyResponse,
-    RegisterRequest, RegisterResponse, SendStateRequest, SendStateResponse, StateReport,
-    WakeRequest, WakeResponse,
+    InventoryReport, RegisterRequest, RegisterResponse, SendInventoryRequest,
+    SendInventoryResponse, SendStateRequest, SendStateResponse, StateReport, WakeRequest,
+    WakeResponse,
 };
 use rpc::pb::management::{FileLocations, Outcome, Point, SignedHead, WakeUp};
 use rpc::pb::metadata::metadata_service_server::{MetadataService, MetadataServiceServer};
@@ -28,10 +31,11 @@ use tokio_stream::{Stream, iter};
 use tonic::{Request, Response as Answer, Status};
 use update_metadata::Document;
 
-use crate::client::policy::Offer;
+use super::Log;
+use client::policy::Offer;
 
-#[derive(Default)]
 pub(crate) struct FakeMp {
+    log: Log,
     state: Mutex<MpState>,
     pub(crate) reported: Notify,
     pub(crate) listening: Notify,
@@ -46,12 +50,20 @@ pub(crate) struct MpState {
     pub(crate) waits: BTreeMap<String, u32>,
     pub(crate) is_deaf: bool,
     pub(crate) reports: Vec<StateReport>,
+    pub(crate) inventories: Vec<InventoryReport>,
+    /// It wants everything instead of changes.
+    pub(crate) lacks_inventory: bool,
     /// Answers to the next reports; none: not answered by the site yet.
     pub(crate) outcomes: Vec<ReportOutcome>,
     wakes: Option<mpsc::Sender<Result<WakeResponse, Status>>>,
 }
 
 impl FakeMp {
+    pub(crate) fn new(log: Log) -> FakeMp {
+        let (state, reported, listening) = Default::default();
+        FakeMp { log, state, reported, listening }
+    }
+
     pub(crate) fn router(self: Arc<Self>) -> Router {
         tonic::service::Routes::new(ClientServiceServer::from_arc(self)).into_axum_router()
     }
@@ -83,12 +95,16 @@ impl ClientService for FakeMp {
         &self,
         request: Request<GetPolicyRequest>,
     ) -> Result<Answer<GetPolicyResponse>, Status> {
-        let GetPolicyRequest { have_parts, .. } = request.into_inner();
+        let GetPolicyRequest { have_parts, have_version, .. } = request.into_inner();
         let Some(offer) = self.lock().offer.clone() else {
             return Ok(Answer::new(GetPolicyResponse::default()));
         };
         let Offer { head, signature, statement: key_statement, mut parts } = offer;
-        parts.retain(|part| !have_parts.contains(&crate::digest::sha256(part).0.to_vec()));
+        let version = decode_head(&head).expect("a good head").version;
+        if version > have_version {
+            self.log.say(&format!("policy {version} is asked for"));
+        }
+        parts.retain(|part| !have_parts.contains(&client::digest::sha256(part).0.to_vec()));
         let head = Some(SignedHead { head, signature, key_statement });
         Ok(Answer::new(GetPolicyResponse { head, parts }))
     }
@@ -102,6 +118,7 @@ impl ClientService for FakeMp {
         if state.is_deaf {
             return Err(refuse(ErrorClass::Unavailable, "not now"));
         }
+        self.log.say(&words(&report));
         state.reports.push(report);
         let outcome = match state.outcomes.is_empty() {
             true => Outcome::Unspecified,
@@ -113,6 +130,24 @@ impl ClientService for FakeMp {
         };
         self.reported.notify_one();
         Ok(Answer::new(SendStateResponse { outcome: outcome.into() }))
+    }
+
+    async fn send_inventory(
+        &self,
+        request: Request<SendInventoryRequest>,
+    ) -> Result<Answer<SendInventoryResponse>, Status> {
+        let mut state = self.lock();
+        if state.is_deaf {
+            return Err(refuse(ErrorClass::Unavailable, "not now"));
+        }
+        let report = request.into_inner().report.expect("a report");
+        let outcome = if state.lacks_inventory && !report.full {
+            Outcome::SendFull
+        } else {
+            Outcome::Unspecified
+        };
+        state.inventories.push(report);
+        Ok(Answer::new(SendInventoryResponse { outcome: outcome.into() }))
     }
 
     async fn wake(&self, _: Request<WakeRequest>) -> Result<Answer<Self::WakeStream>, Status> {
@@ -127,6 +162,9 @@ impl ClientService for FakeMp {
         request: Request<GetLocationsRequest>,
     ) -> Result<Answer<GetLocationsResponse>, Status> {
         let state = self.lock();
+        let GetLocationsRequest { sha256, .. } = request.into_inner();
+        let names: Vec<String> = sha256.iter().map(|digest| name(digest)).collect();
+        self.log.say(&format!("the MP is asked where {} is", names.join(" ")));
         let points = state.points.iter().map(|http_url| Point {
             url: String::new(),
             http_url: http_url.clone(),
@@ -134,23 +172,53 @@ impl ClientService for FakeMp {
             after_minutes: state.waits.get(http_url).copied().unwrap_or(0),
         });
         let points: Vec<Point> = points.collect();
-        let files = request.into_inner().sha256.into_iter();
-        let files = files.map(|sha256| FileLocations { sha256, points: points.clone() }).collect();
+        let files = sha256
+            .into_iter()
+            .map(|sha256| FileLocations { sha256, points: points.clone() })
+            .collect();
         Ok(Answer::new(GetLocationsResponse { files }))
     }
 }
 
+/// Such as `report: 1 required/downloading; deployment d non_compliant/downloading`.
+fn words(report: &StateReport) -> String {
+    let report = StateReportRead::try_from(report.clone()).expect("a good report");
+    let with = |code: i32| if code == 0 { String::new() } else { format!("({code})") };
+    let updates = report.changes.iter().map(|change| {
+        let (number, state) = (change.update.id.0.as_u128(), change.state.state.as_str());
+        let step = change.state.enforcement;
+        let step = step.map(|(step, code)| format!("/{}{}", step.as_str(), with(code)));
+        format!("{number} {state}{}", step.unwrap_or_default())
+    });
+    let deployments = report.deployments.iter().map(|change| {
+        let stands = change.state.map_or("gone".to_owned(), |state| {
+            let step = state.enforcement.map(|step| format!("/{}", step.as_str()));
+            format!("{}{}", state.compliance.as_str(), step.unwrap_or_default())
+        });
+        format!("deployment {:x} {stands}", change.deployment.0.as_u128())
+    });
+    let error = report.scan_error.iter().cloned();
+    let said: Vec<String> = updates.chain(deployments).chain(error).collect();
+    format!("report: {}", if said.is_empty() { "no news".to_owned() } else { said.join("; ") })
+}
+
+fn name(digest: &[u8]) -> String {
+    Sha256(digest.try_into().expect("a digest")).to_string()
+}
+
 pub(crate) struct FakeSup {
     server_id: u128,
+    log: Log,
+    pub(crate) is_away: AtomicBool,
     pub(crate) catalog: Mutex<(u64, Vec<WireDocument>)>,
     /// Whose documents are declined, by their places.
     pub(crate) declined: Mutex<Vec<usize>>,
 }
 
 impl FakeSup {
-    pub(crate) fn new(server_id: u128, documents: &[Document]) -> FakeSup {
-        let (catalog, declined) = Default::default();
-        let sup = FakeSup { server_id, catalog, declined };
+    pub(crate) fn new(server_id: u128, documents: &[Document], log: Log) -> FakeSup {
+        let (is_away, catalog, declined) = Default::default();
+        let sup = FakeSup { server_id, log, is_away, catalog, declined };
         sup.set(1, documents);
         sup
     }
@@ -178,6 +246,11 @@ impl MetadataService for FakeSup {
         request: Request<FollowDocumentsRequest>,
     ) -> Result<Answer<Self::FollowDocumentsStream>, Status> {
         let FollowDocumentsRequest { server_id, anchor } = request.into_inner();
+        if self.is_away.load(Ordering::SeqCst) {
+            self.log.say(&format!("SUP{} is asked, and away", self.server_id));
+            return Err(refuse(ErrorClass::Unavailable, "not now"));
+        }
+        self.log.say(&format!("SUP{} is asked for documents", self.server_id));
         let own = self.server_id.to_be_bytes().to_vec();
         let (version, documents) = self.catalog.lock().expect("whole").clone();
         let known = if server_id == own { usize::try_from(anchor).expect("small") } else { 0 };
@@ -205,8 +278,9 @@ impl MetadataService for FakeSup {
     }
 }
 
-#[derive(Default)]
 pub(crate) struct FakeDp {
+    name: String,
+    log: Log,
     pub(crate) state: Mutex<DpState>,
 }
 
@@ -220,13 +294,17 @@ pub(crate) struct DpState {
 }
 
 impl FakeDp {
+    pub(crate) fn new(name: String, log: Log) -> FakeDp {
+        FakeDp { name, log, state: Mutex::default() }
+    }
+
     pub(crate) fn router(self: Arc<Self>) -> Router {
         Router::new().route("/content/sha256/{name}", get(serve)).with_state(self)
     }
 
     /// Serves `bytes` as what `named` has the digest of.
     pub(crate) fn put(&self, named: &str, bytes: &str) {
-        let name = crate::digest::sha256(named.as_bytes()).to_string();
+        let name = client::digest::sha256(named.as_bytes()).to_string();
         let bytes = Bytes::copy_from_slice(bytes.as_bytes());
         self.state.lock().expect("whole").files.insert(name, bytes);
     }
@@ -240,6 +318,7 @@ async fn serve(
     let mut state = dp.state.lock().expect("whole");
     let range = headers.get(header::RANGE).map_or("", |range| range.to_str().expect("text"));
     state.ranges.push(range.to_owned());
+    dp.log.say(&format!("{} is asked for {name}", dp.name));
     let Some(bytes) = state.files.get(&name).cloned() else {
         return Response::builder()
             .status(StatusCode::NOT_FOUND)

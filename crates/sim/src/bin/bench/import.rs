@@ -126,7 +126,7 @@ fn open_site(path: &Path) -> Result<SiteDb> {
 
 /// As a synchronization does it: the site writes a page while the update point, which does not
 /// wait, reads the next. Only the connection between the two is missing.
-async fn take_items(catalog: &Catalog, site: &SiteDb) -> Result<()> {
+pub(crate) async fn take_items(catalog: &Catalog, site: &SiteDb) -> Result<()> {
     let (sender, mut pages) = mpsc::channel(1);
     let read = async move {
         let mut since = 0;

@@ -7,12 +7,14 @@
 mod catalog;
 mod child;
 mod documents;
+mod fleets;
 mod import;
 mod lists;
 mod load;
 mod machine;
 mod peer;
 mod policy;
+mod primary;
 mod processes;
 mod resync;
 mod rules;
@@ -21,7 +23,7 @@ mod supersedence;
 
 use anyhow::bail;
 
-const PARTS: [&str; 9] = [
+const PARTS: [&str; 10] = [
     "import",
     "catalog",
     "scans",
@@ -30,6 +32,7 @@ const PARTS: [&str; 9] = [
     "supersedence",
     "rules",
     "policy",
+    "fleet",
     "processes",
 ];
 
@@ -41,6 +44,8 @@ async fn main() -> anyhow::Result<()> {
         [catalog::OURS, path] => return catalog::ours(path).await,
         [catalog::FLOOR, path] => return catalog::floor(path),
         [scans::SERVE, data] => return scans::serve(data).await,
+        [primary::SERVE, data] => return primary::serve(data).await,
+        [fleets::CORE] => return fleets::core().await,
         [] => &PARTS[..],
         chosen if chosen.iter().all(|part| PARTS.contains(part)) => chosen,
         _ => bail!("usage: bench [{}]...", PARTS.join("|")),
@@ -56,6 +61,7 @@ async fn main() -> anyhow::Result<()> {
             "supersedence" => supersedence::run()?,
             "rules" => rules::run()?,
             "policy" => policy::run()?,
+            "fleet" => fleets::run().await?,
             _ => processes::run().await?,
         }
     }

@@ -189,6 +189,8 @@ fn board(chance: &Ambient) -> Board {
             required: required.into_iter().collect(),
             installed: Vec::new(),
             unjudged: Vec::new(),
+            deployments: Vec::new(),
+            scan: None,
             detail: Vec::new(),
         }
     };

@@ -1,0 +1,178 @@
+//! Carrying out what the client's machine asks for.
+
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ambient::Ambient;
+use client::cache_rules::Occasion;
+use client::fallback::sources;
+use client::policy::Policy;
+use client::throttle::Throttle;
+use client::{Outcome, Surroundings, Work, WriteFilter};
+use content_library::ContentLibrary;
+use model::{AssignedFile, ClientId, Timestamp, error_chain};
+
+use super::Config;
+use crate::agent_update::Releases;
+use crate::cache::{Cache, Copy};
+use crate::calls::{ManagementPoint, first_to_answer};
+use crate::content::Room;
+use crate::download::{Downloads, End};
+use crate::foreign::Foreign;
+use crate::inventory::Told;
+use crate::machine::{Filter, Form, Machine};
+use crate::servers::Servers;
+use crate::summary::Refusals;
+use crate::{Error, limits};
+
+/// Everything work needs; lanes share it.
+#[derive(Debug)]
+pub(super) struct Hands {
+    pub(super) config: Config,
+    pub(super) releases: Releases,
+    /// A new version of the agent is to take the place of this one.
+    pub(super) makes_way: AtomicBool,
+    pub(super) ambient: Ambient,
+    pub(super) client: ClientId,
+    pub(super) machine: Arc<dyn Machine>,
+    pub(super) servers: Arc<Servers>,
+    pub(super) library: ContentLibrary,
+    pub(super) cache: Cache,
+    /// Of documents in use; none before the first one is complete. Only the lane of scans and
+    /// installers touches it.
+    pub(super) copy: Mutex<Option<Copy>>,
+    /// Out of use; it goes once the client remembers the new one.
+    pub(super) stale: Mutex<Option<Copy>>,
+    pub(super) refusals: Refusals,
+    pub(super) room: Room,
+    /// As it was when the agent began.
+    pub(super) filter: WriteFilter,
+    /// The update service outside of the hierarchy that scans go to instead of an update point.
+    pub(super) foreign: Option<tokio::sync::Mutex<Foreign>>,
+    pub(super) told: tokio::sync::Mutex<Told>,
+}
+
+impl Hands {
+    pub(super) async fn carry_out(self: Arc<Self>, work: Work) -> Result<Vec<Outcome>, Error> {
+        let outcome = match work {
+            Work::AskPolicy(asking) => Outcome::Policy(self.ask_policy(&asking).await?),
+            Work::Send(report) => Outcome::Sent(report.serial_to, self.send(&report).await?),
+            Work::Describe(incarnation) => Outcome::Described(self.describe(incarnation).await?),
+            Work::Scan(scanning) => Outcome::Scanned(Box::new(self.scan(scanning).await?)),
+            Work::Settle => {
+                if let Err(error) = self.machine.settle(limits::INSTALL_MAX).await {
+                    tracing::warn!(reason = %error, "an installer of before cannot be waited for");
+                }
+                Outcome::Settled
+            }
+            Work::Inspect(asked) => {
+                let missing = self.library.missing(asked.clone()).await?;
+                Outcome::Inspected { asked, missing }
+            }
+            Work::Fetch(files) => self.fetch(files).await?,
+            Work::Detect(assigned) => {
+                let verdict = self.detect(&assigned).await;
+                Outcome::Detected(assigned, verdict)
+            }
+            Work::Install(assigned) => {
+                let (ended, detected) = self.install(&assigned).await;
+                Outcome::Installed(assigned, ended, detected)
+            }
+            Work::Notify(remaining) => {
+                self.notify(remaining).await;
+                Outcome::Notified
+            }
+            Work::SetFilter { is_open } => {
+                let wish = if is_open { Filter::Open } else { Filter::Close };
+                let result = self.machine.write_filter(wish).await;
+                let result = result.map(drop).map_err(|error| error.to_string());
+                Outcome::FilterSet { is_open, result }
+            }
+            Work::Restart => {
+                tracing::info!("the system is told to restart");
+                let result = self.machine.restart().await.map_err(|error| error.to_string());
+                Outcome::Restarting(result)
+            }
+        };
+        Ok(vec![outcome])
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        Timestamp(self.ambient.now_ms())
+    }
+
+    /// What policy means for servers and content.
+    pub(super) fn follow(&self, policy: &Policy) {
+        self.servers.list(&policy.servers);
+        self.servers.pace.follow(Throttle::of(&policy.options), &self.machine.zone());
+        self.room.follow(policy);
+    }
+
+    /// What cannot be removed is no reason to fetch nothing.
+    async fn make_room(&self, occasion: Occasion) {
+        if let Err(error) = self.room.make(&self.library, occasion, self.now()).await {
+            let reason = error_chain(&error);
+            tracing::warn!(reason, "the content cache cannot be looked through");
+        }
+    }
+
+    pub(super) fn copy(&self) -> Option<Copy> {
+        self.copy.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What the computer is now; what cannot be told is as if it were not so.
+    pub(super) fn surroundings(&self) -> Surroundings {
+        Surroundings {
+            boot: self.machine.boot().unwrap_or_default(),
+            zone: self.machine.zone(),
+            is_server: self.machine.form() == Form::Server,
+            has_users: self.machine.users().is_ok_and(|users| !users.is_empty()),
+            asks_for_restart: self.machine.asks_for_restart().unwrap_or(false),
+            filter: self.filter,
+        }
+    }
+
+    async fn fetch(&self, wanted: Vec<(AssignedFile, u32)>) -> Result<Outcome, Error> {
+        let servers = &*self.servers;
+        let files: Vec<AssignedFile> = wanted.iter().map(|(file, _)| file.clone()).collect();
+        let files = &files[..];
+        let locate =
+            |server| async move { ManagementPoint::new(servers, &server)?.locations(files).await };
+        let locations = first_to_answer(servers, "no locations of content", locate).await?;
+        let locations = locations.unwrap_or_default();
+        let (library, refusals) = (&self.library, &self.refusals);
+        let wanted = wanted.into_iter().map(|(file, minutes)| {
+            let points = locations.get(&file.sha256).map_or(&[][..], Vec::as_slice);
+            (file, sources(points, minutes))
+        });
+        let coming = files.iter().map(|file| file.size).fold(0, u64::saturating_add);
+        self.make_room(Occasion::Coming(coming)).await;
+        let (mut fetched, mut troubles, mut is_full) = (Vec::new(), Vec::new(), false);
+        let downloads = Downloads { servers, library, refusals };
+        for file in downloads.fetch_all(wanted.collect()).await {
+            is_full |= file.lacks_room();
+            match (file.trouble(), file.end) {
+                (_, End::Stopped) => return Err(Error::Stopping),
+                (Some(trouble), _) => troubles.push((file.file.sha256, trouble)),
+                (None, _) => fetched.push(file.file),
+            }
+        }
+        if is_full {
+            self.make_room(Occasion::DiskFull).await;
+        }
+        Ok(Outcome::Fetched { files: fetched, troubles })
+    }
+
+    async fn notify(&self, remaining: Option<i64>) {
+        let notice = match remaining {
+            Some(ms) => format!(
+                "Updates were installed. This computer restarts in {} minutes; save your work.",
+                (ms + 59_999) / 60_000
+            ),
+            None => "Updates were installed that need a restart of this computer.".to_owned(),
+        };
+        if let Err(error) = self.machine.notify(&notice).await {
+            tracing::info!(reason = %error_chain(&error), "nobody could be told of the restart");
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! What people at the computer, and its administrators, ask of a client.
+
+use model::{Timestamp, UpdateId};
+use update_metadata::Applicability;
+
+use super::Client;
+use crate::limits::MINUTE_MS;
+use crate::restart::Standing;
+use crate::triggers::Trigger;
+use crate::update_point::UpdatePoint;
+use crate::work::{Event, EventKind};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    AskPolicy,
+    Scan,
+    /// All deployments are evaluated again (SCAN-13).
+    Evaluate,
+    /// Install these, or all that is offered, now (DEP-07, DEP-18, MW-06).
+    Install(Option<Vec<UpdateId>>),
+    Hide(UpdateId),
+    Show(UpdateId),
+    /// Put the restart off for so many minutes.
+    Defer(u32),
+    Restart,
+    /// Tell the site everything.
+    SendAll,
+    /// Forget what was found and what failed; policy and what was said stay.
+    Reset,
+}
+
+/// Why a command is not carried out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotDone {
+    #[error("update {0} is not offered here: no deployment names it, or it is not applicable")]
+    NotOffered(UpdateId),
+    #[error("update {0} is required; only available updates can be hidden")]
+    Required(UpdateId),
+    #[error("nothing is offered to be installed")]
+    NothingOffered,
+    #[error("no restart is pending that could be put off")]
+    NoRestart,
+    #[error("the restart cannot be put off beyond {0}")]
+    TooLate(Timestamp),
+}
+
+impl Client {
+    pub fn command(&mut self, command: &Command, now: Timestamp) -> Result<(), NotDone> {
+        match command {
+            Command::AskPolicy => self.polls.until(now),
+            Command::Scan => self.want_scan(Trigger::Asked),
+            Command::Evaluate => {
+                self.want_scan(Trigger::EvaluationAsked);
+                self.fetches.until(now);
+            }
+            Command::Install(wished) => return self.wish(wished.as_deref(), now),
+            Command::Hide(update) => return self.hide(*update),
+            Command::Show(update) => {
+                self.notes.hidden.remove(update);
+                self.keep_notes();
+            }
+            Command::Defer(minutes) => return self.defer(*minutes, now),
+            Command::Restart => self.is_restart_wished = true,
+            Command::SendAll => self.wants_everything = true,
+            Command::Reset => self.reset(now),
+        }
+        Ok(())
+    }
+
+    fn wish(&mut self, wished: Option<&[UpdateId]>, now: Timestamp) -> Result<(), NotDone> {
+        let offered = &self.plan.offered;
+        let ids: Vec<UpdateId> = match wished {
+            Some(ids) => ids.to_vec(),
+            None => offered.iter().copied().collect(),
+        };
+        if let Some(missing) = ids.iter().find(|id| !offered.contains(id)) {
+            return Err(NotDone::NotOffered(*missing));
+        }
+        if ids.is_empty() {
+            return Err(NotDone::NothingOffered);
+        }
+        for id in ids {
+            self.notes.wishes.insert(id, now);
+            self.notes.hidden.remove(&id);
+            let scan = self.scan.as_ref();
+            let update = scan.and_then(|scan| scan.updates.get(&id)).map(|judged| judged.update);
+            self.event(Event {
+                update,
+                ..Event::new(EventKind::User, now, "installation started")
+            });
+        }
+        self.fetches.until(now);
+        self.keep_notes();
+        Ok(())
+    }
+
+    fn hide(&mut self, update: UpdateId) -> Result<(), NotDone> {
+        let assignments = self.policy.assignments.iter();
+        let mut required = assignments.filter(|a| a.intent == model::Intent::Required);
+        if required.any(|a| a.updates.iter().any(|assigned| assigned.update.id == update)) {
+            return Err(NotDone::Required(update));
+        }
+        let judged = self.scan.as_ref().and_then(|scan| scan.updates.get(&update));
+        if judged.is_none_or(|judged| judged.verdict == Applicability::NotApplicable) {
+            return Err(NotDone::NotOffered(update));
+        }
+        self.notes.hidden.insert(update);
+        self.notes.wishes.remove(&update);
+        self.keep_notes();
+        Ok(())
+    }
+
+    fn defer(&mut self, minutes: u32, now: Timestamp) -> Result<(), NotDone> {
+        let until = now.plus_ms(i64::from(minutes) * MINUTE_MS);
+        match self.restart.standing {
+            Standing::At(_, Some(latest)) if until <= latest => {
+                self.notes.restart_deferred_to = Some(until);
+                self.notes.restart_told_at = Some(now);
+                self.keep_notes();
+                Ok(())
+            }
+            Standing::At(at, latest) => Err(NotDone::TooLate(latest.unwrap_or(at))),
+            Standing::None | Standing::Suppressed | Standing::Asked | Standing::NoWindow => {
+                Err(NotDone::NoRestart)
+            }
+        }
+    }
+
+    fn reset(&mut self, now: Timestamp) {
+        (self.scan, self.record.catalog, self.notes.refreshed_at) = (None, None, None);
+        self.notes.update_point = UpdatePoint::default();
+        let failed = |run: &crate::plan::Run| matches!(run.phase, crate::plan::Phase::Failed(_));
+        let failed: Vec<UpdateId> =
+            self.runs.iter().filter(|(_, run)| failed(run)).map(|(id, _)| *id).collect();
+        for id in failed {
+            if let Some(run) = self.runs.get_mut(&id) {
+                run.phase = crate::plan::Phase::Waiting;
+                self.keeps.push(crate::work::Keep::Run(id, run.clone()));
+            }
+        }
+        self.troubles.clear();
+        self.inspected.clear();
+        self.wants_everything = true;
+        self.scans.until(now);
+        self.fetches.until(now);
+        self.polls.until(now);
+        self.keep_notes();
+    }
+}

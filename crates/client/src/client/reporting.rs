@@ -1,0 +1,162 @@
+//! Saying what changed, and getting it to the site exactly once.
+
+use std::sync::Arc;
+
+use model::{DeploymentState, RefusedServer, ReportOutcome, Timestamp};
+use rpc::limits::REFUSED_SERVERS_MAX;
+
+use super::Client;
+use crate::ledger::{self, Extent, Knowledge};
+use crate::limits::{DESCRIBE_AFTER_MS, REFUSALS_MAX, REPORTS_MAX, RETRY_MAX};
+use crate::states::{self, Scene};
+use crate::turn::Turn;
+use crate::work::{Event, EventKind, Keep, Taken, Work};
+
+impl Client {
+    /// The site wants a report now.
+    pub fn want_send(&mut self, now: Timestamp) {
+        self.sends.until(now);
+    }
+
+    /// The site wants to be told everything (STATE-16).
+    pub fn want_everything(&mut self) {
+        self.wants_everything = true;
+    }
+
+    pub(super) fn talk(&mut self, now: Timestamp) -> Option<Work> {
+        if self.sends.is_due(now) {
+            match self.outbox.front() {
+                Some(report) => return Some(Work::Send(report.clone())),
+                None => self.sends.due = None,
+            }
+        }
+        if self.polls.is_due(now) {
+            return Some(self.ask_policy(now));
+        }
+        self.describes.is_due(now).then_some(Work::Describe(self.record.incarnation))
+    }
+
+    /// The computer may be another than it was, or the site has just come to know it. Several
+    /// installations are told of together.
+    pub(super) fn want_describe(&mut self, now: Timestamp) {
+        self.describes.until(now.plus_ms(DESCRIBE_AFTER_MS));
+    }
+
+    pub(super) fn described(&mut self, is_taken: bool, now: Timestamp) {
+        if is_taken {
+            self.describes = Turn::at(None);
+        } else {
+            self.describes.failed(now, &mut self.chance);
+        }
+    }
+
+    /// Makes reports of what changed since the last ones, durable before they are sent.
+    pub(super) fn say(&mut self, now: Timestamp) {
+        let holds = self.holds(now);
+        let news = ledger::changes(&self.said.states, &holds.states, now);
+        let stands = states::deployment_changes(&self.said.deployments, &holds.deployments);
+        let has_refused = !self.untold.is_empty();
+        let is_new = !news.is_empty() || !stands.is_empty() || self.kept != self.record;
+        let is_same = !is_new && !has_refused;
+        if is_same && !self.wants_everything {
+            return;
+        }
+        let urgent = has_refused
+            || self.wants_everything
+            || news.iter().any(|change| {
+                let before = self.said.states.get(&change.update.id);
+                change.state.enforcement.is_some()
+                    || before.is_some_and(|held| held.state.enforcement.is_some())
+            })
+            || stands.iter().any(|change| {
+                let enforcement = |state: &DeploymentState| state.enforcement;
+                let before = self.said.deployments.get(&change.deployment).and_then(enforcement);
+                change.state.as_ref().and_then(enforcement) != before
+            });
+        let batch = i64::try_from(self.policy.settings().state_batch_ms).unwrap_or(i64::MAX);
+        self.sends.until(if urgent { now } else { now.plus_ms(batch) });
+        // A site takes nothing but everything from an incarnation it does not know.
+        let is_crowded = self.outbox.len() >= REPORTS_MAX;
+        let is_whole = self.record.serial == 0 || is_crowded || self.wants_everything;
+        let extent = if is_whole { Extent::Everything } else { Extent::Changes };
+        self.write(extent, holds, now);
+    }
+
+    /// What the site is to know. What was said stands until what was found is understood.
+    fn holds(&self, now: Timestamp) -> Knowledge {
+        let is_open = match &self.scan {
+            Some(_) => self.uninspected().next().is_some(),
+            // It was found before the start and will be again.
+            None => self.record.catalog.is_some(),
+        };
+        if is_open {
+            return self.said.clone();
+        }
+        let assignments = &self.policy.assignments;
+        let progress = states::told_progress(&self.plan.progress, assignments);
+        let of_scan = self.scan.as_ref().map(|scan| ledger::states(scan, &progress));
+        Knowledge {
+            states: of_scan.unwrap_or_else(|| self.said.states.clone()),
+            deployments: states::deployments(&Scene {
+                assignments,
+                scan: self.scan.as_deref(),
+                last_scan: self.record.scan.as_ref(),
+                progress: &self.plan.progress,
+                is_orchestrated: self.rules.is_orchestrated,
+                said: &self.said.deployments,
+                now,
+            }),
+        }
+    }
+
+    fn write(&mut self, extent: Extent, holds: Knowledge, now: Timestamp) {
+        let (client, record) = (self.profile.client, &self.record);
+        let mut reports = ledger::reports(client, record, extent, &self.said, &holds, now);
+        if let Some(last) = reports.last_mut() {
+            let count = self.untold.len().min(REFUSED_SERVERS_MAX);
+            last.refused = self.untold.drain(..count).collect();
+            self.record.serial = last.serial_to;
+        }
+        let reports: Vec<_> = reports.into_iter().map(Arc::new).collect();
+        if extent == Extent::Everything {
+            self.outbox.clear();
+            self.wants_everything = false;
+        }
+        self.outbox.extend(reports.iter().cloned());
+        self.kept = self.record.clone();
+        self.said = holds;
+        self.keeps.push(Keep::Said { record: self.record.clone(), reports, extent });
+    }
+
+    pub(super) fn sent(&mut self, serial: u64, taken: Option<Taken>, now: Timestamp) {
+        let Some(taken) = taken else {
+            return self.sends.failed(now, &mut self.chance);
+        };
+        self.sends.succeeded();
+        match taken {
+            Taken::Spooled | Taken::BySite(ReportOutcome::Applied | ReportOutcome::Known) => {
+                // A full report may have taken its place meanwhile.
+                self.outbox.retain(|report| report.serial_to != serial);
+                self.keeps.push(Keep::Acknowledged(serial));
+                self.resent_at = None;
+            }
+            Taken::BySite(ReportOutcome::SendFull) => {
+                self.write(Extent::Everything, self.said.clone(), now);
+                // A site that is not content with everything is not asked twice at once.
+                if self.resent_at.replace(now).is_some() {
+                    let wait = i64::try_from(RETRY_MAX.as_millis()).unwrap_or(i64::MAX);
+                    self.sends.due = Some(now.plus_ms(wait));
+                }
+            }
+        }
+    }
+
+    /// A server that is not believed: in the log of the site at once.
+    pub(super) fn refused(&mut self, refused: RefusedServer, now: Timestamp) {
+        let RefusedServer { url, reason } = &refused;
+        self.event(Event::new(EventKind::Refusal, now, format!("{url}: {reason}")));
+        if self.untold.len() < REFUSALS_MAX {
+            self.untold.push_back(refused);
+        }
+    }
+}
