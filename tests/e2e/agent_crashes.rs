@@ -13,7 +13,7 @@ use std::process::Command;
 use rusqlite::Connection;
 
 use crate::agent_real::Computer;
-use crate::harness::holds;
+use crate::harness::{Process, holds};
 use crate::main_job::{AGENT, DP, Plant};
 
 /// Up to the first scan and its report, while content is out of reach.
@@ -53,12 +53,13 @@ fn an_agent_killed_at_every_durable_step_goes_on_and_does_nothing_twice() {
     let script = computer.script(FIX, script);
     let update = plant.publish_script(&script, computer.root(), &["--detect", "file=/opt/fix.new"]);
     let deployment = plant.deploy_all("Fix", &[&update]);
+    plant.wait_distributed(1);
     plant.stop(DP);
     AT_FIRST.iter().for_each(|place| dies(&plant, &computer, place));
     let incarnation = remembered(&plant).0;
     plant.start(DP);
     FETCHING.iter().for_each(|place| dies(&plant, &computer, place));
-    BEFORE.iter().for_each(|place| dies(&plant, &computer, place));
+    BEFORE.iter().for_each(|place| dies_installing(&plant, &computer, place));
     assert_eq!(computer.runs(FIX), 0, "nothing has run yet");
 
     let mut rounds = 0;
@@ -66,27 +67,31 @@ fn an_agent_killed_at_every_durable_step_goes_on_and_does_nothing_twice() {
         rounds += 1;
         let made = Command::new("mkfifo").arg(&gate).status().expect("it can be run");
         assert!(made.success());
-        dies(&plant, &computer, place);
+        dies_installing(&plant, &computer, place);
         computer.start_agent(&mut plant);
         plant.process(AGENT).wait_for("an installer of an earlier life still runs");
         fs::write(&gate, "go\n").expect("it can be written");
         fs::remove_file(&gate).expect("it is there");
-        plant.process(AGENT).wait_for("the computer was scanned");
-        plant.complied(&deployment);
+        let mark = Path::new(computer.root()).join("opt/fix.new");
+        plant.hierarchy.wait_until("the installer has ended", || mark.exists());
         plant.stop(AGENT);
         is_undone(&computer, rounds);
     }
     for place in AFTER {
         rounds += 1;
-        dies(&plant, &computer, place);
+        dies_installing(&plant, &computer, place);
         is_undone(&computer, rounds);
     }
     rounds += 1;
     computer.start_agent(&mut plant);
-    plant.hierarchy.wait_until("it is installed for good", || computer.runs(FIX) == rounds);
+    plant.hierarchy.wait_until("it is installed for good", || {
+        wish(&plant);
+        computer.runs(FIX) == rounds
+    });
     let told = plant.wait_told(&update, ("installed", "", 0));
     plant.complied(&deployment);
     everybody_agrees(&plant, &told);
+    everything_is_sent(&plant, &told);
     plant.stop(AGENT);
     assert_eq!(computer.runs(FIX), rounds, "no installer ran twice");
     let (now, serial, unsent) = remembered(&plant);
@@ -97,16 +102,37 @@ fn an_agent_killed_at_every_durable_step_goes_on_and_does_nothing_twice() {
 
 /// A life that ends at `place`; if it never comes there, this fails.
 fn dies(plant: &Plant, computer: &Computer, place: &str) {
-    let environment = [("TIERLINE_FAILPOINT", place)];
-    let mut doomed = plant.hierarchy.spawn(AGENT, &computer.config(plant), &environment);
+    let mut doomed = doomed(plant, computer, place);
     let status = doomed.wait_end();
     assert!(!status.success(), "{place} was never passed");
+}
+
+/// The same with somebody at the computer who wants the update now: what was interrupted again and
+/// again, or has just vanished, is otherwise left for an hour.
+fn dies_installing(plant: &Plant, computer: &Computer, place: &str) {
+    let mut doomed = doomed(plant, computer, place);
+    plant.hierarchy.wait_until(&format!("the agent comes to {place}"), || {
+        wish(plant);
+        doomed.has_ended()
+    });
+    assert!(!doomed.wait_end().success(), "{place} was never passed");
+}
+
+fn doomed(plant: &Plant, computer: &Computer, place: &str) -> Process {
+    let environment = [("TIERLINE_FAILPOINT", place)];
+    plant.hierarchy.spawn(AGENT, &computer.config(plant), &environment)
+}
+
+/// Nobody may answer, and what is installed is not offered.
+fn wish(plant: &Plant) {
+    let config = plant.agent_config();
+    let config = config.to_str().expect("the path is text");
+    plant.hierarchy.run(AGENT, &["--config", config, "install"]);
 }
 
 /// What the installer did is taken back, once it has ended.
 fn is_undone(computer: &Computer, runs: usize) {
     let mark = Path::new(computer.root()).join("opt/fix.new");
-    assert!(mark.exists(), "the installer has ended");
     assert_eq!(computer.runs(FIX), runs);
     fs::remove_file(mark).expect("it is there");
 }
@@ -120,6 +146,15 @@ fn everybody_agrees(plant: &Plant, told: &serde_json::Value) {
     }
 }
 
+/// What waits for its batch comes at once when everything is asked for.
+fn everything_is_sent(plant: &Plant, told: &serde_json::Value) {
+    plant.hierarchy.tierline(&["client", "refresh", "--server", &plant.hierarchy.url(7540)]);
+    plant.hierarchy.wait_until("everything has been said again", || {
+        let serial = plant.told().expect("it is known")["serial"].as_u64();
+        serial > told["serial"].as_u64() && plant.agent_says(&["status"])["unsent_reports"] == 0
+    });
+}
+
 /// Incarnation, serial of the last message, and how many reports nobody has taken.
 fn remembered(plant: &Plant) -> (i64, i64, i64) {
     let database = plant.hierarchy.data("agent").join("agent.db");
@@ -129,14 +164,16 @@ fn remembered(plant: &Plant) -> (i64, i64, i64) {
     row.expect("there is one")
 }
 
-/// No place that has a name is left out.
+/// No place that has a name is left out; those of the update of the agent itself have tests of
+/// their own.
 fn every_place_of_the_sources_is_named_here() {
     let mut named = BTreeSet::new();
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../agent/src");
     gather(&sources, &mut named);
     let here = [&AT_FIRST[..], &BEFORE, &DURING, &AFTER].concat();
     let here: BTreeSet<String> = here.into_iter().map(str::to_owned).collect();
-    assert_eq!(named, here);
+    let apart: Vec<_> = named.symmetric_difference(&here).collect();
+    assert!(apart.is_empty(), "{apart:?}");
 }
 
 fn gather(directory: &Path, named: &mut BTreeSet<String>) {
@@ -150,6 +187,10 @@ fn gather(directory: &Path, named: &mut BTreeSet<String>) {
         let is_list = path.ends_with("agent/moments.rs");
         let lines = text.lines().filter(|line| is_list || line.contains("failpoint(\""));
         let words = lines.flat_map(|line| line.split('"'));
-        named.extend(words.filter(|word| word.starts_with("agent.")).map(str::to_owned));
+        named.extend(words.filter(|word| is_place(word)).map(str::to_owned));
     }
+}
+
+fn is_place(word: &str) -> bool {
+    word.strip_prefix("agent.").is_some_and(|name| !name.starts_with("update_"))
 }

@@ -23,7 +23,7 @@ use transport::{Credentials, Limits, Server, TcpListen};
 use trust::Purpose;
 
 use crate::agent_real::Computer;
-use crate::harness::text;
+use crate::harness::{PATIENCE, text};
 use crate::main_job::{AGENT, DP, MP, Plant};
 
 /// The most memory that the agent ever has, in KiB.
@@ -66,7 +66,8 @@ impl Impostor {
 
     fn end(self) {
         drop(self.tasks);
-        self.runtime.shutdown_background();
+        // Its address is free only when this has returned.
+        self.runtime.shutdown_timeout(PATIENCE);
     }
 }
 
@@ -154,7 +155,8 @@ impl Plant {
     fn refuses_head(&mut self, computer: &Computer, head: &Head) -> String {
         let sql =
             "UPDATE head SET version = version + 1, head = ?1, signature = ?2, key_statement = ?3";
-        let altered = self.policy().execute(sql, params![head.head, head.signature, head.statement]);
+        let altered =
+            self.policy().execute(sql, params![head.head, head.signature, head.statement]);
         assert_eq!(altered, Ok(1));
         self.start(MP);
         computer.start_agent(self);
@@ -198,8 +200,9 @@ fn a_hostile_management_point_is_refused_and_told_of() {
     let computer = Computer::new(&plant);
     let fix = computer.script("fix", "echo new > fix.new");
     let fix = plant.publish_script(&fix, computer.root(), &["--detect", "file=/opt/fix.new"]);
-    plant.stop(DP);
     let deployment = plant.deploy_all("Fix", &[&fix]);
+    plant.wait_distributed(1);
+    plant.stop(DP);
     computer.start_agent(&mut plant);
     plant.process(AGENT).wait_for("deployments=1");
     let older = Head::of(&plant);
@@ -214,7 +217,7 @@ fn a_hostile_management_point_is_refused_and_told_of() {
     let stranger = newest.clone().signed_by_a_stranger();
     for (head, reason) in [
         (unsigned, "signature"),
-        (stranger, "statement"),
+        (stranger, "its signing key is not believed"),
         (older, "is in effect already"),
     ] {
         let said = plant.refuses_head(&computer, &head);
@@ -248,12 +251,13 @@ fn a_hostile_distribution_point_is_refused_and_told_of() {
     let fix = computer.script("fix", "echo new > fix.new");
     let fix = plant.publish_script(&fix, computer.root(), &["--detect", "file=/opt/fix.new"]);
     let deployment = plant.deploy_all("Fix", &[&fix]);
+    plant.wait_distributed(1);
     let (address, digest) = (plant.hierarchy.at(7543), 0x8009_1007_u32.cast_signed());
     let url = format!("http://{address}");
     plant.stop(DP);
     let answers: [(Answer, &str); 3] = [
         (gives_a_hundred_gigabytes, "announces 107374182400 bytes"),
-        (gives_without_end, "more than"),
+        (gives_without_end, "larger than"),
         (leads_elsewhere, "127.0.0.1:1"),
     ];
     for (answer, reason) in answers {

@@ -150,6 +150,20 @@ impl Plant {
         text(&self.hierarchy.asked(&create), "id")
     }
 
+    /// Waits until so many distribution points have the one package.
+    pub(crate) fn wait_distributed(&self, points: usize) {
+        self.hierarchy.wait_until("the points have the package", || {
+            let packages = self.hierarchy.asked(&["package", "list"]);
+            let Some(package) = packages.as_array().and_then(|rows| rows.first()) else {
+                return false;
+            };
+            let package = self.hierarchy.asked(&["package", "show", &text(package, "code")]);
+            package["points"].as_array().is_some_and(|rows| {
+                rows.len() == points && rows.iter().all(|row| row["verified"] == true)
+            })
+        });
+    }
+
     /// What the top says of the one client; nothing before it knows it.
     pub(crate) fn told(&self) -> Option<Value> {
         let clients = self.hierarchy.asked(&["client", "list"]);
@@ -169,15 +183,18 @@ impl Plant {
         last.expect("it was told")
     }
 
-    /// A verb of the agent, for programs.
+    /// What an agent answers to a verb, for programs; one that has just begun may not answer yet.
     pub(crate) fn agent_says(&self, verb: &[&str]) -> Value {
         let config = self.agent_config();
         let config = config.to_str().expect("the path is text");
-        let output =
-            self.hierarchy.run(AGENT, &[&["--config", config], verb, &["-o", "json"]].concat());
-        let error = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{verb:?}: {error}");
-        serde_json::from_slice(&output.stdout).expect("output is JSON")
+        let line = [&["--config", config], verb, &["-o", "json"]].concat();
+        let mut answer = None;
+        self.hierarchy.wait_until(&format!("the agent answers to {verb:?}"), || {
+            let output = self.hierarchy.run(AGENT, &line);
+            answer = output.status.success().then_some(output.stdout);
+            answer.is_some()
+        });
+        serde_json::from_slice(&answer.expect("it has answered")).expect("output is JSON")
     }
 }
 
@@ -216,6 +233,7 @@ fn every_ending_of_an_installer_is_told_at_the_top_in_order() {
     }
     let deployment = plant.deploy_all("Real", &[&package, &restarts, &fails, &absent]);
 
+    plant.wait_distributed(1);
     // Content is out of reach: everything is required, and says why it waits.
     plant.stop(DP);
     computer.start_agent(&mut plant);
@@ -229,20 +247,23 @@ fn every_ending_of_an_installer_is_told_at_the_top_in_order() {
     let mut serials = vec![serial(&told)];
 
     plant.start(DP);
-    let told = plant.wait_told(&restarts, ("required", "installing", 0));
-    assert_eq!(stands(&told, &package), Some(expected_of(("installed", "", 0))), "{told:#}");
+    let told = plant.wait_told(&package, ("installed", "", 0));
+    let installing = Some(expected_of(("required", "installing", 0)));
+    for update in [&restarts, &fails] {
+        assert_eq!(stands(&told, update), installing, "it is its turn: {told:#}");
+    }
     assert_eq!((computer.runs("restarts") <= 1, computer.runs("fails")), (true, 0));
     assert!(computer.has("usr/share/tierline-real/file"), "dpkg put its file there");
     serials.push(serial(&told));
     computer.open("restarts");
-    let told = plant.wait_told(&fails, ("required", "installing", 0));
-    assert_eq!(stands(&told, &restarts), Some(expected_of(("required", "pending_restart", 0))));
+    let told = plant.wait_told(&restarts, ("required", "pending_restart", 0));
+    assert_eq!(stands(&told, &fails), installing, "{told:#}");
     serials.push(serial(&told));
     computer.open("fails");
     let told = plant.wait_told(&fails, ("required", "failed", 17));
     serials.push(serial(&told));
     let row = told["deployments"].as_array().and_then(|rows| rows.first()).expect("there is one");
-    let failed = json!({ "bucket": "failed", "compliance": 2, "enforcement": 6, "evaluation": 2, "code": 17 });
+    let failed = json!({ "bucket": "error", "compliance": 2, "enforcement": 6, "evaluation": 2, "code": 17 });
     holds(row, &failed);
 
     // A person starts it again, in vain; then what it lacked is there.
@@ -272,9 +293,9 @@ fn every_ending_of_an_installer_is_told_at_the_top_in_order() {
     plant.stop(AGENT);
     let news = plant.publish_script(&computer.script("news", ""), computer.root(), &[]);
     let counts = plant.hierarchy.asked(&["compliance", "update", &news]);
-    holds(&counts["row"], &json!({ "unknown": 1, "required": 0, "installed": 0 }));
+    holds(&counts, &json!({ "unknown": 1, "required": 0, "installed": 0 }));
     let counts = plant.hierarchy.asked(&["compliance", "update", &absent]);
-    holds(&counts["row"], &json!({ "unknown": 0, "not_required": 1 }));
+    holds(&counts, &json!({ "unknown": 0, "not_required": 1 }));
 }
 
 impl Plant {
@@ -344,14 +365,7 @@ fn content_that_is_altered_at_the_first_point_comes_from_the_second() {
     let update =
         plant.publish_script(&script, computer.root(), &["--detect", "file=/opt/twice.new"]);
     let deployment = plant.deploy_all("Twice", &[&update]);
-    plant.hierarchy.wait_until("both points have it", || {
-        let packages = plant.hierarchy.asked(&["package", "list"]);
-        let code = text(&packages[0], "code");
-        let points = plant.hierarchy.asked(&["package", "show", &code])["points"].clone();
-        points.as_array().is_some_and(|points| {
-            points.len() == 2 && points.iter().all(|point| point["verified"] == true)
-        })
-    });
+    plant.wait_distributed(2);
     let (first, address) = plant.first_point();
     plant.stop(first);
     let runtime = Runtime::new().expect("a runtime");
@@ -385,7 +399,9 @@ impl Plant {
 
     /// The distribution point that a computer here asks first, and its plain address.
     fn first_point(&self) -> (&'static str, String) {
-        let place = self.hierarchy.asked(&["boundary", "which", "127.0.0.1"]);
+        let url = self.hierarchy.url(7540);
+        let which = ["boundary", "which", "127.0.0.1", "--server", &url];
+        let place = self.hierarchy.asked(&which);
         let servers = place["servers"].as_array().expect("rows");
         let points = servers.iter().filter(|server| server["kind"] == "dp");
         let names: Vec<String> = points.map(|point| text(point, "name")).collect();

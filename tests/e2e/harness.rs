@@ -35,7 +35,7 @@ pub(crate) struct Process {
     name: String,
 }
 
-fn binary(name: &str) -> PathBuf {
+pub(crate) fn binary(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("the test runs from a file");
     let target = test.ancestors().nth(2).expect("tests are below target/<profile>/deps");
     let path = target.join(name);
@@ -235,6 +235,10 @@ impl Process {
             }
         }
         self.child.wait().expect("the process was started here")
+    }
+
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("the process was started here").is_some()
     }
 
     pub(crate) fn id(&self) -> u32 {

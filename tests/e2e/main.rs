@@ -3,11 +3,13 @@
 mod agent_crashes;
 mod agent_hostile;
 mod agent_real;
+mod agent_update;
 mod at_the_computer;
 mod bad_input;
 mod boundaries;
 mod bundles;
 mod deciding;
+mod enrolling;
 mod harness;
 mod joining;
 mod main_job;

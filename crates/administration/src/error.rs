@@ -38,8 +38,8 @@ pub enum Error {
     )]
     AwaitsApproval { until: Timestamp },
     #[error(
-        "nobody decided about the request of {asked_at} in time, and it expired; the computer waits \
-         for approval anew, until {until}"
+        "nobody decided about the request of {asked_at} in time, and it expired; the computer \
+         waits for approval anew, until {until}"
     )]
     EnrolmentLapsed { asked_at: Timestamp, until: Timestamp },
     #[error("{by} refused to enrol this computer at {at}; ask there, or join with a token")]

@@ -91,7 +91,8 @@ CREATE TABLE note (
     update_point TEXT NOT NULL, -- the one to keep to, and how it has failed; JSON
     restart_deferred_to INTEGER,
     restart_told_at INTEGER,
-    has_opened_filter INTEGER NOT NULL -- and closes it again
+    has_opened_filter INTEGER NOT NULL, -- and closes it again
+    filter_failed_at INTEGER -- it was to be open after a start, and was not
 ) STRICT;
 
 -- What users want: installations that they have started, and updates that they do not want to see.

@@ -11,9 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ambient::{Ambient, failpoint};
-use client::{
-    Answer, Answered, Client, Ended, Outcome, Profile, Scanned, Trigger, Work, WriteFilter,
-};
+use client::{Answer, Answered, Client, Ended, Keep, Outcome, Profile, Scanned, Work};
 use content_library::ContentLibrary;
 use model::{ClientKind, PeerKind, ServerRef, Timestamp};
 use sqlite_engine::Executor;
@@ -27,7 +25,7 @@ use crate::content::Room;
 use crate::control::Local;
 use crate::foreign::{Foreign, ForeignServer};
 use crate::inventory::Told;
-use crate::machine::{Filter, FilterState, Machine};
+use crate::machine::Machine;
 use crate::servers::Servers;
 use crate::store::Store;
 use crate::summary::{Refusals, View};
@@ -135,8 +133,9 @@ impl Agent {
         let library =
             ContentLibrary::open(ambient.clone(), &config.data.join("content"), config.executor)?;
         let cache = Cache::new(&config.data, config.executor)?;
-        let memory = store.memory().await?;
-        let copy = memory.record.catalog.map(|server| cache.open(server)).transpose()?;
+        let mut memory = store.memory().await?;
+        let copy = memory.record.catalog.and_then(|server| cache.recall(server));
+        memory.record.catalog = copy.as_ref().map(|copy| copy.server);
         let spread_ms = i64::try_from(config.scan_spread.as_millis()).unwrap_or(i64::MAX);
         let profile = Profile {
             client,
@@ -144,15 +143,7 @@ impl Agent {
             anchor: credentials.anchor().clone().into(),
             scan_spread_ms: spread_ms,
         };
-        let filter = match machine.write_filter(Filter::Ask).await {
-            Ok(FilterState::Open) => WriteFilter::Open,
-            Ok(FilterState::Closed) => WriteFilter::Closed,
-            Ok(FilterState::Absent) => WriteFilter::Absent,
-            Err(error) => {
-                tracing::warn!(reason = %error, "the write filter cannot be asked; as if absent");
-                WriteFilter::Absent
-            }
-        };
+        let filter = carrying::filter(&*machine).await;
         let first = config.management_point.clone();
         let outside = |server: ForeignServer| {
             let (name, connect) = (config.name.clone(), connect.clone());
@@ -177,6 +168,7 @@ impl Agent {
             stale: std::sync::Mutex::new(None),
             refusals: Refusals::default(),
             room: Room::default(),
+            boot: std::sync::Mutex::new(memory.notes.boot.clone()),
             filter,
             foreign: foreign.map(tokio::sync::Mutex::new),
         };
@@ -196,8 +188,8 @@ impl Agent {
         View { client: self.hands.client, store: self.store.clone(), refusals }
     }
 
-    /// Works until `shutdown`, or until a new version of the agent is to take its place. An installer
-    /// that is running is waited for.
+    /// Works until `shutdown`, or until a new version of the agent is to take its place. An
+    /// installer that is running is waited for.
     pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), Error> {
         let (servers, wakes) = (self.hands.servers.clone(), self.wakes.clone());
         let stop = servers.stop.clone();
@@ -249,13 +241,12 @@ impl Agent {
                 self.take(outcomes);
             }
         }
-        if ended.is_ok() {
-            // What came of the last installation is kept for the next life.
-            self.begin().await?;
-        }
+        // What came of the last work is kept for the next life, whatever ended this one.
+        self.client.flush(self.hands.now());
+        let kept = self.keep().await;
         while local.join_next().await.is_some() {}
         aside.shutdown().await;
-        ended
+        ended.and(kept)
     }
 
     /// One pass over whatever is due.
@@ -282,7 +273,7 @@ impl Agent {
             self.client.want_policy(now);
         }
         if self.wakes.take_scan() {
-            self.client.want_scan(Trigger::Asked);
+            self.client.want_scan_soon(now);
         }
         if self.wakes.take_state() {
             self.client.want_everything();
@@ -293,14 +284,27 @@ impl Agent {
             self.observed = Some(now);
         }
         let works = self.client.next(now);
-        let keeps = self.client.take_keeps();
-        if !keeps.is_empty() {
-            let moments: Vec<Moment> = keeps.iter().map(Moment::of).collect();
-            moments.iter().for_each(|moment| failpoint(moment.before));
-            self.store.keep(keeps).await?;
-            moments.iter().for_each(|moment| failpoint(moment.after));
-        }
+        self.keep().await?;
         Ok(works)
+    }
+
+    /// Makes durable what the client wants to be.
+    pub(super) async fn keep(&mut self) -> Result<(), Error> {
+        let keeps = self.client.take_keeps();
+        if keeps.is_empty() {
+            return Ok(());
+        }
+        let moments: Vec<Moment> = keeps.iter().map(Moment::of).collect();
+        let is_policy = keeps.iter().any(|keep| matches!(keep, Keep::Policy(_)));
+        moments.iter().for_each(|moment| failpoint(moment.before));
+        self.store.keep(keeps).await?;
+        if is_policy {
+            let policy = self.client.policy();
+            let (version, deployments) = (policy.version, policy.assignments.len());
+            tracing::info!(version, deployments, "policy was accepted");
+        }
+        moments.iter().for_each(|moment| failpoint(moment.after));
+        Ok(())
     }
 
     fn take(&mut self, outcomes: Vec<Outcome>) {

@@ -63,7 +63,7 @@ impl Releases {
         })
     }
 
-    fn save(&self, versions: &Versions) -> Result<(), Error> {
+    pub(crate) fn save(&self, versions: &Versions) -> Result<(), Error> {
         let write = || {
             self.make()?;
             let beside = self.directory.join(".current.new");

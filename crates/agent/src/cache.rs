@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use ambient::failpoint;
-use model::{Invalid, ServerRef, UpdateId};
+use model::{Invalid, ServerRef, UpdateId, error_chain};
 use rpc::limits::MESSAGE_BYTES_MAX;
 use rpc::pb::metadata::metadata_service_client::MetadataServiceClient;
 use rpc::pb::metadata::{
@@ -54,6 +54,15 @@ impl Cache {
         let options = Options { executor: self.executor, durability: Durability::Normal };
         let catalog = Catalog::open(&self.path(server), server, options)?;
         Ok(Copy { server, catalog })
+    }
+
+    /// The copy that was in use. One that cannot be opened goes; all of it is fetched again.
+    pub(crate) fn recall(&self, server: Uuid) -> Option<Copy> {
+        let failed = |error: &Error| {
+            tracing::warn!(reason = error_chain(error), "the cache of documents is not usable");
+            self.sweep(|known| *known != server);
+        };
+        self.open(server).inspect_err(failed).ok()
     }
 
     /// Forgets a copy.

@@ -65,9 +65,13 @@ impl Store {
 
     /// Everything a client remembers.
     pub(crate) async fn memory(&self) -> Result<Memory, Error> {
-        let stored = |source| Error::DecodeStored { what: "report", source };
         let bodies = self.unsent_bodies().await?;
-        let unsent = bodies.iter().map(|body| decode_report(body));
+        let read: Vec<_> = bodies.iter().map(|body| decode_report(body)).collect();
+        let damaged = read.iter().filter(|report| report.is_err()).count();
+        if damaged > 0 {
+            // They are set aside for good; one that says everything says what they would have.
+            tracing::warn!(damaged, "stored reports cannot be read; the site is told everything");
+        }
         Ok(Memory {
             record: self.record().await?,
             said: Knowledge {
@@ -76,7 +80,8 @@ impl Store {
             },
             runs: self.runs().await?,
             policy: self.policy().await?,
-            unsent: unsent.collect::<Result<_, _>>().map_err(stored)?,
+            unsent: read.into_iter().flatten().collect(),
+            has_damaged: damaged > 0,
             notes: self.notes().await?,
         })
     }
@@ -143,7 +148,8 @@ impl Store {
     async fn notes(&self) -> Result<Notes, EngineError> {
         let read = |tx: &ReadTx| {
             let sql = "SELECT refreshed_at, reevaluate_at, boot, update_point,
-                              restart_deferred_to, restart_told_at, has_opened_filter
+                              restart_deferred_to, restart_told_at, has_opened_filter,
+                              filter_failed_at
                        FROM note";
             let found = tx.query_optional(sql, [], notes)?;
             let sql = "SELECT update_id, started_at FROM wish";
@@ -220,9 +226,10 @@ fn put_notes(tx: &WriteTx, notes: &Notes) -> Result<(), EngineError> {
         point,
         at(notes.restart_deferred_to),
         at(notes.restart_told_at),
-        notes.has_opened_filter
+        notes.has_opened_filter,
+        at(notes.filter_failed_at)
     ];
-    let sql = "INSERT OR REPLACE INTO note VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    let sql = "INSERT OR REPLACE INTO note VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     tx.execute(sql, values)?;
     tx.execute("DELETE FROM wish", [])?;
     let wishes = wishes.iter().map(|(id, at)| (id, Some(at.0)));
@@ -245,6 +252,7 @@ fn notes(row: &Row<'_>) -> RowResult<Notes> {
         restart_deferred_to: at(4)?,
         restart_told_at: at(5)?,
         has_opened_filter: row.get(6)?,
+        filter_failed_at: at(7)?,
         ..Notes::default()
     })
 }

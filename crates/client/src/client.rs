@@ -11,6 +11,7 @@ use model::{
 };
 use recurrence::Calendar;
 use trust::Anchor;
+use update_metadata::Applicability;
 
 use crate::fallback::Search;
 use crate::ledger::{Knowledge, Record};
@@ -53,6 +54,8 @@ pub struct Memory {
     pub policy: Option<Accepted>,
     /// The oldest first.
     pub unsent: Vec<StateReport>,
+    /// Some could not be read; the site is told everything.
+    pub has_damaged: bool,
     pub notes: Notes,
 }
 
@@ -101,6 +104,14 @@ pub struct Client {
     judged_at: Option<Timestamp>,
     fetch_since: Option<Timestamp>,
     install_since: Option<Timestamp>,
+    /// Its installer runs, or is about to.
+    running: Option<UpdateId>,
+    /// Since when each update of policy could have been installed.
+    ready_since: BTreeMap<UpdateId, Timestamp>,
+    /// When this life began; a day before, if the system began with it.
+    life_since: Timestamp,
+    /// A file was lost that had been fetched whole.
+    has_lost: bool,
     /// Found to be required; its installer is next.
     ready: Option<model::AssignedUpdate>,
     has_installed: bool,
@@ -129,7 +140,7 @@ impl Client {
         seed: u64,
         now: Timestamp,
     ) -> Client {
-        let Memory { record, said, runs, policy, unsent, notes } = memory;
+        let Memory { record, said, runs, policy, unsent, has_damaged, notes } = memory;
         let none = Policy::default();
         let rules = Rules::of(&none.options, &around.zone);
         let mut client = Client {
@@ -169,18 +180,23 @@ impl Client {
             fetch_since: None,
             install_since: None,
             ready: None,
+            running: None,
+            ready_since: BTreeMap::new(),
+            life_since: now,
+            has_lost: false,
             has_installed: false,
             is_settled: false,
             begun: now,
             is_restart_wished: false,
             is_filter_set: false,
-            wants_everything: false,
+            wants_everything: has_damaged,
             resent_at: None,
             asked_since: None,
             missed_until: Timestamp(i64::MIN),
             seen: now,
         };
         client.recall(policy, now);
+        client.forget_the_future(now);
         client
     }
 
@@ -190,13 +206,15 @@ impl Client {
         self.replan(now);
         self.say(now);
         let mut works = Vec::new();
-        for lane in [Lane::Talk, Lane::Act, Lane::Content] {
+        // Content before acts: what is to be fetched may ask for a scan first (SCAN-15).
+        for lane in [Lane::Talk, Lane::Look, Lane::Content, Lane::Act] {
             if self.busy.contains(&lane) {
                 continue;
             }
             let work = match lane {
                 Lane::Talk => self.talk(now),
                 Lane::Act => self.act(now),
+                Lane::Look => self.inspect(),
                 Lane::Content => self.fetch(now),
             };
             if let Some(work) = work {
@@ -205,6 +223,12 @@ impl Client {
             }
         }
         works
+    }
+
+    /// Says what is to be said, and begins nothing: the driver ends.
+    pub fn flush(&mut self, now: Timestamp) {
+        self.replan(now);
+        self.say(now);
     }
 
     /// What must be durable before the work of the last [`Client::next`] begins.
@@ -232,7 +256,7 @@ impl Client {
                 self.scanned(*scanned, now);
             }
             Outcome::Inspected { asked, missing } => {
-                self.busy.remove(&Lane::Content);
+                self.busy.remove(&Lane::Look);
                 self.present.extend(asked.difference(&missing));
                 self.present.retain(|file| !missing.contains(file));
                 self.inspected.extend(asked);
@@ -282,7 +306,8 @@ impl Client {
     #[must_use]
     pub fn wake_at(&self) -> Option<Timestamp> {
         let free = |lane| !self.busy.contains(&lane);
-        let fetches = self.fetches.due.filter(|_| !self.plan.fetch.is_empty());
+        let may_fetch = self.fetch_since.is_some_and(|since| self.judged_at >= Some(since));
+        let fetches = self.fetches.due.filter(|_| may_fetch);
         let sends = self.sends.due.filter(|_| !self.outbox.is_empty());
         let talk = [self.polls.due, sends, self.describes.due]
             .into_iter()
@@ -299,13 +324,17 @@ impl Client {
 
     /// What policy names and nobody has looked for comes first; until then the last plan holds.
     fn replan(&mut self, now: Timestamp) {
-        let Some(scan) = &self.scan else { return };
-        if self.uninspected().next().is_some() {
+        let scan = self.scan.clone().filter(|_| self.uninspected().next().is_none());
+        let Some(scan) = scan else {
+            self.plan.rest();
+            (self.fetch_since, self.install_since) = (None, None);
+            self.restart = restart::Decision::none();
             return;
-        }
+        };
+        self.note_ready(&scan, now);
         self.plan = decide(&Situation {
             assignments: &self.policy.assignments,
-            scan,
+            scan: &scan,
             runs: &self.runs,
             present: &self.present,
             troubles: &self.troubles,
@@ -318,6 +347,8 @@ impl Client {
             hidden: &self.notes.hidden,
             is_server: self.around.is_server,
             is_filter_closed: self.around.filter == WriteFilter::Closed,
+            running: self.running,
+            ready_since: &self.ready_since,
             missed_until: self.missed_until,
             now,
         });
@@ -326,6 +357,21 @@ impl Client {
         self.install_since = since(self.install_since, !self.plan.install.is_empty());
         self.forget_wishes();
         self.replan_restart(now);
+    }
+
+    /// Since when each update of policy could have been installed: for the schedule (INT-06), what
+    /// came while the computer was off counts from the day before.
+    fn note_ready(&mut self, scan: &Scan, now: Timestamp) {
+        let since = if self.ready_since.is_empty() { self.life_since.min(now) } else { now };
+        let updates = self.policy.assignments.iter().flat_map(|a| &a.updates);
+        let named: BTreeSet<UpdateId> = updates.map(|assigned| assigned.update.id).collect();
+        self.ready_since.retain(|id, _| named.contains(id));
+        for id in named {
+            let judged = scan.updates.get(&id);
+            if judged.is_some_and(|judged| judged.verdict == Applicability::Applicable) {
+                self.ready_since.entry(id).or_insert(since);
+            }
+        }
     }
 
     fn uninspected(&self) -> impl Iterator<Item = &Sha256> {
@@ -343,7 +389,7 @@ impl Client {
             self.restarts.shift(back);
             self.describes.shift(back);
             self.register_at = self.register_at.plus_ms(-back);
-            self.missed_until = self.missed_until.min(now);
+            self.forget_the_future(now);
         }
         self.seen = now;
         if self.notes.boot != self.around.boot {
@@ -360,6 +406,25 @@ impl Client {
                 }
             }
         }
+    }
+
+    /// What is remembered of later than now was written by a clock that was wrong.
+    fn forget_the_future(&mut self, now: Timestamp) {
+        self.missed_until = self.missed_until.min(now);
+        self.life_since = self.life_since.min(now);
+        let moments = [
+            &mut self.install_since,
+            &mut self.fetch_since,
+            &mut self.judged_at,
+            &mut self.asked_since,
+            &mut self.notes.restart_told_at,
+            &mut self.notes.refreshed_at,
+            &mut self.notes.filter_failed_at,
+        ];
+        moments.into_iter().for_each(|at| *at = at.map(|at| at.min(now)));
+        self.runs.values_mut().for_each(|run| run.at = run.at.min(now));
+        self.notes.wishes.values_mut().for_each(|at| *at = (*at).min(now));
+        self.ready_since.values_mut().for_each(|at| *at = (*at).min(now));
     }
 
     fn keep_notes(&mut self) {

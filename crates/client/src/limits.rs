@@ -42,3 +42,26 @@ pub(crate) const REFUSALS_MAX: usize = 100;
 
 /// A system that was told to restart, and has not after so long, is told again.
 pub(crate) const RESTART_TAKES_MS: i64 = 10 * MINUTE_MS;
+
+/// All clients of a site are woken at the same moment; they come within so long.
+pub(crate) const WOKEN_WITHIN_MS: i64 = 2 * MINUTE_MS;
+
+/// Files that are fetched before it is looked again what is most urgent.
+pub(crate) const FETCH_FILES_MAX: usize = 8;
+
+/// An installer of an earlier life is waited for at least so long, and at most as long as one may
+/// run (the default of a maximum run time).
+pub(crate) const SETTLE_MIN_MS: i64 = MINUTE_MS;
+pub(crate) const SETTLE_MAX_MS: i64 = HOUR_MS;
+
+/// A write filter that did not open is not tried again before.
+pub(crate) const FILTER_AGAIN_MS: i64 = DAY_MS;
+
+/// What a site may say of how often its clients ask: no more than each second, policy and reports
+/// at least each day, scans at least each year.
+pub(crate) const ASK_MIN_MS: u64 = 1_000;
+pub(crate) const POLL_MAX_MS: u64 = 24 * 60 * 60_000;
+pub(crate) const ASK_MAX_MS: u64 = 365 * POLL_MAX_MS;
+
+/// Larger numbers of a setting mean this one: each unit that they are in stays within milliseconds.
+pub(crate) const NUMBER_MAX: i64 = 10_000_000;

@@ -83,6 +83,10 @@ pub struct Situation<'a> {
     pub is_server: bool,
     /// What is written is gone after the next start (DEP-27).
     pub is_filter_closed: bool,
+    /// Its installer runs, or is about to.
+    pub running: Option<UpdateId>,
+    /// Since when each update could have been installed here.
+    pub ready_since: &'a BTreeMap<UpdateId, Timestamp>,
     /// After a restart, what was missed waits until then (INT-09).
     pub missed_until: Timestamp,
     pub now: Timestamp,
@@ -110,6 +114,9 @@ pub struct Plan {
     pub wake_at: Option<Timestamp>,
     /// Where so many minutes find room, worked out once for all updates.
     rooms: BTreeMap<u16, Room>,
+    /// What `fetch` and `install` name.
+    fetched: BTreeSet<Sha256>,
+    installed: BTreeSet<UpdateId>,
 }
 
 /// When an update of a deployment is carried out.
@@ -220,7 +227,7 @@ fn due<'a>(
     let at = match deadline {
         Some(deadline) => Some(act_at(situation, assignment, deadline, available, deadlines)),
         None if rules.schedule.is_immediate && !root.may_restart => Some(available),
-        None => rules.schedule.next(available.max(situation.scheduled_since(root))),
+        None => situation.scheduled(root, available),
     };
     // Other software starts it, as a user would (CSET-15).
     let at = at.filter(|_| !rules.is_orchestrated);
@@ -264,10 +271,14 @@ fn moment(situation: &Situation<'_>, assignment: &Assignment, at: Timestamp) -> 
 }
 
 impl Situation<'_> {
-    /// From when a scheduled installation counts: what failed waits for the next scheduled time.
-    fn scheduled_since(&self, root: &Judged) -> Timestamp {
+    /// The first scheduled time since it could have been installed (INT-06); what failed waits
+    /// for the next one, and what was missed while the computer was off for a while (INT-09).
+    fn scheduled(&self, root: &Judged, available: Timestamp) -> Option<Timestamp> {
         let run = self.runs.get(&root.update.id).filter(|run| run.revision == root.update.revision);
-        run.map_or(self.now.plus_ms(-DAY_MS), |run| run.at)
+        let ready = self.ready_since.get(&root.update.id).copied().unwrap_or(self.now);
+        let since = run.map_or(ready, |run| run.at).max(available);
+        let at = self.rules.schedule.next(since)?;
+        Some(if at <= self.now { at.max(self.missed_until) } else { at })
     }
 }
 
@@ -312,7 +323,25 @@ fn advance(
                 plan.restarts.push(need(situation, run, due));
                 return (EnforcementState::PendingRestart, 0);
             }
+            // Its installer goes on, or is about to begin.
+            Phase::Installing if situation.running == Some(leaf.update.id) => {}
+            // Nobody saw the end of it. Once it is begun anew at once; whatever ends the client or
+            // the system with it each time must not do so without pause.
+            Phase::Installing if run.attempts < 2 => {}
             Phase::Failed(code) if waits(situation, run, due, plan) => return failed(code),
+            // The restart did not make it effective, or nobody saw its end: it has failed.
+            Phase::PendingRestart | Phase::Installing if waits(situation, run, due, plan) => {
+                return (EnforcementState::Failed, NOT_DETECTED);
+            }
+            // It is gone again. Two updates that remove each other must not do so without pause.
+            // That a restart has dropped it, behind a write filter, is another thing (DEP-27).
+            Phase::Installed
+                if run.attempts > 0
+                    && run.boot == situation.boot
+                    && waits(situation, run, due, plan) =>
+            {
+                return (EnforcementState::PendingInstallation, 0);
+            }
             Phase::Failed(_)
             | Phase::PendingRestart
             | Phase::Installing
@@ -332,7 +361,7 @@ fn advance(
         let mut standing = (EnforcementState::Downloading, 0);
         for file in missing {
             standing = situation.troubles.get(&file.sha256).copied().unwrap_or(standing);
-            if !plan.fetch.iter().any(|planned| planned.sha256 == file.sha256) {
+            if plan.fetched.insert(file.sha256) {
                 plan.fetch.push(file.clone());
             }
         }
@@ -357,11 +386,14 @@ fn advance(
         plan.opens_filter = true;
         return (EnforcementState::RestartFirst, 0);
     }
-    if !plan.install.iter().any(|planned| planned.update == assigned.update) {
+    if plan.installed.insert(assigned.update.id) {
         plan.install.push(assigned.clone());
     }
     (EnforcementState::Installing, 0)
 }
+
+/// The installer succeeded and detection does not see it (0x87D00324).
+pub(crate) const NOT_DETECTED: i32 = 0x87D0_0324_u32.cast_signed();
 
 /// Failures are repeated after an hour, four hours, a day, and then with each evaluation.
 const RETRIES_MS: [i64; 3] = [HOUR_MS, 4 * HOUR_MS, DAY_MS];
@@ -405,9 +437,11 @@ fn failed(code: i32) -> Standing {
 fn need(situation: &Situation<'_>, run: &Run, due: &Due<'_>) -> Need {
     let Assignment { experience, intent, .. } = due.assignment;
     let is_required = *intent == Intent::Required;
+    // A clock that was set back must not put it off.
+    let since = run.at.min(situation.now);
     Need {
-        since: run.at,
-        not_before: is_required.then(|| due.deadline.map_or(run.at, |at| at.max(run.at))),
+        since,
+        not_before: is_required.then(|| due.deadline.map_or(since, |at| at.max(since))),
         is_suppressed: match situation.is_server {
             true => experience.suppress_restart_servers,
             false => experience.suppress_restart_workstations,
@@ -418,6 +452,13 @@ fn need(situation: &Situation<'_>, run: &Run, due: &Due<'_>) -> Need {
 }
 
 impl Plan {
+    /// Nothing can be decided now: nothing is begun, and what was known stays known.
+    pub(crate) fn rest(&mut self) {
+        (self.fetch, self.install) = (Vec::new(), Vec::new());
+        (self.restarts, self.opens_filter) = (Vec::new(), false);
+        self.wake_at = None;
+    }
+
     fn wake_later(&mut self, at: Timestamp, now: Timestamp) {
         if at > now {
             self.wake(at);

@@ -171,7 +171,16 @@ impl Policy {
     }
 
     pub fn settings(&self) -> ClientSettings {
-        self.settings.unwrap_or(limits::SETTINGS)
+        let ClientSettings { policy_poll_ms, state_batch_ms, scan_interval_ms, catalog_version } =
+            self.settings.unwrap_or(limits::SETTINGS);
+        // Whatever a site says, its clients neither ask without pause nor never.
+        let (least, most) = (limits::ASK_MIN_MS, limits::ASK_MAX_MS);
+        ClientSettings {
+            policy_poll_ms: policy_poll_ms.clamp(least, limits::POLL_MAX_MS),
+            state_batch_ms: state_batch_ms.min(limits::POLL_MAX_MS),
+            scan_interval_ms: scan_interval_ms.clamp(least, most),
+            catalog_version,
+        }
     }
 
     /// When updates may be installed, where this clock is, and which windows are not understood.

@@ -135,6 +135,7 @@ fn standing(scene: &Scene<'_>) -> Standing {
         // Put off, but not for ever.
         (true, true) => deferred_to.map_or(latest, |until| until.min(latest)).max(since),
     };
+    let wanted = wanted.max(last_word(scene, wanted));
     let is_free = timed
         .clone()
         .any(|(not_before, need)| need.is_outside_window && not_before <= wanted.max(scene.now));
@@ -147,6 +148,21 @@ fn standing(scene: &Scene<'_>) -> Standing {
     let last_word = at.max(latest).plus_ms(-rules.countdown_ms);
     let is_deferrable = has_users && rules.is_deferrable && last_word > scene.now;
     Standing::At(at, is_deferrable.then_some(latest.max(at)))
+}
+
+/// Users at the computer are told for the last time before it restarts, also if it slept through
+/// the moment at which they were to be told.
+fn last_word(scene: &Scene<'_>, at: Timestamp) -> Timestamp {
+    let Scene { rules, now, told_at, .. } = *scene;
+    if !scene.has_users || !scene.needs.iter().any(|need| need.is_told) {
+        return at;
+    }
+    let countdown = rules.countdown_ms.clamp(0, rules.delay_ms.max(0));
+    match told_at.filter(|told| *told >= at.plus_ms(-countdown)) {
+        Some(told) => told.plus_ms(countdown),
+        None if at.plus_ms(-countdown) <= now => now.plus_ms(countdown),
+        None => at,
+    }
 }
 
 /// Tells users at once, then from time to time, and for the last time at the countdown.

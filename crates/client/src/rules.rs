@@ -8,7 +8,7 @@ use std::str::FromStr;
 use model::{ClientOptions, Timestamp, read_span, setting_named};
 use recurrence::{Recurrence, Zone};
 
-use crate::limits::{HOUR_MS, MINUTE_MS};
+use crate::limits::{DAY_MS, HOUR_MS, MINUTE_MS, NUMBER_MAX};
 use crate::restart;
 
 /// Who may start installations (CSET-13).
@@ -119,13 +119,14 @@ fn text<'a>(options: &'a ClientOptions, name: &str) -> &'a str {
 /// A whole number; the default where it is none.
 fn number(options: &ClientOptions, name: &str) -> i64 {
     let default = || setting_named(name).ok().and_then(|setting| setting.default.parse().ok());
-    text(options, name).parse().ok().or_else(default).unwrap_or(0)
+    let number: i64 = text(options, name).parse().ok().or_else(default).unwrap_or(0);
+    number.clamp(0, NUMBER_MAX)
 }
 
 fn span(options: &ClientOptions, name: &str) -> i64 {
     let default = || setting_named(name).ok().and_then(|setting| read_span(setting.default));
     let ms = read_span(text(options, name)).or_else(default).unwrap_or(0);
-    i64::try_from(ms).unwrap_or(i64::MAX)
+    i64::try_from(ms).unwrap_or(i64::MAX).min(NUMBER_MAX * DAY_MS)
 }
 
 #[cfg(test)]

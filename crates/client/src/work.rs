@@ -26,6 +26,8 @@ use crate::update_point::{self, UpdatePoint};
 pub enum Lane {
     /// Questions to a management point.
     Talk,
+    /// Which files are here, which is known in no time.
+    Look,
     /// Scans, installers and restarts, which would disturb each other.
     Act,
     /// Files.
@@ -39,8 +41,8 @@ pub enum Work {
     /// Tell what the computer is made of, as far as that is news, in this incarnation.
     Describe(u64),
     Scan(Scanning),
-    /// Wait for the installer of an earlier life, if it still runs.
-    Settle,
+    /// Wait so many milliseconds for the installer of an earlier life, if it still runs.
+    Settle(i64),
     /// Which of these files are here.
     Inspect(BTreeSet<Sha256>),
     /// Fetch what can be had, each file from the points that may be used after so many minutes.
@@ -63,8 +65,9 @@ impl Work {
     pub fn lane(&self) -> Lane {
         match self {
             Work::AskPolicy(_) | Work::Send(_) | Work::Describe(_) => Lane::Talk,
-            Work::Inspect(_) | Work::Fetch(_) => Lane::Content,
-            Work::Settle
+            Work::Inspect(_) => Lane::Look,
+            Work::Fetch(_) => Lane::Content,
+            Work::Settle(_)
             | Work::Scan(_)
             | Work::Detect(_)
             | Work::Install(_)
@@ -267,6 +270,8 @@ pub struct Notes {
     pub restart_told_at: Option<Timestamp>,
     /// This client has opened the write filter, and closes it again.
     pub has_opened_filter: bool,
+    /// It was to be open after a start, and was not.
+    pub filter_failed_at: Option<Timestamp>,
 }
 
 /// Something that the history of a client tells.

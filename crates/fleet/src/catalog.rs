@@ -7,11 +7,11 @@ use client::digest::sha256;
 use client::scan::{Scan, Scanning};
 use model::{Sha256, UpdateId};
 use rpc::pb::metadata::{Document as WireDocument, FollowDocumentsResponse};
-use update_metadata::{Applicability, Document};
+use update_metadata::{Applicability, Document, Facts, Subject, questions};
 use uuid::Uuid;
 
 use crate::computer::{Computer, Model};
-use crate::limits::NESTING_MAX;
+use crate::limits::{NESTING_MAX, QUESTION_ROUNDS_MAX};
 
 /// A catalog as an update point has it.
 #[derive(Debug, Default)]
@@ -109,8 +109,10 @@ impl Catalog {
         let Catalog { documents, judged, .. } = self;
         judged.entry(model).or_insert_with(|| {
             let mut scanning = Scanning::default();
+            let mut facts = models[model].facts.clone();
             for (document, digest) in documents.values() {
-                scanning.add(document, *digest, &models[model].facts);
+                look(document, &mut facts);
+                scanning.add(document, *digest, &facts);
             }
             let scan = scanning.finish();
             let bundles = scan.updates.values().filter(|judged| judged.is_bundle);
@@ -121,6 +123,21 @@ impl Catalog {
             let applicable = applicable.map(|judged| judged.update.id).collect();
             Judged { scan: Arc::new(scan), bundles, applicable }
         })
+    }
+}
+
+/// Files that a document asks for and nobody knows are not there.
+fn look(document: &Document, facts: &mut Facts) {
+    for path in document.files_asked().into_keys() {
+        facts.files.entry(path.to_owned()).or_default();
+    }
+    for _ in 0..QUESTION_ROUNDS_MAX {
+        let asked = questions(document, facts).into_iter();
+        let mut asked = asked.filter(|question| question.subject == Subject::File).peekable();
+        if asked.peek().is_none() {
+            break;
+        }
+        facts.files.extend(asked.map(|question| (question.name, None)));
     }
 }
 

@@ -131,7 +131,8 @@ impl Fleet {
         &mut self.tally
     }
 
-    /// From now on, something on each computer changes by itself this often, and its client notices.
+    /// From now on, something on each computer changes by itself this often, and its client
+    /// notices.
     pub fn change_every(&mut self, every_ms: i64) {
         self.change_every_ms = Some(every_ms);
         for (number, seat) in (0..).zip(&mut self.seats) {
@@ -340,5 +341,5 @@ fn memory(incarnation: u64) -> Memory {
     };
     let notes = Notes::default();
     let (said, runs, unsent) = Default::default();
-    Memory { record, said, runs, policy: None, unsent, notes }
+    Memory { record, said, runs, policy: None, unsent, has_damaged: false, notes }
 }

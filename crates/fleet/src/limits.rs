@@ -25,3 +25,6 @@ pub(crate) const NESTING_MAX: usize = 64;
 
 /// How long policy holds that a site in the process signs: longer than any day that is simulated.
 pub(crate) const POLICY_MS: i64 = 30 * 24 * 60 * MINUTE_MS;
+
+/// Rounds in which a document asks for files: each answer can bring another question.
+pub(crate) const QUESTION_ROUNDS_MAX: usize = 8;

@@ -96,9 +96,10 @@ async fn a_virtual_day_brings_every_client_to_what_policy_requires_and_is_the_sa
             Standing {
                 scanned: 300,
                 required: 3000,
-                installed: 2400,
+                open: 0,
+                installed: 2500,
                 not_required: 6500,
-                unknown: 100,
+                unknown: 0,
                 unsent: 0,
             },
             (
@@ -107,10 +108,10 @@ async fn a_virtual_day_brings_every_client_to_what_policy_requires_and_is_the_sa
                 None,
             ),
             (
-                916,
-                765,
-                15,
-                86,
+                1023,
+                867,
+                17,
+                89,
             ),
         )
     "#]]
@@ -146,9 +147,36 @@ async fn two_hundred_clients_speak_the_real_protocols_with_their_points() {
     let seen = points.seen();
     assert_eq!((seen.registered.len(), seen.catalogs), (200, 1));
     let serials = |reports: &Vec<StateReport>| {
-        let spans = reports.iter().map(|report| (report.serial_from, report.serial_to));
-        spans.fold(Some(0), |last, (from, to)| last.filter(|last| last + 1 == from).map(|_| to))
+        let mut spans = reports.iter().map(|report| (report.serial_from, report.serial_to));
+        spans.try_fold(0, |last, (from, to)| (last + 1 == from).then_some(to))
     };
     assert!(seen.reports.values().all(|reports| serials(reports).is_some()), "a gap");
     assert_eq!(seen.reports.len(), 200);
+}
+
+/// They all get policy in the same minute, and do not scan in the same minute (SCAN-02).
+#[tokio::test]
+async fn first_scans_are_spread_over_two_hours_after_the_first_policy() {
+    let (short, catalog) = Site::new().short(Vec::new());
+    let config = Config { arrive_ms: 1, ..config(240) };
+    let mut fleet = Fleet::new(config, Link::Short(Arc::new(short)), Some(catalog));
+    let mut scanned = Vec::new();
+    for quarter in 1..=8 {
+        let until = NOW.plus_ms(quarter * HOUR_MS / 4);
+        fleet.run_until(until, Pace::Free { together_ms: 0 }).await;
+        scanned.push(fleet.standing().scanned);
+    }
+    expect![[r#"
+        [
+            56,
+            105,
+            153,
+            187,
+            213,
+            230,
+            237,
+            240,
+        ]
+    "#]]
+    .assert_debug_eq(&scanned);
 }

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ambient::Ambient;
-use client::policy::Offer;
+use client::policy::{Offer, Refused};
 use client::{Answer, Asking, Taken};
 use model::{
     ClientId, ClientKind, PeerIdentity, PeerKind, ReportOutcome, RoleKind, ServerRef, StateReport,
@@ -101,21 +101,16 @@ impl Wire {
             have_version: asking.version(),
             have_parts: asking.parts().map(|part| part.0.to_vec()).collect(),
         };
-        self.first_of(asker, RoleKind::ManagementPoint, |channel, url| {
+        let answered = self.first_of(asker, RoleKind::ManagementPoint, |channel, url| {
             let (point, request) = (ClientServiceClient::new(channel), request.clone());
             let mut point = point.max_decoding_message_size(MESSAGE_BYTES_MAX);
             async move {
                 let answer = answered(SILENCE_MAX, &url, point.get_policy(request)).await;
-                let GetPolicyResponse { head, parts } = answer.map_err(Error::call(&url))?;
-                let Some(SignedHead { head, signature, key_statement: statement }) = head else {
-                    return Ok(if asking.version() == 0 { Answer::Nothing } else { Answer::Same });
-                };
-                let accepted = asking.accept(&Offer { head, signature, statement, parts }, now);
-                let refused = |source| Error::Policy { url, source };
-                Ok(Answer::New(Box::new(accepted.map_err(refused)?)))
+                let answer = answer.map_err(Error::call(&url))?;
+                judge(asking, answer, now).map_err(|source| Error::Policy { url, source })
             }
-        })
-        .await
+        });
+        answered.await
     }
 
     pub(crate) async fn report(&self, asker: &Asker, report: &StateReport) -> Result<Taken, Error> {
@@ -207,6 +202,16 @@ impl Wire {
     pub(crate) fn anchor(&self) -> &Anchor {
         &self.account.anchor
     }
+}
+
+/// What an answer about policy means to who asked.
+fn judge(asking: &Asking, answer: GetPolicyResponse, now: Timestamp) -> Result<Answer, Refused> {
+    let GetPolicyResponse { head, parts } = answer;
+    let Some(SignedHead { head, signature, key_statement: statement }) = head else {
+        return Ok(if asking.version() == 0 { Answer::Nothing } else { Answer::Same });
+    };
+    let offer = Offer { head, signature, statement, parts };
+    Ok(Answer::New(Box::new(asking.accept(&offer, now)?)))
 }
 
 impl fmt::Debug for Wire {

@@ -170,7 +170,8 @@ pub struct StateReport {
     pub covered: u64,
     pub scanned_at: Timestamp,
     pub scan_error: Option<String>,
-    /// Whether `changes` and `deployments` are everything the client knows rather than what changed.
+    /// Whether `changes` and `deployments` are everything the client knows rather than what
+    /// changed.
     pub full: bool,
     pub changes: Vec<StateChange>,
     /// [`state_digest`] over the client's whole knowledge after `serial_to`.

@@ -183,8 +183,8 @@ impl Inventory {
     /// Makes what the change is to.
     #[must_use]
     pub fn with(mut self, change: InventoryChange) -> Inventory {
-        let InventoryChange { hardware, os, disks, interfaces, is_restart_pending, added, removed } =
-            change;
+        let InventoryChange { hardware, os, disks, interfaces, .. } = change;
+        let InventoryChange { is_restart_pending, added, removed, .. } = change;
         let Computer { hardware: old_hardware, os: old_os, .. } = &mut self.computer;
         *old_hardware = hardware.unwrap_or_else(|| std::mem::take(old_hardware));
         *old_os = os.unwrap_or_else(|| std::mem::take(old_os));

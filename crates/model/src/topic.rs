@@ -6,7 +6,9 @@
 macro_rules! topics {
     ($(
         $(#[$meta:meta])*
-        $name:ident, $topic:literal { $($(#[$case_meta:meta])* $case:ident = $number:literal $word:literal,)* }
+        $name:ident, $topic:literal {
+            $($(#[$case_meta:meta])* $case:ident = $number:literal $word:literal,)*
+        }
     )*) => {
         $(
             $(#[$meta])*

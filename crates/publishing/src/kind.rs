@@ -31,7 +31,8 @@ const KINDS: [(&str, Kind, &[u8]); 6] = [
 ];
 
 impl Kind {
-    /// Of the file `name` that begins with `head`. A script may have any name.
+    /// Of the file `name` that begins with `head`. A script may have any name, and so may a program
+    /// of Linux, which is run in the same way.
     pub fn of(name: &str, head: &[u8]) -> Result<Kind, Error> {
         let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
         let known = KINDS.iter().find(|(known, ..)| extension.eq_ignore_ascii_case(known));
@@ -41,7 +42,7 @@ impl Kind {
                 let reason = format!("it does not begin as an .{extension} file does");
                 Err(Error::Damaged { name: name.to_owned(), reason })
             }
-            None if head.starts_with(b"#!") => Ok(Kind::Script),
+            None if head.starts_with(b"#!") || head.starts_with(b"\x7fELF") => Ok(Kind::Script),
             None => Err(Error::Kind { name: name.to_owned() }),
         }
     }

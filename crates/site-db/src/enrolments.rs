@@ -47,8 +47,8 @@ impl Reader<'_> {
         Ok(self.tx.query_all(&sql, [], request_row)?)
     }
 
-    /// How many wait for a decision, those that expired lately too; and how many of them asked since
-    /// `since`.
+    /// How many wait for a decision, those that expired lately too; and how many of those have
+    /// asked since `since`.
     pub fn undecided_enrolments(&self, since: Timestamp) -> Result<(u64, u64), Error> {
         let sql = "SELECT count(*), coalesce(sum(asked_at >= ?1), 0) FROM enrolment_request
                    WHERE decided_at IS NULL";

@@ -260,7 +260,7 @@ fn what_cannot_be_a_collection_is_refused_with_a_remedy() {
             NotFound: there is no collection PR1000FF; see `tierline collection list`
             NotFound: there is no collection PR1000FF; see `tierline collection list`
             NotFound: there is no client 00000000-0000-0000-0000-000000000009; see `tierline client list`
-            InvalidArgument: column 16: there is no field "os.bild"; there are name, domain, site, kind, os, os.version, os.build, architecture, agent.version, manufacturer, model, address, seen.days
+            InvalidArgument: column 16: there is no field "os.bild"; there are name, domain, site, kind, os, os.version, os.build, os.edition, kernel, form, architecture, agent.version, manufacturer, model, serial, firmware, cpu, cpu.count, memory, disk.size, disk.free, mac, address, last_boot, installed_on, pending_restart, time_zone, seen.days
               name = "x" and os.bild > 3
                              ^
             NotFound: there is no collection PR1000FF; see `tierline collection list`

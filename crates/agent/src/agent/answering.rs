@@ -130,6 +130,8 @@ impl Agent {
         let now = self.hands.now();
         match self.client.command(command, now) {
             Ok(()) => {
+                // Whoever is answered may rely on it.
+                self.keep().await?;
                 self.note(caller, update, words(command)).await?;
                 Ok(Answer::done(done))
             }

@@ -59,7 +59,6 @@ impl Hands {
         let Some(offer) = point.policy(request).await? else { return Ok(Answer::Same) };
         let refused = |source| Error::Policy { url: server.url.clone(), source };
         let accepted = asking.accept(&offer, self.now()).map_err(refused)?;
-        tracing::info!(version = accepted.head.version, "policy was accepted");
         Ok(Answer::New(Box::new(accepted)))
     }
 
@@ -97,7 +96,11 @@ impl Hands {
             };
             let sent = first_to_answer(servers, "no inventory taken", send).await?;
             let Some(outcome) = sent else { return Ok(false) };
-            told.taken(report, &inventory, outcome)?;
+            if let Err(error) = told.taken(report, &inventory, outcome) {
+                let reason = error_chain(&error);
+                tracing::warn!(reason, "what the site knows of this computer cannot be remembered");
+                return Ok(false);
+            }
             if outcome != Some(ReportOutcome::SendFull) {
                 break;
             }

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use ambient::Ambient;
 use client::cache_rules::Occasion;
@@ -13,6 +14,7 @@ use content_library::ContentLibrary;
 use model::{AssignedFile, ClientId, Timestamp, error_chain};
 
 use super::Config;
+use crate::Error;
 use crate::agent_update::Releases;
 use crate::cache::{Cache, Copy};
 use crate::calls::{ManagementPoint, first_to_answer};
@@ -20,10 +22,9 @@ use crate::content::Room;
 use crate::download::{Downloads, End};
 use crate::foreign::Foreign;
 use crate::inventory::Told;
-use crate::machine::{Filter, Form, Machine};
+use crate::machine::{Filter, FilterState, Form, Machine};
 use crate::servers::Servers;
 use crate::summary::Refusals;
-use crate::{Error, limits};
 
 /// Everything work needs; lanes share it.
 #[derive(Debug)]
@@ -45,6 +46,8 @@ pub(super) struct Hands {
     pub(super) stale: Mutex<Option<Copy>>,
     pub(super) refusals: Refusals,
     pub(super) room: Room,
+    /// Which start of the system it was last.
+    pub(super) boot: Mutex<String>,
     /// As it was when the agent began.
     pub(super) filter: WriteFilter,
     /// The update service outside of the hierarchy that scans go to instead of an update point.
@@ -59,8 +62,9 @@ impl Hands {
             Work::Send(report) => Outcome::Sent(report.serial_to, self.send(&report).await?),
             Work::Describe(incarnation) => Outcome::Described(self.describe(incarnation).await?),
             Work::Scan(scanning) => Outcome::Scanned(Box::new(self.scan(scanning).await?)),
-            Work::Settle => {
-                if let Err(error) = self.machine.settle(limits::INSTALL_MAX).await {
+            Work::Settle(limit_ms) => {
+                let limit = Duration::from_millis(limit_ms.unsigned_abs());
+                if let Err(error) = self.machine.settle(limit).await {
                     tracing::warn!(reason = %error, "an installer of before cannot be waited for");
                 }
                 Outcome::Settled
@@ -123,13 +127,23 @@ impl Hands {
     /// What the computer is now; what cannot be told is as if it were not so.
     pub(super) fn surroundings(&self) -> Surroundings {
         Surroundings {
-            boot: self.machine.boot().unwrap_or_default(),
+            boot: self.boot(),
             zone: self.machine.zone(),
             is_server: self.machine.form() == Form::Server,
             has_users: self.machine.users().is_ok_and(|users| !users.is_empty()),
             asks_for_restart: self.machine.asks_for_restart().unwrap_or(false),
             filter: self.filter,
         }
+    }
+
+    /// Which start of the system it is; as before, where that cannot be read now.
+    fn boot(&self) -> String {
+        let mut known = self.boot.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.machine.boot() {
+            Ok(boot) => boot.clone_into(&mut known),
+            Err(error) => tracing::warn!(reason = %error, "the start of the system is not known"),
+        }
+        known.clone()
     }
 
     async fn fetch(&self, wanted: Vec<(AssignedFile, u32)>) -> Result<Outcome, Error> {
@@ -173,6 +187,19 @@ impl Hands {
         };
         if let Err(error) = self.machine.notify(&notice).await {
             tracing::info!(reason = %error_chain(&error), "nobody could be told of the restart");
+        }
+    }
+}
+
+/// How the write filter stands; without one, and where it cannot be told, what is written stays.
+pub(super) async fn filter(machine: &dyn Machine) -> WriteFilter {
+    match machine.write_filter(Filter::Ask).await {
+        Ok(FilterState::Open) => WriteFilter::Open,
+        Ok(FilterState::Closed) => WriteFilter::Closed,
+        Ok(FilterState::Absent) => WriteFilter::Absent,
+        Err(error) => {
+            tracing::warn!(reason = %error, "the write filter cannot be asked; as if absent");
+            WriteFilter::Absent
         }
     }
 }

@@ -9,6 +9,7 @@ use model::{AssignedUpdate, ErrorClass, Timestamp, error_chain};
 use update_metadata::{Applicability, Document, InstallResult, Installer, evaluate};
 
 use super::carrying::Hands;
+use crate::limits;
 use crate::machine::{self, Action, Job, look};
 
 /// CRYPT_E_HASH_VALUE: bytes are not those that policy names.
@@ -66,7 +67,11 @@ impl Hands {
             return (self.adopt(wish, &files).await, self.judge(&document));
         }
         tracing::info!(update = %update.id, revision = update.revision, "an installation started");
-        let limit = Duration::from_secs(60 * u64::from(assigned.max_run_minutes));
+        let limit = match assigned.max_run_minutes {
+            // Nothing can be done in no time; it is as if nothing had been said.
+            0 => limits::INSTALL_MAX,
+            minutes => Duration::from_secs(60 * u64::from(minutes)),
+        };
         let job = Job { document: &document, installer, files, limit, action: Action::Install };
         let begun = self.now();
         let ended = self.machine.install(&job).await;

@@ -2,11 +2,12 @@
 
 use std::sync::atomic::Ordering;
 
-use client::agent_update::Wish;
-use client::{Client, Command, Ended, Outcome};
+use client::agent_update::{Rejected, Wish};
+use client::plan::Phase;
+use client::{Client, Ended, Outcome, Trigger};
 use content_library::FileReader;
-use model::{AssignedFile, ClientKind, Timestamp, error_chain};
-use update_metadata::Installer;
+use model::{AssignedFile, AssignedUpdate, ClientKind, Timestamp, error_chain};
+use update_metadata::{Applicability, Installer};
 
 use super::carrying::Hands;
 use super::installing::UNSPECIFIED;
@@ -29,16 +30,13 @@ impl Proof {
     ) -> Option<Proof> {
         let versions = releases.load();
         if versions.trial.is_none() {
-            // A scan sees that a version which was given up is gone again.
-            let has_failed = !versions.rejected.is_empty();
-            let told = has_failed.then(|| client.command(&Command::Evaluate, now));
-            debug_assert!(told.is_none_or(|told| told.is_ok()), "evaluation is never refused");
+            for rejected in &versions.rejected {
+                tell_failure(rejected, client, now);
+            }
             return None;
         }
-        for command in [Command::AskPolicy, Command::SendAll] {
-            let told = client.command(&command, now);
-            debug_assert!(told.is_ok(), "neither is ever refused");
-        }
+        client.want_policy(now);
+        client.want_everything();
         let releases = releases.clone();
         Some(Proof { releases, has_policy: false, has_reported: false })
     }
@@ -63,6 +61,22 @@ impl Proof {
                 false
             }
         }
+    }
+}
+
+/// It was installed, as far as the client knows, and has failed since.
+fn tell_failure(rejected: &Rejected, client: &mut Client, now: Timestamp) {
+    let is_named = |update: &&AssignedUpdate| {
+        update.files.iter().any(|file| file.sha256 == rejected.version.sha256)
+    };
+    let mut updates = client.policy().assignments.iter().flat_map(|a| &a.updates);
+    let Some(assigned) = updates.find(is_named).cloned() else { return };
+    let run = client.run(assigned.update.id);
+    if run.is_some_and(|run| run.phase == Phase::Installed) {
+        let ended = Ended::Failed(rejected.reason.code());
+        client.tell(Outcome::Installed(assigned, ended, Applicability::Applicable), now);
+        // A scan sees that it is gone again.
+        client.want_scan(Trigger::EvaluationAsked);
     }
 }
 

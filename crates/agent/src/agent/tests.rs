@@ -22,6 +22,7 @@ mod fallback;
 mod local;
 mod outside;
 mod scenarios;
+mod updating;
 mod windows;
 
 impl Agent {
@@ -293,7 +294,6 @@ async fn unsent_reports_survive_a_restart_and_everything_is_sent_when_asked_for(
         2-4 v1 full=false 1:2/12(0) 2:2/13(0)
         7-9 v1 full=true 1:2/12(0) 2:2/13(0)
         10-10 v1 full=false 1:2/2(0)
-        11-11 v1 full=false
     "#]]
     .assert_eq(&world.told());
 }

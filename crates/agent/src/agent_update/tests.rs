@@ -107,11 +107,7 @@ async fn a_program_that_is_silent_is_ended_and_gives_way() {
 #[tokio::test]
 async fn a_program_that_proves_itself_is_kept_and_runs_on() {
     // What the agent does in the end: the version on trial is the good one.
-    let case = Case::trying(
-        "#!/bin/sh\ncd \"${0%/*}/..\"\n\
-         sed 's/\"trial\":{\"version\":\\({[^}]*}\\)[^}]*}/\"trial\":null/; s/\"good\":null/GOOD/' \
-         current > /dev/null\ncp proved current\nexit 0\n",
-    );
+    let case = Case::trying("#!/bin/sh\ncd \"${0%/*}/..\"\ncp proved current\n");
     let mut proved = case.launcher.releases.load();
     proved.proved();
     let text = serde_json::to_string(&proved).expect("text");

@@ -101,6 +101,9 @@ impl ClientService for FakeMp {
         };
         let Offer { head, signature, statement: key_statement, mut parts } = offer;
         let version = decode_head(&head).expect("a good head").version;
+        if version == have_version {
+            return Ok(Answer::new(GetPolicyResponse::default()));
+        }
         if version > have_version {
             self.log.say(&format!("policy {version} is asked for"));
         }
@@ -198,7 +201,8 @@ fn words(report: &StateReport) -> String {
         format!("deployment {:x} {stands}", change.deployment.0.as_u128())
     });
     let error = report.scan_error.iter().cloned();
-    let said: Vec<String> = updates.chain(deployments).chain(error).collect();
+    let refused = report.refused.iter().map(|refused| format!("{} is refused", refused.url));
+    let said: Vec<String> = updates.chain(deployments).chain(error).chain(refused).collect();
     format!("report: {}", if said.is_empty() { "no news".to_owned() } else { said.join("; ") })
 }
 

@@ -2,29 +2,32 @@
 
 use std::sync::Arc;
 
-use model::{AssignedUpdate, Timestamp, UpdateId};
+use model::{AssignedUpdate, EnforcementState, Timestamp, UpdateId};
 use update_metadata::Applicability;
 
 use super::Client;
-use crate::limits::RESTART_TAKES_MS;
-use crate::plan::{Phase, Run};
+use crate::limits::{
+    DAY_MS, FILTER_AGAIN_MS, MINUTE_MS, RESTART_TAKES_MS, SETTLE_MAX_MS, SETTLE_MIN_MS,
+};
+use crate::plan::{NOT_DETECTED, Phase, Run};
 use crate::restart::{self, Need, Scene, Standing};
 use crate::triggers::{Reach, Trigger};
-use crate::work::{Ended, Event, EventKind, Keep, Work, WriteFilter};
-
-/// The installer succeeded and detection does not see it (0x87D00324).
-const NOT_DETECTED: i32 = 0x87D0_0324_u32.cast_signed();
+use crate::work::{Ended, Event, EventKind, Keep, Notes, Work, WriteFilter};
 
 impl Client {
     pub(super) fn act(&mut self, now: Timestamp) -> Option<Work> {
         if let Some(assigned) = self.ready.take() {
-            self.begun = now;
-            return Some(Work::Install(assigned));
+            // Between detection and now policy or time may have taken it away.
+            if self.plan.install.contains(&assigned) {
+                self.begun = now;
+                return Some(Work::Install(assigned));
+            }
+            self.running = None;
+            self.withdraw(&assigned, now);
         }
         if !self.is_settled {
-            let is_installing = self.runs.values().any(|run| run.phase == Phase::Installing);
-            if is_installing {
-                return Some(Work::Settle);
+            if let Some(limit) = self.settle_limit(now) {
+                return Some(Work::Settle(limit));
             }
             self.is_settled = true;
         }
@@ -45,6 +48,30 @@ impl Client {
         self.scan_due(now).or_else(|| self.act_on_restart(now))
     }
 
+    /// How long an installer of an earlier life may still run; none if there is none.
+    fn settle_limit(&self, now: Timestamp) -> Option<i64> {
+        let assigned = self.policy.assignments.iter().flat_map(|assigned| &assigned.updates);
+        let minutes = |id: &UpdateId| {
+            let named = assigned.clone().filter(|assigned| assigned.update.id == *id);
+            named.map(|assigned| i64::from(assigned.max_run_minutes) * MINUTE_MS).max()
+        };
+        let left = |(id, run): (&UpdateId, &Run)| {
+            let end = run.at.plus_ms(minutes(id).unwrap_or(SETTLE_MAX_MS));
+            end.0.saturating_sub(now.0).max(SETTLE_MIN_MS)
+        };
+        let running = self.runs.iter().filter(|(_, run)| run.phase == Phase::Installing);
+        running.map(left).max()
+    }
+
+    /// It was about to begin, and does not.
+    fn withdraw(&mut self, assigned: &AssignedUpdate, now: Timestamp) {
+        self.settle(assigned, Phase::Waiting, 0, now);
+        if let Some(run) = self.runs.get_mut(&assigned.update.id) {
+            run.attempts = run.attempts.saturating_sub(1);
+            self.keeps.push(Keep::Run(assigned.update.id, run.clone()));
+        }
+    }
+
     /// Installs it unless detection says that it is not needed any more (SCAN-16).
     pub(super) fn detected(
         &mut self,
@@ -55,6 +82,7 @@ impl Client {
         match verdict {
             Ok(Applicability::Applicable) => {
                 self.settle(&assigned, Phase::Installing, 1, now);
+                self.running = Some(assigned.update.id);
                 self.ready = Some(assigned);
             }
             // So it was before, or a run that nobody saw the end of has made it so.
@@ -75,20 +103,23 @@ impl Client {
         detected: Applicability,
         now: Timestamp,
     ) {
+        self.running = None;
         self.has_installed = true;
         self.want_describe(now);
         let phase = match (ended, &detected) {
             (Ended::ContentLost(files), _) => {
                 self.present.retain(|file| !files.contains(file));
-                self.fetches.until(now);
+                self.has_lost = true;
+                self.fetches.failed(now, &mut self.chance);
                 // Nothing was run.
-                return self.settle(assigned, Phase::Waiting, 0, now);
+                return self.withdraw(assigned, now);
             }
             (Ended::Failed(code), _) => Phase::Failed(code),
             (Ended::Succeeded { needs_restart: true }, _) => Phase::PendingRestart,
             (Ended::Succeeded { .. }, Applicability::Applicable) => Phase::Failed(NOT_DETECTED),
             (Ended::Succeeded { .. }, _) => Phase::Installed,
         };
+        self.has_lost = false;
         self.settle(assigned, phase, 0, now);
         if phase == Phase::Installed {
             self.judge(assigned.update.id, detected);
@@ -119,14 +150,20 @@ impl Client {
         self.runs.insert(update.id, run);
     }
 
-    /// What users started is done when it is installed, or has failed since.
+    /// What users started is done when it is installed, has failed since, or is offered no more.
     pub(super) fn forget_wishes(&mut self) {
-        let Some(scan) = &self.scan else { return };
         let (progress, before) = (&self.plan.progress, self.notes.wishes.len());
+        let assignments = &self.policy.assignments;
+        let Some(scan) = self.scan.as_ref().filter(|_| before > 0) else { return };
         self.notes.wishes.retain(|id, _| {
+            let mut named = assignments.iter().flat_map(|a| &a.updates);
             let is_open = scan.updates.get(id).map(|judged| &judged.verdict)
                 == Some(&Applicability::Applicable);
-            is_open && !progress.get(id).is_some_and(|(state, _)| state.is_failure())
+            // A file that could not be had is tried again.
+            let has_failed = progress.get(id).is_some_and(|(state, _)| {
+                matches!(state, EnforcementState::Failed | EnforcementState::GeneralFailure)
+            });
+            is_open && !has_failed && named.any(|assigned| assigned.update.id == *id)
         });
         if self.notes.wishes.len() < before {
             self.keep_notes();
@@ -143,6 +180,18 @@ impl Client {
             is_outside_window: true,
             is_told: needs.is_empty(),
         }));
+        if self.closes_filter() {
+            let is_told = true;
+            let (not_before, is_suppressed, is_outside_window) = (Some(now), false, false);
+            needs.push(Need { since: now, not_before, is_suppressed, is_outside_window, is_told });
+        }
+        let Notes { restart_deferred_to, restart_told_at, .. } = &mut self.notes;
+        if needs.is_empty() && (restart_deferred_to.is_some() || restart_told_at.is_some()) {
+            // They were about a restart that is over.
+            (*restart_deferred_to, *restart_told_at) = (None, None);
+            self.keep_notes();
+        }
+        self.is_restart_wished &= !needs.is_empty();
         self.restart = restart::decide(&Scene {
             needs: &needs,
             rules: &self.rules.restart,
@@ -155,26 +204,20 @@ impl Client {
         });
     }
 
-    /// A write filter is open only as long as something is to be kept (DEP-27 … DEP-29).
-    fn act_on_filter(&mut self, now: Timestamp) -> Option<Work> {
-        if !self.restarts.is_due(now) {
-            return None;
-        }
-        match self.around.filter {
-            WriteFilter::Closed if self.plan.opens_filter => {
-                Some(Work::SetFilter { is_open: true })
-            }
-            WriteFilter::Open
-                if self.notes.has_opened_filter
-                    && self.scan.is_some()
-                    && self.uninspected().next().is_none()
-                    && !self.plan.keeps_filter_open
-                    && self.plan.restarts.is_empty() =>
-            {
-                Some(Work::SetFilter { is_open: false })
-            }
-            WriteFilter::Absent | WriteFilter::Open | WriteFilter::Closed => None,
-        }
+    /// A write filter is open only as long as something is to be kept (DEP-27 … DEP-29); closing
+    /// it is a restart like any other.
+    fn closes_filter(&self) -> bool {
+        self.around.filter == WriteFilter::Open
+            && self.notes.has_opened_filter
+            && !self.plan.keeps_filter_open
+            && self.plan.restarts.is_empty()
+    }
+
+    /// One that did not open is left for a day: each attempt costs a restart.
+    fn opens_filter(&self, now: Timestamp) -> bool {
+        let failed_at = self.notes.filter_failed_at;
+        let is_left = failed_at.is_some_and(|at| now.0.saturating_sub(at.0) < FILTER_AGAIN_MS);
+        self.around.filter == WriteFilter::Closed && self.plan.opens_filter && !is_left
     }
 
     /// It takes effect with the next start, which is now: the window is that of the installation.
@@ -199,12 +242,15 @@ impl Client {
             self.event(Event::new(EventKind::Restart, now, text));
             return Some(Work::Restart);
         }
-        if let Some(work) = self.act_on_filter(now) {
-            return Some(work);
+        if self.opens_filter(now) && self.restarts.is_due(now) {
+            return Some(Work::SetFilter { is_open: true });
         }
         // What is still to be installed would need another restart.
         if !self.restarts.is_due(now) || !self.plan.install.is_empty() {
             return None;
+        }
+        if self.restart.is_due && self.closes_filter() {
+            return Some(Work::SetFilter { is_open: false });
         }
         if self.restart.is_due {
             self.event(Event::new(EventKind::Restart, now, "the system is told to restart"));
@@ -234,6 +280,13 @@ impl Client {
             self.missed_until = now.plus_ms(self.rules.missed_ms);
             self.event(Event::new(EventKind::Restart, now, "the system has started"));
             self.wanted.insert(Trigger::AfterRestart);
+            self.life_since = now.plus_ms(-DAY_MS);
+            if self.notes.has_opened_filter && self.around.filter == WriteFilter::Closed {
+                let text = "the write filter did not open";
+                self.event(Event::new(EventKind::Restart, now, text));
+                self.notes.filter_failed_at = Some(now);
+                self.notes.has_opened_filter = false;
+            }
         }
         self.notes.boot.clone_from(&self.around.boot);
         (self.notes.restart_deferred_to, self.notes.restart_told_at) = (None, None);

@@ -32,13 +32,13 @@ pub enum Command {
 /// Why a command is not carried out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotDone {
-    #[error("update {0} is not offered here: no deployment names it, or it is not applicable")]
+    #[error("update {0} is not offered here: no deployment offers it yet, or it is not applicable")]
     NotOffered(UpdateId),
     #[error("update {0} is required; only available updates can be hidden")]
     Required(UpdateId),
     #[error("nothing is offered to be installed")]
     NothingOffered,
-    #[error("no restart is pending that could be put off")]
+    #[error("no restart is pending")]
     NoRestart,
     #[error("the restart cannot be put off beyond {0}")]
     TooLate(Timestamp),
@@ -60,6 +60,9 @@ impl Client {
                 self.keep_notes();
             }
             Command::Defer(minutes) => return self.defer(*minutes, now),
+            Command::Restart if self.restart.standing == Standing::None => {
+                return Err(NotDone::NoRestart);
+            }
             Command::Restart => self.is_restart_wished = true,
             Command::SendAll => self.wants_everything = true,
             Command::Reset => self.reset(now),
@@ -89,6 +92,8 @@ impl Client {
                 ..Event::new(EventKind::User, now, "installation started")
             });
         }
+        // What could not be had before is tried again.
+        self.troubles.clear();
         self.fetches.until(now);
         self.keep_notes();
         Ok(())

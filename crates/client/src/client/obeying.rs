@@ -5,7 +5,7 @@ use std::sync::Arc;
 use model::Timestamp;
 
 use super::Client;
-use crate::limits::REGISTER_EVERY_MS;
+use crate::limits::{REGISTER_EVERY_MS, WOKEN_WITHIN_MS};
 use crate::plan::{Doubt, doubt};
 use crate::policy::{Accepted, Policy};
 use crate::rules::Rules;
@@ -23,19 +23,44 @@ impl Client {
             Some(_) => now,
             None => self.record.scanned_at.plus_ms(self.scan_interval_ms()),
         };
-        self.scans.until(due.max(now));
+        // On Monday morning all of them start at once.
+        let due = if due <= now { self.within_spread(now) } else { due };
+        self.scans.until(due);
         if self.record.catalog.is_some() {
             // What was decided before goes on from what is here (SCAN-18).
             self.wanted.insert(Trigger::AfterRestart);
         }
     }
 
-    /// There may be newer policy.
+    /// There may be newer policy; all clients of the site are told so at the same moment.
     pub fn want_policy(&mut self, now: Timestamp) {
-        self.polls.until(now);
+        let at = self.within_moments(now);
+        self.polls.until(at);
+    }
+
+    /// A moment of the spread over which scans begin.
+    pub(super) fn within_spread(&mut self, now: Timestamp) -> Timestamp {
+        self.chance.within(now, self.profile.scan_spread_ms)
+    }
+
+    /// A scan within the spread. One moment is drawn for it: of several, the earliest would win, and
+    /// the scans of a site would crowd at the beginning.
+    pub(super) fn scan_within_spread(&mut self, now: Timestamp) {
+        let end = now.plus_ms(self.profile.scan_spread_ms);
+        if self.scans.due.is_none_or(|due| due > end) {
+            let at = self.within_spread(now);
+            self.scans.until(at);
+        }
+    }
+
+    /// A moment soon, for what all clients are told at once.
+    pub(super) fn within_moments(&mut self, now: Timestamp) -> Timestamp {
+        self.chance.within(now, self.profile.scan_spread_ms.min(WOKEN_WITHIN_MS))
     }
 
     pub(super) fn ask_policy(&mut self, now: Timestamp) -> Work {
+        // Whoever wants policy from here on wants a newer one.
+        self.polls.due = None;
         Work::AskPolicy(Asking {
             is_introduced: self.register_at <= now,
             incarnation: self.record.incarnation,
@@ -61,7 +86,8 @@ impl Client {
         self.polls.succeeded();
         let poll = i64::try_from(self.policy.settings().policy_poll_ms).unwrap_or(i64::MAX);
         // Not all clients of a site at the same moment.
-        self.polls.due = Some(self.chance.within(now.plus_ms(poll / 10 * 9), poll / 10));
+        let next = self.chance.within(now.plus_ms(poll / 10 * 9), poll / 10);
+        self.polls.until(next);
     }
 
     /// Durable first, then in effect.
@@ -72,17 +98,28 @@ impl Client {
         let count = self.policy.assignments.len();
         // Other servers may have what those before did not.
         if self.record.scan_error.is_some() && self.policy.servers != before.servers {
-            self.scans.until(now);
+            self.scan_within_spread(now);
+        }
+        if self.record.scanned_at == Timestamp::default() {
+            self.scan_within_spread(now);
         }
         if self.policy.assignments == before.assignments || count == 0 {
             return;
         }
         // A deployment is evaluated at once (DEP-16) and fetched at once (DEP-17); the first scan
         // of all waits for its random moment (SCAN-02).
-        if self.record.catalog.is_some() || self.profile.scan_spread_ms == 0 {
+        if self.has_fresh_catalog(now) || self.profile.scan_spread_ms == 0 || self.is_late(now) {
             self.wanted.insert(Trigger::NewPolicy);
+        } else {
+            self.scan_within_spread(now);
         }
         self.fetches.until(now);
+    }
+
+    /// A deadline has come already, and this computer has been scanned before.
+    fn is_late(&self, now: Timestamp) -> bool {
+        let deadlines = self.policy.assignments.iter().filter_map(|assignment| assignment.deadline);
+        self.record.catalog.is_some() && deadlines.min().is_some_and(|deadline| deadline <= now)
     }
 
     /// Holds together with other clients of this process what is the same with them.
@@ -96,8 +133,7 @@ impl Client {
         self.calendar = self.policy.calendar(&self.around.zone).0;
         // A newer catalog is no reason to hurry (STATE-01); all clients would come at once.
         if self.record.covered < self.policy.settings().catalog_version {
-            let spread = self.profile.scan_spread_ms;
-            self.scans.until(self.chance.within(now, spread));
+            self.scan_within_spread(now);
         }
         let assignments = &self.policy.assignments;
         if self

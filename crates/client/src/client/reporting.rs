@@ -9,7 +9,6 @@ use super::Client;
 use crate::ledger::{self, Extent, Knowledge};
 use crate::limits::{DESCRIBE_AFTER_MS, REFUSALS_MAX, REPORTS_MAX, RETRY_MAX};
 use crate::states::{self, Scene};
-use crate::turn::Turn;
 use crate::work::{Event, EventKind, Keep, Taken, Work};
 
 impl Client {
@@ -33,7 +32,11 @@ impl Client {
         if self.polls.is_due(now) {
             return Some(self.ask_policy(now));
         }
-        self.describes.is_due(now).then_some(Work::Describe(self.record.incarnation))
+        if !self.describes.is_due(now) {
+            return None;
+        }
+        self.describes.due = None;
+        Some(Work::Describe(self.record.incarnation))
     }
 
     /// The computer may be another than it was, or the site has just come to know it. Several
@@ -44,7 +47,7 @@ impl Client {
 
     pub(super) fn described(&mut self, is_taken: bool, now: Timestamp) {
         if is_taken {
-            self.describes = Turn::at(None);
+            self.describes.succeeded();
         } else {
             self.describes.failed(now, &mut self.chance);
         }
@@ -119,7 +122,10 @@ impl Client {
         }
         let reports: Vec<_> = reports.into_iter().map(Arc::new).collect();
         if extent == Extent::Everything {
-            self.outbox.clear();
+            // What was refused is in no full report of before.
+            let lost = self.outbox.drain(..).flat_map(|report| report.refused.clone());
+            self.untold.extend(lost.collect::<Vec<_>>());
+            self.untold.truncate(REFUSALS_MAX);
             self.wants_everything = false;
         }
         self.outbox.extend(reports.iter().cloned());

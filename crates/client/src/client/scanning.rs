@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{RoleKind, ServerRef, Switching, Timestamp};
+use model::{LastScan, RoleKind, ServerRef, Switching, Timestamp};
 use update_metadata::Applicability;
 
 use super::Client;
@@ -18,6 +18,13 @@ impl Client {
     /// Something asks for a scan.
     pub fn want_scan(&mut self, trigger: Trigger) {
         self.wanted.insert(trigger);
+    }
+
+    /// All clients of the site are asked for a scan at the same moment.
+    pub fn want_scan_soon(&mut self, now: Timestamp) {
+        self.repeats = Some(Trigger::Asked);
+        let at = self.within_moments(now);
+        self.scans.until(at);
     }
 
     /// The scan that is due, if one is.
@@ -38,15 +45,21 @@ impl Client {
         self.scanning = Some(trigger);
         self.notes.update_point.ask();
         let wanted = self.policy.settings().catalog_version;
-        let age = self.notes.refreshed_at.map(|at| now.0.saturating_sub(at.0));
-        let is_young = age.is_some_and(|age| (0..CATALOG_FRESH_MS).contains(&age));
         Some(Work::Scan(Scanning {
             reach: trigger.reach(),
             wanted,
-            is_fresh: is_young && self.record.covered >= wanted,
+            is_fresh: self.has_fresh_catalog(now),
             policy: self.policy.clone(),
             servers: self.update_points(trigger, now),
         }))
+    }
+
+    /// What is here is young enough for a scan that nobody asked for (SCAN-09, SCAN-10).
+    pub(super) fn has_fresh_catalog(&self, now: Timestamp) -> bool {
+        let age = self.notes.refreshed_at.map(|at| now.0.saturating_sub(at.0));
+        let is_young = age.is_some_and(|age| (0..CATALOG_FRESH_MS).contains(&age));
+        let wanted = self.policy.settings().catalog_version;
+        is_young && self.record.catalog.is_some() && self.record.covered >= wanted
     }
 
     /// The update points that this scan may ask. Who asks for one does not wait for a server that
@@ -96,7 +109,17 @@ impl Client {
             self.keep_notes();
         }
         if trigger.reach() > Reach::Offline || scanned.end.is_err() {
-            self.record.scan = Some(last_scan(&scanned, self.retry(now), now));
+            let last = last_scan(&scanned, self.retry(now), now);
+            // To fail once more as before is no news, or a server that is away would mean a report
+            // for each attempt.
+            let has_failed = scanned.end.is_err();
+            let is_same = |before: &LastScan| {
+                let (at, duration_ms) = (last.at, last.duration_ms);
+                has_failed && last == LastScan { at, duration_ms, ..before.clone() }
+            };
+            if !self.record.scan.as_ref().is_some_and(is_same) {
+                self.record.scan = Some(last);
+            }
         }
         match scanned.end {
             Ok(found) => self.found(found, trigger, scanned.begun, now),
@@ -122,6 +145,10 @@ impl Client {
             self.record.scan_error = missing;
         }
         self.record.covered = covered;
+        // Policy may have named a newer one meanwhile.
+        if covered > 0 && covered < self.policy.settings().catalog_version {
+            self.scan_within_spread(now);
+        }
         self.record.updates = scan.visible().count() as u64;
         self.record.catalog = Some(catalog);
         self.scan = Some(scan);

@@ -25,6 +25,7 @@ use crate::work::{Answer, Answered, Attempt, Ended, Failure, Found, Scanned, Sou
 
 mod deploying;
 mod describing;
+mod enduring;
 mod restarting;
 mod talking;
 mod triggering;
@@ -46,6 +47,8 @@ struct Scene {
     is_management_point_deaf: bool,
     /// How the next installers end; then they succeed.
     endings: VecDeque<Ended>,
+    /// Installers end the process of the client with them.
+    is_deadly: bool,
     /// Installers that do nothing although they say so.
     is_ineffective: bool,
     /// When the computer was described, in minutes.
@@ -129,6 +132,7 @@ impl Scene {
             is_update_point_away: false,
             is_management_point_deaf: false,
             endings: VecDeque::new(),
+            is_deadly: false,
             is_ineffective: false,
             described: Vec::new(),
             memory,
@@ -142,6 +146,11 @@ impl Scene {
 
     /// Publishes policy; the client is woken.
     fn publish(&mut self, assignments: Vec<Assignment>, options: &[(&str, &str)]) {
+        self.offer_policy(assignments, options);
+        self.run();
+    }
+
+    fn offer_policy(&mut self, assignments: Vec<Assignment>, options: &[(&str, &str)]) {
         self.version += 1;
         let own = |text: &&str| (*text).to_owned();
         let values = options.iter().map(|(name, value)| (own(name), own(value))).collect();
@@ -171,7 +180,6 @@ impl Scene {
         };
         let accepted = crate::policy::accept(&offer, &held, &standing, self.now);
         self.offer = Some(accepted.expect("good policy"));
-        self.run();
     }
 
     /// Everything that is due now.
@@ -183,6 +191,9 @@ impl Scene {
                 return;
             }
             for work in works {
+                if self.is_deadly && matches!(work, Work::Install(_)) {
+                    return self.say("install 1");
+                }
                 let outcome = self.carry_out(work);
                 self.client.tell(outcome, self.now);
             }
@@ -271,7 +282,7 @@ impl Scene {
             }
             Work::Send(report) => self.take_report(&report),
             Work::Scan(scanning) => Outcome::Scanned(Box::new(self.scan(&scanning))),
-            Work::Settle => Outcome::Settled,
+            Work::Settle(_) => Outcome::Settled,
             Work::Inspect(asked) => Outcome::Inspected { missing: asked.clone(), asked },
             Work::Fetch(files) => {
                 let files: Vec<AssignedFile> = files.into_iter().map(|(file, _)| file).collect();
@@ -420,6 +431,7 @@ fn start(
         runs: memory.runs.clone(),
         policy: memory.policy.clone(),
         unsent: memory.unsent.clone(),
+        has_damaged: false,
         notes: memory.notes.clone(),
     };
     Client::new(profile, memory, around, 42, now)

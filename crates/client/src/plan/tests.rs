@@ -97,6 +97,8 @@ impl Case {
             is_server: true,
             is_filter_closed: false,
             missed_until: Timestamp(0),
+            running: None,
+            ready_since: &BTreeMap::new(),
             now: *now,
         });
         let fetch: Vec<_> = plan.fetch.iter().map(|file| file.name.as_str()).collect();
@@ -163,7 +165,7 @@ fn what_ran_before_decides_whether_it_runs_again() {
         fetch [] install [1] [(1, (Installing, 0))] wake None
         fetch ["1.deb"] install [] [(1, (Downloading, 0))] wake None
         fetch [] install [] [(1, (PendingRestart, 0))] wake None
-        fetch [] install [1] [(1, (Installing, 0))] wake None
+        fetch [] install [] [(1, (Failed, -2016410844))] wake Some(3600000)
     "#]]
     .assert_eq(&cases.concat());
 }

@@ -20,7 +20,7 @@ fn items() -> Vec<LiveItem> {
 enum Step {
     Enroll(u32),
     Remove(u32),
-    Report(Vector),
+    Report(Box<Vector>),
     Lose(u32),
 }
 
@@ -30,7 +30,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (0..CLIENTS).prop_map(Step::Enroll),
         1 => (0..CLIENTS).prop_map(Step::Remove),
         1 => (0..CLIENTS).prop_map(Step::Lose),
-        6 => report.prop_map(Step::Report),
+        6 => report.prop_map(|vector| Step::Report(Box::new(vector))),
     ];
     prop::collection::vec(step, 0..40)
 }
@@ -50,7 +50,7 @@ fn run(steps: Vec<Step>) -> (Board, Truth) {
             Step::Report(vector) => {
                 let old = truth.get(&vector.client).and_then(Option::as_ref);
                 board.apply(vector.client, old, Some(&vector));
-                truth.insert(vector.client, Some(vector));
+                truth.insert(vector.client, Some(*vector));
             }
             Step::Lose(number) => {
                 let old = truth.insert(client(number), None).flatten();

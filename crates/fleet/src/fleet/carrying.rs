@@ -32,7 +32,7 @@ impl Fleet {
             Work::AskPolicy(asking) => self.ask_policy(number, asking),
             Work::Send(report) => self.send(number, report),
             Work::Scan(scanning) => self.scan_or_follow(number, scanning),
-            Work::Settle => Some(Outcome::Settled),
+            Work::Settle(_) => Some(Outcome::Settled),
             // A pretended computer is not made of anything.
             Work::Describe(_) => Some(Outcome::Described(true)),
             Work::Notify(_) => Some(Outcome::Notified),

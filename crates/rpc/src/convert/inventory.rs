@@ -54,8 +54,8 @@ impl From<&InventoryReport> for pb::InventoryReport {
             change,
             digest_after,
         } = value;
-        let InventoryChange { hardware, os, disks, interfaces, is_restart_pending, added, removed } =
-            change;
+        let InventoryChange { hardware, os, disks, interfaces, .. } = change;
+        let InventoryChange { is_restart_pending, added, removed, .. } = change;
         let (disks, removed_disks) = split(disks, wire_disk);
         let (interfaces, removed_interfaces) = split(interfaces, wire_interface);
         pb::InventoryReport {

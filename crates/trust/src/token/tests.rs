@@ -34,6 +34,22 @@ fn damaged_tokens_are_refused() {
 }
 
 #[test]
+fn an_invitation_survives_its_text_and_is_no_token() {
+    let invitation = token("https://pr1.example:7440", PeerKind::Client, [0; 16]);
+    let read: JoinToken = invitation.encode().parse().expect("readable");
+    assert!(read.is_invitation() && read == invitation);
+    assert!(!token("https://pr1.example:7440", PeerKind::Client, [1; 16]).is_invitation());
+}
+
+#[test]
+fn a_fingerprint_is_half_a_digest_in_groups() {
+    let key = crate::KeyPair::generate().expect("a key").public_key();
+    let print = key.fingerprint();
+    assert_eq!((print.len(), print.split('-').count()), (39, 8));
+    assert!(key.digest().to_string().starts_with(&print.replace('-', "")), "{print}");
+}
+
+#[test]
 fn secrets_are_not_shown() {
     let token = token("https://cas.example:7440", PeerKind::Site, [0xab; 16]);
     let shown = format!("{token:?}");

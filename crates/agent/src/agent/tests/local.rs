@@ -245,6 +245,7 @@ async fn only_what_is_merely_available_can_be_hidden_and_it_stays_so() {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "what is printed is long")]
 async fn status_and_explanation_tell_what_there_is_to_know() {
     let mut world = World::new().await;
     let documents = [world.script_update(1)];

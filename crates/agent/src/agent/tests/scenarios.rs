@@ -180,7 +180,7 @@ impl Scene {
 
     /// Somebody restarts the computer, for a reason of their own.
     async fn restart(&mut self) {
-        self.world.log.say("anna restarts the system");
+        self.world.log.say("alice restarts the system");
         self.come_up().await;
     }
 
@@ -227,7 +227,7 @@ impl Scene {
         let answer = self.agent().ask_as(Standing::User, request).await;
         let refused = answer["refused"]["what"].as_str();
         let refused = refused.map_or(String::new(), |what| format!(": {what}"));
-        self.world.log.say(&format!("anna asks for {what}{refused}"));
+        self.world.log.say(&format!("alice asks for {what}{refused}"));
         self.run().await;
     }
 
@@ -252,6 +252,6 @@ impl Scene {
 
     /// What is done to the computer and its users, without what servers see.
     fn take_acts(&self) -> String {
-        self.take_lines(&["installer", "system", "users", "filter", "anna"])
+        self.take_lines(&["installer", "system", "users", "filter", "alice"])
     }
 }

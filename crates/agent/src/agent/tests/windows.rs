@@ -35,10 +35,9 @@ async fn content_comes_at_once_and_installation_waits_for_the_window() {
         1-1 v0 full=true
         2-3 v1 full=false 1:2/12(0)
         4-5 v1 full=false 1:2/4(0)
-        6-6 v1 full=false
-        7-8 v1 full=false 1:2/8(0)
-        9-9 v1 full=false
-        10-11 v1 full=false 1:3/0(0)
+        6-7 v1 full=false 1:2/8(0)
+        8-8 v1 full=false
+        9-10 v1 full=false 1:3/0(0)
     "#]]
     .assert_eq(&world.told());
 }

@@ -46,15 +46,14 @@ fn an_available_deployment_is_fetched_and_installed_when_a_user_starts_it() {
     scene.client.command(&Command::Install(None), scene.now).expect("one is offered");
     scene.run();
     expect![[r#"
-           1440 report 5-6 1:required/12(0)
-           1440 scan with https://sup (Online)
-           1440 scan with what is here (Online)
-           1440 fetch 1.deb
-           1440 report 7-7
-           1440 report 8-9 1:required/8(0)
-           1440 install 1
-           1440 report 10-11 1:installed
-           1440 scan with what is here (Offline)
+        1440 report 5-6 1:required/12(0)
+        1440 scan with https://sup (Online)
+        1440 report 7-7
+        1440 fetch 1.deb
+        1440 report 8-9 1:required/8(0)
+        1440 install 1
+        1440 report 10-11 1:installed
+        1440 scan with what is here (Offline)
     "#]]
     .assert_eq(&scene.take_log());
     assert!(scene.client.notes.wishes.is_empty());

@@ -98,15 +98,12 @@ fn an_update_point_that_is_away_is_asked_again_and_what_is_here_goes_on() {
         60 scan with nobody (Forced)
         75 report 6-6 nobody answers
         90 scan with nobody (Forced)
-        105 report 7-7 nobody answers
-        120 report 8-9 1:required/8(0) nobody answers
+        120 report 7-8 1:required/8(0) nobody answers
         120 scan with nobody (Forced)
-        120 report 10-10 nobody answers
         120 install 1
-        120 report 11-12 1:installed nobody answers
+        120 report 9-10 1:installed nobody answers
         120 scan with what is here (Offline)
         150 scan with nobody (Forced)
-        165 report 13-13 nobody answers
         180 scan with nobody (Forced)
     "#]]
     .assert_eq(&scene.take_log());

@@ -27,6 +27,9 @@ pub(crate) const SERVE: &str = "primary-serve";
 
 const ADDRESS: &str = "127.0.0.1";
 
+/// The first version of a catalog.
+const CATALOG: u64 = 1;
+
 /// Where the keys of the site lie below the directory of both.
 pub(crate) fn site_directory(data: &Path) -> PathBuf {
     data.join("PR1")
@@ -101,6 +104,8 @@ async fn open(
     let documents = documents.iter().map(|document| document.to_xml()).collect();
     catalog.import(Batch { documents, ..Batch::default() }).await?;
     take_items(&catalog, server.db()).await?;
+    // As its update point would say.
+    server.db().write(|w| w.set_complete_version(CATALOG)).await?;
     Ok(server)
 }
 

@@ -145,7 +145,7 @@ impl Machine for Arc<Computer> {
     }
 
     fn users(&self) -> io::Result<Vec<String>> {
-        Ok(self.lock().has_users.then(|| "anna".to_owned()).into_iter().collect())
+        Ok(self.lock().has_users.then(|| "alice".to_owned()).into_iter().collect())
     }
 
     fn notify<'a>(&'a self, notice: &'a str) -> BoxFuture<'a, io::Result<()>> {

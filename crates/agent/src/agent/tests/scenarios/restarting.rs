@@ -13,7 +13,8 @@ impl Scene {
     }
 }
 
-/// DEP-22, INT-10: nobody is logged on, so that the restart comes at once; what it completes is told.
+/// DEP-22, INT-10: nobody is logged on, so that the restart comes at once; what it completes is
+/// told.
 #[tokio::test]
 async fn the_system_is_restarted_when_an_installation_needs_it() {
     let (mut scene, deployment) = Scene::wanting_restart(HOUR_MS).await;
@@ -22,7 +23,19 @@ async fn the_system_is_restarted_when_an_installation_needs_it() {
     scene.wait(HOUR_MS - 1).await;
     scene.take_log();
     scene.wait(HOUR_MS).await;
-    expect![[r#""#]].assert_eq(&scene.take_log());
+    expect![[r#"
+        60 report: 1 required/installing; deployment d non_compliant/installing
+        60 scan: before installation
+        60 report: no news
+        60 the installer of 1 runs
+        60 report: 1 required/pending_restart; deployment d non_compliant/pending_restart
+        60 scan: after installation
+        60 the system restarts
+        62 the system starts
+        62 scan: after restart
+        62 report: 1 installed; deployment d compliant/installed
+    "#]]
+    .assert_eq(&scene.take_log());
 }
 
 /// DEP-23: installed before the deadline, the restart waits for the deadline.
@@ -33,7 +46,13 @@ async fn the_restart_of_an_early_installation_waits_for_the_deadline() {
     scene.publish(vec![deployment], &[]).await;
     scene.ask_to_install(1).await;
     scene.wait(9 * HOUR_MS).await;
-    expect![[r#""#]].assert_eq(&scene.take_acts());
+    expect![[r#"
+        0 alice asks for an installation
+        0 the installer of 1 runs
+        480 the system restarts
+        482 the system starts
+    "#]]
+    .assert_eq(&scene.take_acts());
 }
 
 /// DEP-23: unless the computer restarts earlier for another reason.
@@ -46,7 +65,13 @@ async fn an_earlier_restart_for_another_reason_is_enough() {
     scene.wait(2 * HOUR_MS).await;
     scene.restart().await;
     scene.wait(9 * HOUR_MS).await;
-    expect![[r#""#]].assert_eq(&scene.take_acts());
+    expect![[r#"
+        0 alice asks for an installation
+        0 the installer of 1 runs
+        120 alice restarts the system
+        122 the system starts
+    "#]]
+    .assert_eq(&scene.take_acts());
 }
 
 /// DEP-24: of servers and of workstations apart.
@@ -65,7 +90,21 @@ async fn restarts_of_servers_and_of_workstations_are_suppressed_apart() {
             log += &format!("{form:?}, suppressed on {suppressed:?}s:\n{}", scene.take_acts());
         }
     }
-    expect![[r#""#]].assert_eq(&log);
+    expect![[r#"
+        Server, suppressed on Servers:
+        0 the installer of 1 runs
+        Server, suppressed on Workstations:
+        0 the installer of 1 runs
+        0 the system restarts
+        2 the system starts
+        Workstation, suppressed on Servers:
+        0 the installer of 1 runs
+        0 the system restarts
+        2 the system starts
+        Workstation, suppressed on Workstations:
+        0 the installer of 1 runs
+    "#]]
+    .assert_eq(&log);
 }
 
 /// CSET-16: by default 90 minutes after the deadline, with a countdown of 15.
@@ -74,7 +113,13 @@ async fn users_are_told_of_the_restart_and_counted_down_to() {
     let (mut scene, deployment) = Scene::wanting_restart(HOUR_MS).await;
     scene.publish(vec![deployment], &[]).await;
     scene.wait(4 * HOUR_MS).await;
-    expect![[r#""#]].assert_eq(&scene.take_acts());
+    expect![[r#"
+        60 the installer of 1 runs
+        60 users are told: Updates were installed. This computer restarts in 90 minutes; save your work.
+        135 users are told: Updates were installed. This computer restarts in 15 minutes; save your work.
+        150 the system restarts
+        152 the system starts
+    "#]].assert_eq(&scene.take_acts());
 }
 
 /// CSET-16: the delay is a setting; with a long one come reminders, of which none falls into the
@@ -85,7 +130,15 @@ async fn users_are_reminded_of_a_restart_that_is_far_away() {
     let options = [("restart.delay", "600"), ("restart.countdown", "60")];
     scene.publish(vec![deployment], &options).await;
     scene.wait(11 * HOUR_MS).await;
-    expect![[r#""#]].assert_eq(&scene.take_acts());
+    expect![[r#"
+        0 the installer of 1 runs
+        0 users are told: Updates were installed. This computer restarts in 600 minutes; save your work.
+        240 users are told: Updates were installed. This computer restarts in 360 minutes; save your work.
+        480 users are told: Updates were installed. This computer restarts in 120 minutes; save your work.
+        540 users are told: Updates were installed. This computer restarts in 60 minutes; save your work.
+        600 the system restarts
+        602 the system starts
+    "#]].assert_eq(&scene.take_acts());
 }
 
 /// INT-10, INT-13: who puts it off is asked again after half an hour, and cannot put it off beyond
@@ -97,7 +150,17 @@ async fn a_user_puts_the_restart_off_and_is_asked_again() {
     scene.ask(Request::Reboot { defer_minutes: Some(91) }).await;
     scene.ask(Request::Reboot { defer_minutes: Some(80) }).await;
     scene.wait(2 * HOUR_MS).await;
-    expect![[r#""#]].assert_eq(&scene.take_acts());
+    expect![[r#"
+        0 the installer of 1 runs
+        0 users are told: Updates were installed. This computer restarts in 90 minutes; save your work.
+        0 alice asks for a later restart: the restart cannot be put off beyond 2026-11-20T11:30:00.000Z
+        0 alice asks for a later restart
+        30 users are told: Updates were installed. This computer restarts in 50 minutes; save your work.
+        60 users are told: Updates were installed. This computer restarts in 20 minutes; save your work.
+        65 users are told: Updates were installed. This computer restarts in 15 minutes; save your work.
+        80 the system restarts
+        82 the system starts
+    "#]].assert_eq(&scene.take_acts());
 }
 
 /// INT-13: how soon they are asked again is a setting.
@@ -108,7 +171,17 @@ async fn the_time_between_prompts_is_a_setting() {
     scene.publish(vec![deployment], &options).await;
     scene.ask(Request::Reboot { defer_minutes: Some(40) }).await;
     scene.wait(HOUR_MS).await;
-    expect![[r#""#]].assert_eq(&scene.take_acts());
+    expect![[r#"
+        0 the installer of 1 runs
+        0 users are told: Updates were installed. This computer restarts in 90 minutes; save your work.
+        0 alice asks for a later restart
+        10 users are told: Updates were installed. This computer restarts in 30 minutes; save your work.
+        20 users are told: Updates were installed. This computer restarts in 20 minutes; save your work.
+        30 users are told: Updates were installed. This computer restarts in 10 minutes; save your work.
+        35 users are told: Updates were installed. This computer restarts in 5 minutes; save your work.
+        40 the system restarts
+        42 the system starts
+    "#]].assert_eq(&scene.take_acts());
 }
 
 /// INT-08, INT-10: where users do not control it they are told, and it comes after the delay of a
@@ -124,7 +197,19 @@ async fn without_control_users_are_told_and_the_restart_follows() {
         scene.wait(HOUR_MS).await;
         log += &scene.take_acts();
     }
-    expect![[r#""#]].assert_eq(&log);
+    expect![[r#"
+        0 the installer of 1 runs
+        0 users are told: Updates were installed. This computer restarts in 15 minutes; save your work.
+        0 alice asks for a later restart: the restart cannot be put off beyond 2026-11-20T10:15:00.000Z
+        15 the system restarts
+        17 the system starts
+        0 the installer of 1 runs
+        0 users are told: Updates were installed. This computer restarts in 25 minutes; save your work.
+        0 alice asks for a later restart: the restart cannot be put off beyond 2026-11-20T10:25:00.000Z
+        10 users are told: Updates were installed. This computer restarts in 15 minutes; save your work.
+        25 the system restarts
+        27 the system starts
+    "#]].assert_eq(&log);
 }
 
 /// CSET-17: where the client may not restart the system, users are told to do so, and do.
@@ -134,7 +219,15 @@ async fn where_restarts_are_not_forced_users_are_told_and_restart() {
     scene.publish(vec![deployment], &[("restart.force", "no")]).await;
     scene.wait(5 * HOUR_MS).await;
     scene.ask(Request::Reboot { defer_minutes: None }).await;
-    expect![[r#""#]].assert_eq(&scene.take_acts());
+    expect![[r#"
+        0 the installer of 1 runs
+        0 users are told: Updates were installed that need a restart of this computer.
+        240 users are told: Updates were installed that need a restart of this computer.
+        300 alice asks for a restart
+        300 the system restarts
+        302 the system starts
+    "#]]
+    .assert_eq(&scene.take_acts());
 }
 
 /// CSET-17: on a server only where the setting lets users without rights.
@@ -146,7 +239,14 @@ async fn users_without_rights_restart_a_server_where_the_setting_lets_them() {
     scene.ask(Request::Reboot { defer_minutes: None }).await;
     scene.publish(vec![deployment], &[("restart.low_rights_servers", "yes")]).await;
     scene.ask(Request::Reboot { defer_minutes: None }).await;
-    expect![[r#""#]].assert_eq(&scene.take_acts());
+    expect![[r#"
+        0 the installer of 1 runs
+        0 users are told: Updates were installed. This computer restarts in 90 minutes; save your work.
+        0 alice asks for a restart: policy does not let users without rights restart a server
+        0 alice asks for a restart
+        0 the system restarts
+        2 the system starts
+    "#]].assert_eq(&scene.take_acts());
 }
 
 /// CSET-18: where everything is hidden, nobody is told, and the restart comes all the same.
@@ -156,7 +256,12 @@ async fn of_a_hidden_deployment_nobody_is_told() {
     deployment.experience.notify = model::Notify::Hidden;
     scene.publish(vec![deployment], &[]).await;
     scene.wait(2 * HOUR_MS).await;
-    expect![[r#""#]].assert_eq(&scene.take_acts());
+    expect![[r#"
+        0 the installer of 1 runs
+        90 the system restarts
+        92 the system starts
+    "#]]
+    .assert_eq(&scene.take_acts());
 }
 
 /// INT-09: what was missed while the computer was off begins some minutes after its start.
@@ -171,7 +276,15 @@ async fn what_was_missed_begins_some_minutes_after_the_start() {
         scene.wait(HOUR_MS).await;
         log += &scene.take_acts();
     }
-    expect![[r#""#]].assert_eq(&log);
+    expect![[r#"
+        0 the system is switched off
+        300 the system starts
+        305 the installer of 1 runs
+        0 the system is switched off
+        300 the system starts
+        320 the installer of 1 runs
+    "#]]
+    .assert_eq(&log);
 }
 
 /// MW-05: installed outside of the window by its option, it waits for the window with its restart,
@@ -189,5 +302,13 @@ async fn a_restart_waits_for_the_window_unless_the_deployment_says_otherwise() {
         scene.wait(DAY_MS).await;
         log += &scene.take_acts();
     }
-    expect![[r#""#]].assert_eq(&log);
+    expect![[r#"
+        60 the installer of 1 runs
+        600 the system restarts
+        602 the system starts
+        60 the installer of 1 runs
+        60 the system restarts
+        62 the system starts
+    "#]]
+    .assert_eq(&log);
 }
