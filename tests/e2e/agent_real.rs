@@ -289,12 +289,17 @@ fn every_ending_of_an_installer_is_told_at_the_top_in_order() {
     assert_eq!(steps, [0, 1, 2]);
     happened_in_order(&plant, [&package, &restarts, &fails]);
     nobody_contradicts(&plant, &told);
-    // Of the four states, the last: nothing was heard since a new update came.
     plant.stop(AGENT);
+    nothing_is_known_of_news(&plant, &computer, &absent);
+}
+
+/// The other two of the four states: nothing was heard since a new update came, and what nobody
+/// needs is not required.
+fn nothing_is_known_of_news(plant: &Plant, computer: &Computer, absent: &str) {
     let news = plant.publish_script(&computer.script("news", ""), computer.root(), &[]);
     let counts = plant.hierarchy.asked(&["compliance", "update", &news]);
     holds(&counts, &json!({ "unknown": 1, "required": 0, "installed": 0 }));
-    let counts = plant.hierarchy.asked(&["compliance", "update", &absent]);
+    let counts = plant.hierarchy.asked(&["compliance", "update", absent]);
     holds(&counts, &json!({ "unknown": 0, "not_required": 1 }));
 }
 

@@ -30,7 +30,7 @@ pub struct UpdatePoint {
     /// Served the last scan that succeeded.
     good: Option<String>,
     trouble: Option<Trouble>,
-    /// Altered a document; not asked again before then.
+    /// Altered a document; not asked again before then, as long as there is another one.
     refused: BTreeMap<String, i64>,
 }
 
@@ -232,8 +232,11 @@ impl UpdatePoint {
     fn choose(&self, listed: &Listed<'_>, knows_none: bool, now: Timestamp) -> Next {
         let mut pool = self.pool(listed, now);
         if pool.is_empty() {
-            let untils = listed.servers.iter().map(|server| self.refused_until(&server.url, now));
-            return untils.flatten().min().map_or(Next::Nobody, Next::At);
+            // There is nobody else: one that altered a document may have been repaired.
+            return match listed.servers {
+                [] => Next::Nobody,
+                refused => Next::Try(refused.to_vec()),
+            };
         }
         if knows_none {
             return Next::Try(pool);
