@@ -229,6 +229,12 @@ fn due<'a>(
         None if rules.schedule.is_immediate && !root.may_restart => Some(available),
         None => situation.scheduled(root, available),
     };
+    let at = match &rules.agent_schedule {
+        Some(schedule) if root.is_agent => {
+            schedule.after(situation.since(root, available).plus_ms(-1))
+        }
+        _ => at,
+    };
     // Other software starts it, as a user would (CSET-15).
     let at = at.filter(|_| !rules.is_orchestrated);
     let is_bound_to_windows = !assignment.experience.install_outside_window;
@@ -271,13 +277,17 @@ fn moment(situation: &Situation<'_>, assignment: &Assignment, at: Timestamp) -> 
 }
 
 impl Situation<'_> {
+    /// From when scheduled times count.
+    fn since(&self, root: &Judged, available: Timestamp) -> Timestamp {
+        let run = self.runs.get(&root.update.id).filter(|run| run.revision == root.update.revision);
+        let ready = self.ready_since.get(&root.update.id).copied().unwrap_or(self.now);
+        run.map_or(ready, |run| run.at).max(available)
+    }
+
     /// The first scheduled time since it could have been installed (INT-06); what failed waits
     /// for the next one, and what was missed while the computer was off for a while (INT-09).
     fn scheduled(&self, root: &Judged, available: Timestamp) -> Option<Timestamp> {
-        let run = self.runs.get(&root.update.id).filter(|run| run.revision == root.update.revision);
-        let ready = self.ready_since.get(&root.update.id).copied().unwrap_or(self.now);
-        let since = run.map_or(ready, |run| run.at).max(available);
-        let at = self.rules.schedule.next(since)?;
+        let at = self.rules.schedule.next(self.since(root, available))?;
         Some(if at <= self.now { at.max(self.missed_until) } else { at })
     }
 }
@@ -320,7 +330,9 @@ fn advance(
     if let Some(run) = run.filter(|run| run.revision == leaf.update.revision) {
         match run.phase {
             Phase::PendingRestart if run.boot == situation.boot => {
-                plan.restarts.push(need(situation, run, due));
+                let is_told = !leaf.is_agent || situation.rules.prompts_for_agent;
+                let need = need(situation, run, due);
+                plan.restarts.push(Need { is_told: need.is_told && is_told, ..need });
                 return (EnforcementState::PendingRestart, 0);
             }
             // Its installer goes on, or is about to begin.

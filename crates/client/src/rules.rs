@@ -36,6 +36,10 @@ pub struct Rules {
     /// Other software decides when to install (CSET-15).
     pub is_orchestrated: bool,
     pub schedule: Schedule,
+    /// New versions of the agent are installed at these times only (INT-12).
+    pub agent_schedule: Option<Recurrence>,
+    /// Users are told of a restart that a new version of the agent needs (INT-11).
+    pub prompts_for_agent: bool,
     pub restart: restart::Rules,
     pub installers: Installers,
 }
@@ -77,6 +81,8 @@ impl Rules {
                 at: schedule(options, clock),
                 is_immediate: is("install.immediate"),
             },
+            agent_schedule: agent_schedule(options, clock),
+            prompts_for_agent: is("agent.prompt"),
             restart: restart::Rules {
                 delay_ms: minutes("restart.delay"),
                 countdown_ms: minutes("restart.countdown"),
@@ -94,6 +100,13 @@ impl Rules {
             },
         }
     }
+}
+
+/// With a zone of its own, or by the clock of the computer.
+fn agent_schedule(options: &ClientOptions, clock: &Zone) -> Option<Recurrence> {
+    let at = text(options, "agent.schedule");
+    let recurrence = Recurrence::from_str(at).ok()?;
+    Some(if at.contains(" in ") { recurrence } else { recurrence.in_zone(clock.clone()) })
 }
 
 fn schedule(options: &ClientOptions, clock: &Zone) -> Option<Recurrence> {

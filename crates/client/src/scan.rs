@@ -9,8 +9,9 @@ use std::collections::{BTreeMap, btree_map};
 use std::sync::Arc;
 
 use model::{Sha256, UpdateId, UpdateRef};
-use update_metadata::{Applicability, Document, Facts, Relations, Truth, evaluate};
+use update_metadata::{Applicability, Document, Facts, Installer, Relations, Truth, evaluate};
 
+use crate::agent_update::Wish;
 use crate::limits::NESTING_MAX;
 
 /// One update on this computer.
@@ -21,6 +22,8 @@ pub struct Judged {
     /// Deployable on its own, and therefore counted and reported.
     pub is_visible: bool,
     pub has_files: bool,
+    /// It is a new version of the agent itself.
+    pub is_agent: bool,
     /// Its installer may ask for a restart.
     pub may_restart: bool,
     pub verdict: Applicability,
@@ -113,6 +116,7 @@ impl Scanning {
             document: sha256,
             is_visible: is_item && properties.is_explicitly_deployable,
             has_files: !document.files.is_empty(),
+            is_agent: is_agent(document),
             may_restart: document.may_restart(),
             // A bundle without rules of its own is what its members are.
             verdict: match is_bundle && is_silent {
@@ -134,6 +138,15 @@ impl Scanning {
             (*id, Judged { verdict, members: judge.members(entry), ..entry.judged.clone() })
         };
         Scan { updates: items.map(judged).collect() }
+    }
+}
+
+fn is_agent(document: &Document) -> bool {
+    match &document.installer {
+        Some(Installer::CommandLine(command)) => {
+            Wish::of(&command.program, &command.arguments).is_some()
+        }
+        Some(Installer::Windows { .. }) | None => false,
     }
 }
 

@@ -168,13 +168,13 @@ async fn first_scans_are_spread_over_two_hours_after_the_first_policy() {
     }
     expect![[r#"
         [
-            56,
-            105,
-            153,
-            187,
-            213,
-            230,
-            237,
+            28,
+            59,
+            91,
+            123,
+            156,
+            183,
+            217,
             240,
         ]
     "#]]

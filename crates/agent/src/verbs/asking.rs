@@ -18,8 +18,8 @@ pub(crate) enum Failure {
     #[error("{what}\n  remedy: {remedy}")]
     Refused { what: String, remedy: String },
     #[error(
-        "no agent answers at {} ({reason})\n  remedy: start it with `systemctl start tierline-agent` \
-         or `tierline-agent --config FILE run`; --socket names another one's socket",
+        "no agent answers at {} ({reason})\n  remedy: start it with `systemctl start \
+         tierline-agent` or `tierline-agent --config FILE run`; --socket names another one's socket",
         path.display()
     )]
     Absent { path: PathBuf, reason: io::Error },

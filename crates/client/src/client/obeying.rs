@@ -43,8 +43,8 @@ impl Client {
         self.chance.within(now, self.profile.scan_spread_ms)
     }
 
-    /// A scan within the spread. One moment is drawn for it: of several, the earliest would win, and
-    /// the scans of a site would crowd at the beginning.
+    /// A scan within the spread. One moment is drawn for it: of several, the earliest would win,
+    /// and the scans of a site would crowd at the beginning.
     pub(super) fn scan_within_spread(&mut self, now: Timestamp) {
         let end = now.plus_ms(self.profile.scan_spread_ms);
         if self.scans.due.is_none_or(|due| due > end) {

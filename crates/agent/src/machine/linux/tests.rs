@@ -69,6 +69,13 @@ impl Bench {
     }
 }
 
+/// Whoever inherits an orphan notices its end a moment later.
+async fn gone(process: Pid) {
+    while is_running(process) {
+        tokio::task::yield_now().await;
+    }
+}
+
 fn is_running(process: Pid) -> bool {
     let stat = fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero()));
     stat.is_ok_and(|stat| reading::started(&stat).is_some())
@@ -128,10 +135,7 @@ async fn after_its_maximum_run_time_the_whole_group_ends() {
     assert_eq!(bench.said(), "begun\n");
     assert!(bench.directory.path().join("asked").exists(), "it was asked to end first");
     for name in ["deaf", "plain"] {
-        // Whoever inherits an orphan notices its end a moment later.
-        while is_running(bench.process(name)) {
-            tokio::task::yield_now().await;
-        }
+        gone(bench.process(name)).await;
     }
     assert_eq!(bench.script("exit 3", MINUTE).await, Ended::Exited(3), "the next one runs");
 }
@@ -426,7 +430,7 @@ async fn an_installer_that_outlived_the_agent_for_too_long_is_ended() {
     let process = bench.process("own");
     assert!(is_running(process));
     bench.machine().settle(SOON).await.expect("settles");
-    assert!(!is_running(process));
+    gone(process).await;
 }
 
 /// The first life ended before it knew the number of the process that it had started.
@@ -447,7 +451,7 @@ async fn an_installer_that_was_only_announced_is_found() {
     fs::write(&record, format!("{name}\n")).expect("writes");
     let process = bench.process("own");
     bench.machine().settle(SOON).await.expect("settles");
-    assert!(!is_running(process));
+    gone(process).await;
 }
 
 #[tokio::test]

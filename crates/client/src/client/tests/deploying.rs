@@ -214,3 +214,46 @@ fn without_a_deadline_it_is_installed_at_the_scheduled_time_or_by_a_user() {
     scene.publish(vec![deployment], &[]);
     assert!(scene.take_log().contains("\n0 install 1"));
 }
+
+/// A new version of the agent itself.
+fn agent_update() -> Document {
+    let mut document = with_file(1);
+    document.installer =
+        Some(update_metadata::Installer::CommandLine(update_metadata::CommandLine {
+            program: crate::agent_update::PROGRAM.to_owned(),
+            arguments: "self-update --to 2.0".to_owned(),
+            return_codes: BTreeMap::new(),
+            default_outcome: update_metadata::Outcome::FAILED,
+        }));
+    document
+}
+
+#[test]
+fn a_new_version_of_the_agent_keeps_to_its_schedule() {
+    let mut scene = Scene::new(vec![agent_update()]);
+    let deployment = scene.assignment(0);
+    // It is Friday, ten o'clock.
+    scene.publish(vec![deployment.clone()], &[("agent.schedule", "0 2 * * SUN")]);
+    scene.wait(3 * DAY_MS);
+    let minutes = 14 * 60 + 26 * 60;
+    assert!(scene.take_log().contains(&format!("\n{minutes} install 1")));
+    let mut scene = Scene::new(vec![agent_update()]);
+    scene.publish(vec![deployment], &[]);
+    assert!(scene.take_log().contains("\n0 install 1"), "without one at its deadline");
+}
+
+#[test]
+fn users_are_told_of_the_restart_of_a_new_agent_unless_a_setting_says_otherwise() {
+    for (prompt, is_told) in [("yes", true), ("no", false)] {
+        let mut scene = Scene::new(vec![agent_update()]);
+        scene.around.has_users = true;
+        scene.client.observe(scene.around.clone(), scene.now);
+        scene.endings.push_back(Ended::Succeeded { needs_restart: true });
+        let deployment = scene.assignment(0);
+        scene.publish(vec![deployment], &[("agent.prompt", prompt)]);
+        scene.wait(2 * HOUR_MS);
+        let log = scene.take_log();
+        assert_eq!(log.contains("tell users"), is_told, "{log}");
+        assert!(log.contains(" restart\n"), "{log}");
+    }
+}

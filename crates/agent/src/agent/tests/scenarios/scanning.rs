@@ -23,14 +23,14 @@ async fn the_first_scan_begins_at_a_random_moment_within_two_hours_of_policy() {
     }
     expect![[r#"
         0 policy 1 is asked for
-        18 SUP1 is asked for documents
-        18 scan: schedule, with SUP1
+        108 SUP1 is asked for documents
+        108 scan: schedule, with SUP1
         0 policy 1 is asked for
-        41 SUP1 is asked for documents
-        41 scan: schedule, with SUP1
+        80 SUP1 is asked for documents
+        80 scan: schedule, with SUP1
         0 policy 1 is asked for
-        42 SUP1 is asked for documents
-        42 scan: schedule, with SUP1
+        72 SUP1 is asked for documents
+        72 scan: schedule, with SUP1
     "#]]
     .assert_eq(&log);
 }
