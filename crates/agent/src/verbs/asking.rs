@@ -19,7 +19,8 @@ pub(crate) enum Failure {
     Refused { what: String, remedy: String },
     #[error(
         "no agent answers at {} ({reason})\n  remedy: start it with `systemctl start \
-         tierline-agent` or `tierline-agent --config FILE run`; --socket names another one's socket",
+         tierline-agent` or `tierline-agent --config FILE run`; --socket names another one's \
+         socket",
         path.display()
     )]
     Absent { path: PathBuf, reason: io::Error },
