@@ -21,6 +21,8 @@ pub struct Judged {
     pub document: Sha256,
     /// Deployable on its own, and therefore counted and reported.
     pub is_visible: bool,
+    /// Listed still, counted no more.
+    pub is_expired: bool,
     pub has_files: bool,
     /// It is a new version of the agent itself.
     pub is_agent: bool,
@@ -115,6 +117,7 @@ impl Scanning {
             update: *update,
             document: sha256,
             is_visible: is_item && properties.is_explicitly_deployable,
+            is_expired: properties.is_expired,
             has_files: !document.files.is_empty(),
             is_agent: is_agent(document),
             may_restart: document.may_restart(),

@@ -26,6 +26,8 @@ pub(crate) struct Survey {
     pub(crate) sups: BTreeMap<&'static str, Holding>,
     pub(crate) content: Vec<pb::ContentStatus>,
     pub(crate) clients: Vec<ClientSurvey>,
+    /// Updates that are listed and count for no compliance any more.
+    pub(crate) expired: u64,
     pub(crate) fleet: Option<report::Fleet>,
     pub(crate) deployments: Vec<pb::DeploymentCompliance>,
     pub(crate) real: RealUpdate,
@@ -94,7 +96,11 @@ pub(crate) async fn survey(built: &Built, arrived: &mut Arrived) -> Result<Surve
         Some(upstream) => Some(upstream.holding().await.map_err(Error::start("upstream"))?),
         None => None,
     };
-    let mut survey = Survey { sites, upstream, sups, content, deployments, ..Survey::default() };
+    let properties = built.sample.documents.iter().map(|document| &document.properties);
+    let expired = properties.filter(|own| own.is_expired && own.is_explicitly_deployable);
+    let expired = expired.count() as u64;
+    let rest = Survey { expired, ..Survey::default() };
+    let mut survey = Survey { sites, upstream, sups, content, deployments, ..rest };
     for client in &arrived.clients {
         let request = pb::GetClientComplianceRequest { id: client.id.clone() };
         let top = ask("see compliance", desk.get_client_compliance(request)).await?;

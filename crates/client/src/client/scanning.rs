@@ -149,7 +149,7 @@ impl Client {
         if covered > 0 && covered < self.policy.settings().catalog_version {
             self.scan_within_spread(now);
         }
-        self.record.updates = scan.visible().count() as u64;
+        self.record.updates = scan.visible().filter(|judged| !judged.is_expired).count() as u64;
         self.record.catalog = Some(catalog);
         self.scan = Some(scan);
     }
