@@ -27,12 +27,12 @@ use crate::harness::{PATIENCE, text};
 use crate::main_job::{AGENT, DP, MP, Plant};
 
 /// The most memory that the agent ever has, in KiB.
-const MEMORY_KIB_MAX: u64 = 64 << 10;
+pub(crate) const MEMORY_KIB_MAX: u64 = 64 << 10;
 
 const PIECE: Bytes = Bytes::from_static(&[0x5a; 64 << 10]);
 
 /// A server that answers everything in its own way, and counts how often it was asked.
-struct Impostor {
+pub(crate) struct Impostor {
     runtime: Runtime,
     tasks: JoinSet<()>,
     asked: Arc<AtomicUsize>,
@@ -41,7 +41,11 @@ struct Impostor {
 type Answer = fn() -> Response<Body>;
 
 impl Impostor {
-    fn new(address: &str, credentials: Option<Credentials>, answer: Answer) -> Impostor {
+    pub(crate) fn new(
+        address: &str,
+        credentials: Option<Credentials>,
+        answer: impl Fn() -> Response<Body> + Clone + Send + Sync + 'static,
+    ) -> Impostor {
         let runtime = Runtime::new().expect("a runtime");
         let asked = Arc::new(AtomicUsize::new(0));
         let count = asked.clone();
@@ -64,7 +68,7 @@ impl Impostor {
         self.asked.load(Ordering::SeqCst) > 0
     }
 
-    fn end(self) {
+    pub(crate) fn end(self) {
         drop(self.tasks);
         // Its address is free only when this has returned.
         self.runtime.shutdown_timeout(PATIENCE);
@@ -116,15 +120,19 @@ fn leads_elsewhere() -> Response<Body> {
     answer(302, &elsewhere, Body::empty())
 }
 
+/// The most memory that a process has had so far.
+pub(crate) fn peak_kib(id: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{id}/status")).expect("it runs");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let peak = peak.and_then(|line| line.trim().strip_suffix(" kB")).expect("there is one");
+    peak.trim().parse().expect("a number")
+}
+
 impl Plant {
     /// Ends the agent, which has kept within its memory and was well.
-    fn stop_well(&mut self) {
+    pub(crate) fn stop_well(&mut self) {
         self.agent_says(&["status"]);
-        let id = self.process(AGENT).id();
-        let status = fs::read_to_string(format!("/proc/{id}/status")).expect("it runs");
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let peak = peak.and_then(|line| line.trim().strip_suffix(" kB")).expect("there is one");
-        let peak: u64 = peak.trim().parse().expect("a number");
+        let peak = peak_kib(self.process(AGENT).id());
         assert!(peak < MEMORY_KIB_MAX, "the agent had {peak} KiB");
         self.stop(AGENT);
     }

@@ -95,7 +95,7 @@ impl Computer {
     }
 
     /// The same, waiting at its gate in between.
-    fn gated(&self, name: &str, rest: &str) -> PathBuf {
+    pub(crate) fn gated(&self, name: &str, rest: &str) -> PathBuf {
         let gate = self.gate(name);
         let made = Command::new("mkfifo").arg(&gate).status().expect("it can be run");
         assert!(made.success());
@@ -107,7 +107,7 @@ impl Computer {
     }
 
     /// Lets the installer go on that waits, or is about to wait, at its gate.
-    fn open(&self, name: &str) {
+    pub(crate) fn open(&self, name: &str) {
         fs::write(self.gate(name), "go\n").expect("it can be written");
     }
 

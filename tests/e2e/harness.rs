@@ -237,10 +237,6 @@ impl Process {
         self.child.wait().expect("the process was started here")
     }
 
-    pub(crate) fn has_ended(&mut self) -> bool {
-        self.child.try_wait().expect("the process was started here").is_some()
-    }
-
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }

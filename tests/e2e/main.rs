@@ -1,6 +1,7 @@
 //! Built binaries, configured and operated as an operator would.
 
 mod agent_crashes;
+mod agent_downloader;
 mod agent_hostile;
 mod agent_real;
 mod agent_update;
@@ -9,6 +10,7 @@ mod bad_input;
 mod boundaries;
 mod bundles;
 mod deciding;
+mod demo;
 mod enrolling;
 mod harness;
 mod joining;
@@ -16,7 +18,9 @@ mod main_job;
 mod publishing;
 mod recovery;
 mod revocation;
+mod seats;
 mod soap_client;
 mod tampering;
+mod unheard;
 mod vendors;
 mod windows;

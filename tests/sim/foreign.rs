@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use agent::{Followed, Foreign, ForeignServer, Judge};
+use agent::{Followed, Foreign, ForeignServer};
 use ambient::Ambient;
 use client::scan::{Scan, Scanning};
 use model::{Sha256, UpdateId};
@@ -71,8 +71,8 @@ async fn fill(directory: &Path, sample: &Sample) {
 }
 
 async fn follow(foreign: &mut Foreign, catalog: &Catalog, facts: &Facts) -> (Followed, Scan) {
-    let judge: Judge<'_> = &mut |document: &Document| evaluate(document, facts);
-    let followed = foreign.follow(catalog, facts, judge).await;
+    let mut judge = |document: &Document| evaluate(document, facts);
+    let followed = foreign.follow(catalog, facts, &mut judge).await;
     let followed = followed.unwrap_or_else(|error| panic!("{}", model::error_chain(&error)));
     let (mut scanning, mut since) = (Scanning::default(), 0);
     loop {

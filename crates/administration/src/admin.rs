@@ -39,20 +39,6 @@ impl Home {
 /// Tells clients to do something now, such as to scan; a hint.
 pub type Nudge = Arc<dyn Fn(&[ClientId]) + Send + Sync>;
 
-/// What a management point or secondary site holds for this one, as it said last.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Backlog {
-    pub caller: String,
-    pub at: Timestamp,
-    /// Not submitted yet.
-    pub waiting: u64,
-    /// Broken, or refused.
-    pub set_aside: u64,
-}
-
-/// Tells what is held for this site.
-pub type Backlogs = Arc<dyn Fn() -> Vec<Backlog> + Send + Sync>;
-
 /// What a site that has clients knows and can do about them.
 #[derive(Clone)]
 pub struct Clients {
@@ -60,7 +46,6 @@ pub struct Clients {
     pub scan: Nudge,
     /// To report now.
     pub report: Nudge,
-    pub backlogs: Backlogs,
 }
 
 impl fmt::Debug for Clients {

@@ -18,7 +18,7 @@ mod links;
 mod publisher;
 mod token;
 
-pub use admin::{Admin, Backlog, Backlogs, Clients, Home, Nudge};
+pub use admin::{Admin, Clients, Home, Nudge};
 pub use authority::{Authority, KeepIntermediate};
 pub use bootstrap::bootstrap;
 pub use enrolment::Enrolment;

@@ -13,6 +13,7 @@ mod entering;
 mod explain;
 mod inventories;
 mod joining;
+mod office;
 mod packages;
 mod phases;
 mod publishing;
@@ -101,7 +102,6 @@ struct Site {
     board: BoardWriter,
     /// Who was told to scan.
     scanned: Arc<Mutex<Vec<ClientId>>>,
-    backlogs: Arc<Mutex<Vec<Backlog>>>,
     /// What was uploaded.
     _files: TempDir,
     _running: DropGuard,
@@ -189,8 +189,8 @@ impl Site {
         let links: Arc<Mutex<Vec<LinkStatus>>> = Arc::default();
         let told = links.clone();
         let tell: Links = Arc::new(move || told.lock().expect("whole").clone());
-        let (board, scanned, backlogs) = Default::default();
-        let clients = clients(&board, &scanned, &backlogs);
+        let (board, scanned) = Default::default();
+        let clients = clients(&board, &scanned);
         let files = tempfile::tempdir().expect("a directory");
         let library = ContentLibrary::open(ambient.clone(), files.path(), Executor::Inline);
         let publisher = Publisher::create(&ambient, anchor.hierarchy()).expect("a certificate");
@@ -231,7 +231,6 @@ impl Site {
             kept,
             board,
             scanned,
-            backlogs,
             _files: files,
             _running,
         }
@@ -255,16 +254,11 @@ impl Site {
     }
 }
 
-/// Who is woken is noted, and what is held for the site is what a test says.
-fn clients(
-    board: &BoardWriter,
-    woken: &Arc<Mutex<Vec<ClientId>>>,
-    backlogs: &Arc<Mutex<Vec<Backlog>>>,
-) -> Clients {
-    let (woken, held) = (woken.clone(), backlogs.clone());
+/// Who is woken is noted.
+fn clients(board: &BoardWriter, woken: &Arc<Mutex<Vec<ClientId>>>) -> Clients {
+    let woken = woken.clone();
     let scan: Nudge = Arc::new(move |clients| woken.lock().expect("whole").extend(clients));
-    let backlogs: Backlogs = Arc::new(move || held.lock().expect("whole").clone());
-    Clients { board: board.handle(), report: scan.clone(), scan, backlogs }
+    Clients { board: board.handle(), report: scan.clone(), scan }
 }
 
 fn own_chain(ambient: &Ambient, issuer: &Intermediate, key: &KeyPair) -> Chain {

@@ -7,7 +7,8 @@ CREATE TABLE record (
     scanned_at INTEGER NOT NULL, -- milliseconds since 1970
     scan_error TEXT,
     updates INTEGER NOT NULL,    -- counted in the last scan
-    catalog BLOB                 -- server_id of the update catalog in use
+    catalog BLOB,                -- server_id of the update catalog in use
+    identity TEXT NOT NULL       -- of the client's certificate; another client begins anew
 ) STRICT;
 
 -- What the site was told, or will be once the reports are sent. "Not required" is absence.
@@ -82,6 +83,8 @@ CREATE TABLE history (
     what TEXT NOT NULL
 ) STRICT;
 
+CREATE INDEX history_by_kind ON history (kind);
+
 -- What is remembered besides. At most one row.
 CREATE TABLE note (
     only INTEGER PRIMARY KEY CHECK (only = 1),
@@ -98,5 +101,6 @@ CREATE TABLE note (
 -- What users want: installations that they have started, and updates that they do not want to see.
 CREATE TABLE wish (
     update_id BLOB PRIMARY KEY,
-    started_at INTEGER -- absent: hidden
+    started_at INTEGER, -- absent, as the other: hidden
+    planned_at INTEGER -- not before
 ) STRICT, WITHOUT ROWID;

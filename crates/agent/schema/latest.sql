@@ -18,6 +18,8 @@ CREATE TABLE history (
     what TEXT NOT NULL
 ) STRICT;
 
+CREATE INDEX history_by_kind ON history (kind);
+
 CREATE TABLE last_scan (
     only INTEGER PRIMARY KEY CHECK (only = 1),
     state INTEGER NOT NULL,
@@ -53,7 +55,8 @@ CREATE TABLE record (
     scanned_at INTEGER NOT NULL, -- milliseconds since 1970
     scan_error TEXT,
     updates INTEGER NOT NULL,    -- counted in the last scan
-    catalog BLOB                 -- server_id of the update catalog in use
+    catalog BLOB,                -- server_id of the update catalog in use
+    identity TEXT NOT NULL       -- of the client's certificate; another client begins anew
 ) STRICT;
 
 CREATE TABLE report (
@@ -90,5 +93,6 @@ CREATE TABLE state (
 
 CREATE TABLE wish (
     update_id BLOB PRIMARY KEY,
-    started_at INTEGER -- absent: hidden
+    started_at INTEGER, -- absent, as the other: hidden
+    planned_at INTEGER -- not before
 ) STRICT, WITHOUT ROWID;

@@ -1,49 +1,57 @@
 //! The agent itself: it asks the client's machine what to do, does it, and tells what came of it.
 //!
 //! Owns the order around it: what is to be kept is durable before work begins, and lanes go on
-//! side by side. What cannot be reached is tried again later and stops nothing else; only a
-//! failing database ends the agent.
+//! side by side. What cannot be reached is tried again later and stops nothing else; what cannot be
+//! remembered begins nothing, and only a memory that is found damaged ends the agent.
 
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ambient::{Ambient, failpoint};
-use client::{Answer, Answered, Client, Ended, Keep, Outcome, Profile, Scanned, Work};
-use content_library::ContentLibrary;
-use model::{ClientKind, PeerKind, ServerRef, Timestamp};
+use client::plan::Phase;
+use client::{Answer, Answered, Client, Ended, EventKind, Keep, Outcome, Profile, Scanned, Work};
+use model::{ClientKind, PeerKind, ServerRef, Timestamp, error_chain};
 use sqlite_engine::Executor;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use transport::{Connect, Credentials};
 
 use crate::agent_update::Releases;
-use crate::cache::Cache;
 use crate::content::Room;
 use crate::control::Local;
+use crate::download::Public;
+use crate::download::survey;
+use crate::fetcher::Downloader;
 use crate::foreign::{Foreign, ForeignServer};
-use crate::inventory::Told;
 use crate::machine::Machine;
 use crate::servers::Servers;
 use crate::store::Store;
-use crate::summary::{Refusals, View};
+use crate::summary::View;
 use crate::wake::{self, Wakes};
 use crate::{Error, limits};
 
 mod answering;
 mod asking;
+mod backlog;
 mod carrying;
 mod describing;
 mod installing;
 mod moments;
+mod opening;
+mod planning;
 mod proving;
 mod scanning;
 
+use backlog::Backlog;
 use carrying::Hands;
 use moments::Moment;
+use opening::Opened;
+pub(crate) use opening::check;
 use proving::Proof;
+#[cfg(test)]
+pub(crate) use scanning::code_of;
 
 /// What an agent is told at its start.
 #[derive(Clone, Debug)]
@@ -62,13 +70,19 @@ pub struct Config {
     /// An update service outside of the hierarchy: scanned against and reported to, instead of the
     /// site's update points; nothing is installed upon what it says.
     pub update_service: Option<ForeignServer>,
+    /// A PEM file with what publishers' https servers are believed by.
+    pub public_roots: PathBuf,
 }
 
 /// What an agent works with.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Deps {
     pub ambient: Ambient,
     pub connect: Arc<dyn Connect>,
+    /// To publishers' servers.
+    pub public: Arc<dyn Connect>,
+    /// What reads the answers of all who have files.
+    pub downloader: Downloader,
     pub credentials: Credentials,
     pub machine: Arc<dyn Machine>,
 }
@@ -109,7 +123,7 @@ impl Step {
 
 #[derive(Debug)]
 pub struct Agent {
-    client: Client,
+    client: Box<Client>,
     hands: Arc<Hands>,
     store: Store,
     wakes: Arc<Wakes>,
@@ -117,23 +131,33 @@ pub struct Agent {
     step: Step,
     /// As long as this version of the agent is on trial.
     proof: Option<Proof>,
+    /// What the client was told, and others may forget as soon as it remembers.
+    handed: Handed,
+    backlog: Backlog,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Handed {
+    /// How an installer ended.
+    ending: bool,
+    /// Which versions of the agent were given up.
+    given_up: bool,
+    /// What was set aside, up to this.
+    set_aside: u64,
 }
 
 impl Agent {
     /// Opens what the agent remembers. Blocks; meant for the start of a process.
     pub async fn new(config: Config, deps: Deps) -> Result<Agent, Error> {
-        let Deps { ambient, connect, credentials, machine } = deps;
+        let Deps { ambient, connect, public, downloader, credentials, machine } = deps;
         let identity = credentials.identity().clone();
         let client = match (identity.kind, identity.id.parse()) {
             (PeerKind::Client, Ok(client)) => client,
             _ => return Err(Error::NotAClient { identity }),
         };
-        prepare(&config.data)?;
-        let store = Store::open(&ambient, &config.data.join("agent.db"), config.executor)?;
-        let library =
-            ContentLibrary::open(ambient.clone(), &config.data.join("content"), config.executor)?;
-        let cache = Cache::new(&config.data, config.executor)?;
-        let mut memory = store.memory().await?;
+        let opened = Opened::of(&config, &ambient, &identity, client).await?;
+        let Opened { store, mut memory, library, cache, told, quarantine } = opened;
+        let has_begun = memory.runs.values().any(|run| run.phase == Phase::Installing);
         let copy = memory.record.catalog.and_then(|server| cache.recall(server));
         memory.record.catalog = copy.as_ref().map(|copy| copy.server);
         let spread_ms = i64::try_from(config.scan_spread.as_millis()).unwrap_or(i64::MAX);
@@ -150,8 +174,10 @@ impl Agent {
             Foreign::new(server, client.0, name, ambient.clone(), connect)
         };
         let foreign = config.update_service.clone().map(outside).transpose()?;
+        let public = Public::new(ambient.clone(), public, config.public_roots.clone());
+        let reader = Box::pin(survey(&downloader)).await;
         let servers = Arc::new(Servers::new(ambient.clone(), connect, credentials, first));
-        let told = Told::open(&config.data.join("inventory"), client)?;
+        let refusals = servers.refusals.clone();
         let releases = Releases::within(&config.data);
         let hands = Hands {
             releases,
@@ -162,11 +188,15 @@ impl Agent {
             client,
             machine,
             servers,
+            public,
+            downloader,
+            reader,
             library,
             cache,
+            quarantine,
             copy: std::sync::Mutex::new(copy),
             stale: std::sync::Mutex::new(None),
-            refusals: Refusals::default(),
+            refusals,
             room: Room::default(),
             boot: std::sync::Mutex::new(memory.notes.boot.clone()),
             filter,
@@ -175,10 +205,15 @@ impl Agent {
         let (now, seed) = (hands.now(), hands.ambient.random_u64());
         let mut client = Client::new(profile, memory, hands.surroundings(), seed, now);
         let proof = Proof::wanted(&hands.releases, &mut client, now);
+        let given_up = proof.is_none() && proving::tell_given_up(&hands.releases, &mut client, now);
+        // Of an installer whose end is known, nothing is asked.
+        let handed = Handed { ending: !has_begun, given_up, set_aside: 0 };
         hands.follow(client.policy());
         let (wakes, step) = (Arc::default(), Step::default());
         let (hands, observed) = (Arc::new(hands), Some(now));
-        Ok(Agent { client, hands, store, wakes, observed, step, proof })
+        let backlog = Backlog::default();
+        let client = Box::new(client);
+        Ok(Agent { client, hands, store, wakes, observed, step, proof, handed, backlog })
     }
 
     /// What others may ask of this agent while it runs.
@@ -235,6 +270,10 @@ impl Agent {
                 () = tokio::time::sleep(rest) => {}
             }
         };
+        if let Err(error) = &ended {
+            let (reason, going) = (error_chain(error), going.len());
+            tracing::error!(reason, going, "the agent ends; what goes on is waited for");
+        }
         stop.cancel();
         while let Some(ended) = going.join_next().await {
             if let Ok(Ok(outcomes)) = ended {
@@ -283,21 +322,58 @@ impl Agent {
             self.client.observe(self.hands.surroundings(), now);
             self.observed = Some(now);
         }
-        let works = self.client.next(now);
+        if self.backlog.failing().is_none() {
+            self.tell_set_aside(now);
+            self.backlog.wait(self.client.next(now));
+        }
         self.keep().await?;
-        Ok(works)
+        Ok(self.backlog.ready())
+    }
+
+    fn tell_set_aside(&mut self, now: Timestamp) {
+        for set_aside in self.hands.quarantine.untold(self.handed.set_aside) {
+            self.handed.set_aside = set_aside.count;
+            self.client.tell(Outcome::SetAside(set_aside), now);
+        }
     }
 
     /// Makes durable what the client wants to be.
     pub(super) async fn keep(&mut self) -> Result<(), Error> {
-        let keeps = self.client.take_keeps();
-        if keeps.is_empty() {
+        self.keep_with(Vec::new()).await
+    }
+
+    /// The same with something that the client does not know. What the disk does not take now
+    /// waits, and nothing begins meanwhile.
+    pub(super) async fn keep_with(&mut self, more: Vec<Keep>) -> Result<(), Error> {
+        let mut keeps = self.client.take_keeps();
+        keeps.extend(more);
+        let keeps = self.backlog.take(keeps);
+        if !keeps.is_empty()
+            && let Err(error) = self.remember(keeps.clone()).await
+        {
+            if !error.is_of_disk() {
+                return Err(error);
+            }
+            self.backlog.put_back(&keeps, error_chain(&error), self.hands.now());
             return Ok(());
         }
+        self.backlog.written();
+        self.let_forget();
+        Ok(())
+    }
+
+    async fn remember(&mut self, keeps: Arc<[Keep]>) -> Result<(), Error> {
         let moments: Vec<Moment> = keeps.iter().map(Moment::of).collect();
         let is_policy = keeps.iter().any(|keep| matches!(keep, Keep::Policy(_)));
+        let expired = keeps.iter().find_map(|keep| match keep {
+            Keep::Event(event) if event.kind == EventKind::Policy => Some(event.text.clone()),
+            _ => None,
+        });
         moments.iter().for_each(|moment| failpoint(moment.before));
         self.store.keep(keeps).await?;
+        if let Some(text) = expired {
+            tracing::warn!(text, "the policy has expired");
+        }
         if is_policy {
             let policy = self.client.policy();
             let (version, deployments) = (policy.version, policy.assignments.len());
@@ -305,6 +381,22 @@ impl Agent {
         }
         moments.iter().for_each(|moment| failpoint(moment.after));
         Ok(())
+    }
+
+    /// Others need not remember any more what the client does.
+    fn let_forget(&mut self) {
+        let Handed { ending, given_up, set_aside } = std::mem::take(&mut self.handed);
+        self.hands.quarantine.told(set_aside);
+        if ending {
+            match self.hands.machine.forget_settled() {
+                Ok(()) => failpoint("agent.ending_forgotten"),
+                Err(error) => tracing::warn!(%error, "how an installer ended cannot be removed"),
+            }
+        }
+        if given_up && let Err(error) = self.hands.releases.told() {
+            let reason = error_chain(&error);
+            tracing::warn!(reason, "that versions were given up is told again");
+        }
     }
 
     fn take(&mut self, outcomes: Vec<Outcome>) {
@@ -315,6 +407,7 @@ impl Agent {
                 self.proof = None;
             }
             let is_policy = matches!(&outcome, Outcome::Policy(Some(_)));
+            self.handed.ending |= matches!(&outcome, Outcome::Settled(_) | Outcome::Installed(..));
             if matches!(&outcome, Outcome::Restarting(_) | Outcome::Installed(..)) {
                 self.observed = None;
             }
@@ -332,33 +425,12 @@ impl Agent {
     fn rest(&self) -> Duration {
         let wait = |at: Timestamp| u64::try_from(at.0 - self.hands.now().0).unwrap_or(0);
         let rest = self.client.wake_at().map(|at| Duration::from_millis(wait(at)));
-        rest.unwrap_or(limits::SLEEP_MAX).min(limits::SLEEP_MAX)
+        let most = match self.backlog.failing() {
+            Some(_) => return limits::FULL_RETRY,
+            None => limits::SLEEP_MAX,
+        };
+        rest.unwrap_or(most).min(most)
     }
-}
-
-/// Problems of what an agent remembers, and files of its cache that are damaged; those are taken
-/// out and fetched again.
-pub(crate) async fn check(data: &Path) -> Result<Vec<String>, Error> {
-    let (ambient, executor) = (Ambient::system(), Executor::Inline);
-    let mut problems = Store::open(&ambient, &data.join("agent.db"), executor)?.check().await?;
-    let library = ContentLibrary::open(ambient, &data.join("content"), executor)?;
-    problems.extend(library.check().await?.iter().map(ToString::to_string));
-    Ok(problems)
-}
-
-/// Whoever may write into the data directory decides what is run.
-fn prepare(data: &Path) -> Result<(), Error> {
-    let files = |operation| {
-        let path = data.to_owned();
-        move |source| Error::Files { operation, path, source }
-    };
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data);
-    made.map_err(files("make"))?;
-    let found = std::fs::metadata(data).map_err(files("look at"))?;
-    if found.permissions().mode() & 0o022 != 0 {
-        return Err(Error::OpenToOthers { path: data.to_owned() });
-    }
-    Ok(())
 }
 
 #[cfg(test)]

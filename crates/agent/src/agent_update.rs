@@ -3,9 +3,12 @@
 //! The program that the system starts is always the installed one. It runs itself, or gives way to
 //! the version that has proved itself, or watches one that is on trial until that has; `client`
 //! decides. `<data>/agent/current` says how versions stand, `<data>/agent/<version>` has a program,
-//! and only the agent's user can enter either. A pointer that cannot be read counts as none.
+//! and only the agent's user can enter either; what others could change is not run. A pointer that
+//! cannot be read counts as none.
 
 use std::collections::BTreeSet;
+use std::error::Error as StdError;
+use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -24,7 +27,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::machine::{hash, stage};
-use crate::{Error, limits};
+use crate::{Error, custody, limits};
 
 /// The version of this very program.
 pub(crate) const RUNNING: &str = env!("CARGO_PKG_VERSION");
@@ -46,6 +49,11 @@ pub(crate) struct Releases {
 impl Releases {
     pub(crate) fn within(data: &Path) -> Releases {
         Releases { directory: data.join("agent") }
+    }
+
+    /// Refuses what others can change, before it is believed or run.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        custody::check_all(&self.directory)
     }
 
     pub(crate) fn load(&self) -> Versions {
@@ -72,6 +80,7 @@ impl Releases {
             let mut file = options.open(&beside)?;
             file.write_all(&serde_json::to_vec(versions)?)?;
             file.sync_all()?;
+            failpoint("agent.update_keeping");
             fs::rename(&beside, self.pointer())?;
             File::open(&self.directory)?.sync_all()
         };
@@ -111,6 +120,7 @@ impl Releases {
         remove(&place)?;
         DirBuilder::new().mode(0o700).create(&beside)?;
         stage(file, from, &beside.join(PROGRAM)).await?.sync_all()?;
+        failpoint("agent.update_copied");
         fs::rename(&beside, &place)?;
         File::open(&self.directory)?.sync_all()
     }
@@ -119,7 +129,18 @@ impl Releases {
     pub(crate) fn proved(&self) -> Result<(), Error> {
         let mut versions = self.load();
         versions.proved();
-        self.save(&versions)
+        self.save(&versions)?;
+        failpoint("agent.update_proved");
+        Ok(())
+    }
+
+    /// The client knows, and remembers, which versions were given up.
+    pub(crate) fn told(&self) -> Result<(), Error> {
+        let mut versions = self.load();
+        versions.told();
+        self.save(&versions)?;
+        failpoint("agent.update_told");
+        Ok(())
     }
 
     fn is_whole(&self, version: &Version) -> bool {
@@ -173,9 +194,16 @@ pub(crate) enum Ran {
     Elsewhere(Option<ExitStatus>),
 }
 
+/// The right to work in the data directory, which only one agent has.
+pub(crate) trait Turn: fmt::Debug + Send + Sync {
+    fn take(&self) -> Result<(), Box<dyn StdError + Send + Sync>>;
+    fn let_go(&self) -> Result<(), Box<dyn StdError + Send + Sync>>;
+}
+
 /// What starts and watches versions.
 #[derive(Debug)]
 pub(crate) struct Launcher {
+    pub(crate) turn: Box<dyn Turn>,
     pub(crate) releases: Releases,
     pub(crate) limits: Limits,
     pub(crate) ambient: Ambient,
@@ -208,11 +236,13 @@ impl Launcher {
             Err(_) => {}
         }
         loop {
+            self.releases.check()?;
             let before = self.releases.load();
             let mut versions = before.clone();
             let start = versions.start(RUNNING, self.limits, Timestamp(self.ambient.now_ms()));
             if versions != before {
                 self.save(&before, &versions)?;
+                failpoint("agent.update_started");
             }
             self.releases.clean(&versions);
             match start {
@@ -224,6 +254,7 @@ impl Launcher {
                 }
                 Start::Trial(version, until) => match self.watch(&version, until).await? {
                     Watched::Again => {
+                        self.turn.take().map_err(Error::InUse)?;
                         let pause = self.shutdown.run_until_cancelled(sleep(limits::TRIAL_PAUSE));
                         if pause.await.is_none() {
                             return Ok(Ran::Elsewhere(None));
@@ -265,6 +296,8 @@ impl Launcher {
             return self.give_up(version, Reason::Damaged);
         }
         tracing::info!(version = version.version, %until, "a version of the agent is tried");
+        // It takes it as every agent does.
+        self.turn.let_go().map_err(Error::InUse)?;
         let mut command = Command::new(self.releases.program(version));
         command.args(std::env::args_os().skip(1)).env(STARTED_AS, AS_TRIAL).kill_on_drop(true);
         let mut child = match command.spawn() {
@@ -313,6 +346,7 @@ impl Launcher {
             let mut versions = before.clone();
             versions.reject(reason);
             self.save(&before, &versions)?;
+            failpoint("agent.update_given_up");
         }
         Ok(Watched::Again)
     }
@@ -362,4 +396,4 @@ pub(crate) fn start_anew() -> Result<(), Error> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

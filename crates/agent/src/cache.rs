@@ -4,6 +4,7 @@
 //! by each server alone. The one in use stays until another is complete. Refuses to know what the
 //! documents mean. A stream that breaks is resumed where it was.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use ambient::failpoint;
@@ -19,8 +20,13 @@ use update_metadata::sdp::Rejected;
 use uuid::Uuid;
 
 use crate::Error;
-use crate::limits::CATALOG_BYTES_MAX;
+use crate::limits::DISK_RESERVE_BYTES;
+use crate::quarantine::{Found, Quarantine};
 use crate::servers::Servers;
+
+mod course;
+
+use course::{Course, Held};
 
 /// The name of the position in the server's changes.
 const FOLLOWED: &str = "followed";
@@ -36,20 +42,38 @@ pub(crate) struct Copy {
 pub(crate) struct Cache {
     directory: PathBuf,
     executor: Executor,
+    quarantine: Quarantine,
+    /// Bytes of the disk that stay free.
+    pub(crate) reserve: u64,
 }
 
 impl Cache {
-    pub(crate) fn new(data: &Path, executor: Executor) -> Result<Cache, Error> {
+    pub(crate) fn new(
+        data: &Path,
+        executor: Executor,
+        quarantine: Quarantine,
+    ) -> Result<Cache, Error> {
         let directory = data.join("catalog");
         std::fs::create_dir_all(&directory).map_err(|source| Error::Files {
             operation: "make",
             path: directory.clone(),
             source,
         })?;
-        Ok(Cache { directory, executor })
+        Ok(Cache { directory, executor, quarantine, reserve: DISK_RESERVE_BYTES })
     }
 
+    /// One that is damaged is set aside, and begins anew.
     pub(crate) fn open(&self, server: Uuid) -> Result<Copy, Error> {
+        match self.open_found(server) {
+            Err(error) if error.is_damage() => {
+                self.set_aside(server, &error)?;
+                self.open_found(server)
+            }
+            opened => opened,
+        }
+    }
+
+    fn open_found(&self, server: Uuid) -> Result<Copy, Error> {
         // What a power cut takes is fetched again; the position goes with it.
         let options = Options { executor: self.executor, durability: Durability::Normal };
         let catalog = Catalog::open(&self.path(server), server, options)?;
@@ -60,9 +84,29 @@ impl Cache {
     pub(crate) fn recall(&self, server: Uuid) -> Option<Copy> {
         let failed = |error: &Error| {
             tracing::warn!(reason = error_chain(error), "the cache of documents is not usable");
+            if error.is_damage() && self.set_aside(server, error).is_ok() {
+                return;
+            }
             self.sweep(|known| *known != server);
         };
-        self.open(server).inspect_err(failed).ok()
+        self.open_found(server).inspect_err(failed).ok()
+    }
+
+    /// What an error of a copy says of it: one that is damaged is set aside.
+    pub(crate) async fn judge(&self, copy: &Copy, error: &Error) {
+        if !error.is_damage() {
+            return;
+        }
+        copy.catalog.close().await;
+        if let Err(error) = self.set_aside(copy.server, error) {
+            tracing::warn!(reason = error_chain(&error), "damaged documents are in the way");
+        }
+    }
+
+    fn set_aside(&self, server: Uuid, error: &Error) -> Result<(), Error> {
+        let what = format!("the documents of update point {server}");
+        let found = Found::database(&self.path(server));
+        self.quarantine.set_aside(&what, &error_chain(error), found)
     }
 
     /// Forgets a copy.
@@ -104,31 +148,79 @@ impl Cache {
         let mut client = client.max_decoding_message_size(MESSAGE_BYTES_MAX);
         let request = FollowDocumentsRequest { server_id, anchor };
         let mut stream = servers.answer(url, client.follow_documents(request)).await?;
-        let (mut copy, mut bytes) = (None, 0);
+        let mut begun = None;
         loop {
+            let asked = servers.now();
             let page = servers.bounded(url, stream.message()).await?;
             let Some(page) = page.map_err(Error::call(url))? else {
                 let (name, offset) = ("its catalog".to_owned(), anchor);
                 return Err(Error::CutOff { url: url.clone(), name, offset });
             };
-            let copy = match &mut copy {
-                Some(copy) => copy,
-                none => none.insert(self.copy_of(url, &page.server_id, current)?),
+            let times = (asked, servers.now());
+            let (copy, course) = match &mut begun {
+                Some(begun) => begun,
+                none => none.insert(self.begin(url, &page, current, anchor).await?),
             };
             let (is_done, version) = (page.done, page.version);
-            bytes += page.documents.iter().map(|document| document.xml.len()).sum::<usize>();
-            if bytes > CATALOG_BYTES_MAX {
-                let reason = format!("are more than {CATALOG_BYTES_MAX} bytes");
-                return Err(Error::answer(url)(Invalid::new("documents", reason)));
+            let fits = course.take(&page, times).and_then(|()| self.check_room());
+            if let Err(error) = fits {
+                self.give_up(copy, course, current).await;
+                return Err(error);
             }
-            take(&copy.catalog, url, page).await?;
+            let taken = match take(&copy.catalog, url, page).await {
+                Ok(()) if is_done => complete(&copy.catalog, version).await,
+                taken => taken,
+            };
+            if let Err(error) = taken {
+                self.judge(copy, &error).await;
+                return Err(error);
+            }
             failpoint("agent.catalog_page");
             if is_done {
-                complete(&copy.catalog, version).await?;
                 failpoint("agent.catalog_whole");
-                return Ok((copy.clone(), version, bytes as u64));
+                return Ok((copy.clone(), version, course.bytes));
             }
         }
+    }
+
+    /// The copy that a stream fills, which begins with this page, and the stream's course.
+    async fn begin<'a>(
+        &self,
+        url: &'a str,
+        page: &FollowDocumentsResponse,
+        current: Option<&Copy>,
+        anchor: u64,
+    ) -> Result<(Copy, Course<'a>), Error> {
+        let copy = self.copy_of(url, &page.server_id, current)?;
+        let is_current = current.is_some_and(|current| current.server == copy.server);
+        let bytes = std::fs::metadata(self.path(copy.server)).map_or(0, |file| file.len());
+        // Another server sends everything anew, whatever there is of it.
+        let (anchor, documents) = match is_current {
+            true => (anchor, copy.catalog.revisions().await?),
+            false => (0, 0),
+        };
+        Ok((copy, Course::new(url, anchor, Held { documents, bytes })))
+    }
+
+    /// What has become too large goes, unless it is in use.
+    async fn give_up(&self, copy: &Copy, course: &Course<'_>, current: Option<&Copy>) {
+        if course.is_full() && current.is_none_or(|current| current.server != copy.server) {
+            self.remove(copy).await;
+        }
+    }
+
+    fn check_room(&self) -> Result<(), Error> {
+        let failed = |source| Error::Files {
+            operation: "keep documents in",
+            path: self.directory.clone(),
+            source,
+        };
+        let found = rustix::fs::statvfs(&self.directory).map_err(|error| failed(error.into()))?;
+        if found.f_bavail.saturating_mul(found.f_frsize) < self.reserve {
+            let reason = format!("less than {} bytes of the disk are free", self.reserve);
+            return Err(failed(io::Error::new(io::ErrorKind::StorageFull, reason)));
+        }
+        Ok(())
     }
 
     fn copy_of(&self, url: &str, id: &[u8], current: Option<&Copy>) -> Result<Copy, Error> {

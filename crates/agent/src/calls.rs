@@ -1,19 +1,23 @@
-//! Questions to a management point, one function each: encode, ask, decode.
+//! Questions to a management point, and the short one to an update point, one function each:
+//! encode, ask, decode.
 
 use std::collections::BTreeMap;
 
-use model::{AssignedFile, ReportOutcome, RoleKind, ServerRef, Sha256, SiteCode};
-use rpc::limits::MESSAGE_BYTES_MAX;
+use model::{AssignedFile, ReportOutcome, RoleKind, ServerRef, Sha256, SiteCode, error_chain};
+use rpc::limits::{FOUND_URLS_MAX, MESSAGE_BYTES_MAX};
 use rpc::pb::client::client_service_client::ClientServiceClient;
 use rpc::pb::client::{
     GetLocationsRequest, GetPolicyRequest, GetPolicyResponse, RegisterRequest,
     SendInventoryRequest, SendStateRequest,
 };
 use rpc::pb::management::{FileLocations, Outcome, Point, SignedHead};
+use rpc::pb::metadata::metadata_service_client::MetadataServiceClient;
+use rpc::pb::metadata::{FindFilesRequest, FoundFile, WantedFile};
 use tonic::transport::Channel;
 
 use crate::servers::{Servers, pass_over};
 use crate::{Error, limits};
+use client::fallback::Fetching;
 use client::policy::Offer;
 
 /// A management point that is being asked.
@@ -55,7 +59,10 @@ impl<'a> ManagementPoint<'a> {
     ) -> Result<Option<ReportOutcome>, Error> {
         let request = SendStateRequest { report: Some(report.into()) };
         let answer = self.servers.answer(self.url, self.client.send_state(request)).await?;
-        Ok(meant(answer.outcome()))
+        Ok(match answer.outcome() {
+            Outcome::Behind => Some(ReportOutcome::Behind(answer.known_serial)),
+            outcome => meant(outcome),
+        })
     }
 
     /// Nothing if the site has not answered yet: the report is safe on the management point.
@@ -86,13 +93,38 @@ impl<'a> ManagementPoint<'a> {
     }
 }
 
+/// Where an update point knows files to be offered to everybody; those without an address are not
+/// named.
+pub(crate) async fn addresses(
+    servers: &Servers,
+    server: &ServerRef,
+    files: &[&Fetching],
+) -> Result<BTreeMap<Sha256, Vec<String>>, Error> {
+    let url = &server.url;
+    let mut client = MetadataServiceClient::new(servers.connection(server, url)?.channel());
+    let wanted = files.iter().map(|Fetching { file, update, .. }| WantedFile {
+        update: update.id.as_bytes().to_vec(),
+        revision: update.revision,
+        name: file.name.clone(),
+        size: file.size,
+        sha256: file.sha256.0.to_vec(),
+    });
+    let request = FindFilesRequest { files: wanted.collect() };
+    let answer = servers.answer(url, client.find_files(request)).await?;
+    let found = answer.files.into_iter().map(|FoundFile { sha256, mut urls }| {
+        urls.truncate(FOUND_URLS_MAX);
+        Ok((Sha256::from_slice(&sha256)?, urls))
+    });
+    found.collect::<Result<_, _>>().map_err(Error::answer(url))
+}
+
 fn meant(outcome: Outcome) -> Option<ReportOutcome> {
     match outcome {
         Outcome::Unspecified => None,
         Outcome::Applied => Some(ReportOutcome::Applied),
         Outcome::Known => Some(ReportOutcome::Known),
         // What could not be read is said once more, with everything else.
-        Outcome::SendFull | Outcome::Rejected => Some(ReportOutcome::SendFull),
+        Outcome::SendFull | Outcome::Rejected | Outcome::Behind => Some(ReportOutcome::SendFull),
     }
 }
 
@@ -102,7 +134,16 @@ pub(crate) async fn first_to_answer<T, F: Future<Output = Result<T, Error>>>(
     failure: &'static str,
     ask: impl Fn(ServerRef) -> F,
 ) -> Result<Option<T>, Error> {
-    let kind = RoleKind::ManagementPoint;
+    first_of(servers, RoleKind::ManagementPoint, failure, ask).await
+}
+
+/// Asks one server of a kind after the other; nothing if none answers.
+pub(crate) async fn first_of<T, F: Future<Output = Result<T, Error>>>(
+    servers: &Servers,
+    kind: RoleKind,
+    failure: &'static str,
+    ask: impl Fn(ServerRef) -> F,
+) -> Result<Option<T>, Error> {
     for server in servers.of(kind) {
         let url = server.url.clone();
         match ask(server).await {
@@ -110,8 +151,13 @@ pub(crate) async fn first_to_answer<T, F: Future<Output = Result<T, Error>>>(
                 servers.served(kind);
                 return Ok(Some(answer));
             }
-            Err(error) => pass_over(&url, failure, error)?,
-        };
+            Err(error) => {
+                if error.is_senseless() {
+                    servers.refusals.note(&url, &error_chain(&error), servers.now());
+                }
+                servers.failed(kind, pass_over(&url, failure, error)?);
+            }
+        }
     }
     servers.unserved(kind);
     Ok(None)

@@ -1,5 +1,6 @@
 //! The configuration of `tierline-agent`, and what its process does with it.
 
+use std::error::Error as StdError;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,17 +12,18 @@ use daemon::{
     Base, Joining, Log, LogSection, Outcome, Problems, Process, RenewFrom, Renewal,
     join_when_approved,
 };
-use model::{ClientKind, PeerKind, RoleKind, ServerRef, SiteCode};
+use model::{ClientKind, PeerKind, RoleKind, ServerRef, SiteCode, error_chain};
 use serde::{Deserialize, Serialize};
 use sqlite_engine::Executor;
-use transport::{Connection, Security, TcpConnect};
+use tokio_util::sync::CancellationToken;
+use transport::{Connection, PublicConnect, Security, TcpConnect};
 use trust::JoinToken;
 
-use crate::agent_update::{self, Launcher, Ran, Releases};
+use crate::agent_update::{self, Launcher, Ran, Releases, Turn};
 use crate::servers::expected;
 pub use crate::verbs::Verb;
 use crate::{
-    Agent, Config, Deps, ForeignServer, HandlersSection, LinuxMachine, Local, Machine,
+    Agent, Config, Deps, Downloader, ForeignServer, HandlersSection, LinuxMachine, Local, Machine,
     MachineSection, PretendedMachine, Setup, limits,
 };
 
@@ -39,11 +41,13 @@ pub struct File {
     pub update_trial: String,
     pub wsus_url: String,
     pub wsus_ca: String,
+    pub public_roots: String,
     pub control_socket: String,
     pub admin_groups: Vec<String>,
     pub primary_users: Vec<String>,
     pub machine: MachineSection,
     pub handlers: HandlersSection,
+    pub download: DownloadSection,
     pub log: LogSection,
 }
 
@@ -60,13 +64,28 @@ impl Default for File {
             update_trial: limits::TRIAL.to_owned(),
             wsus_url: String::new(),
             wsus_ca: String::new(),
+            public_roots: "/etc/ssl/certs/ca-certificates.crt".to_owned(),
             control_socket: String::new(),
-            admin_groups: ["sudo", "wheel", "adm"].map(str::to_owned).to_vec(),
+            admin_groups: ["sudo", "wheel"].map(str::to_owned).to_vec(),
             primary_users: Vec::new(),
             machine: MachineSection::default(),
             handlers: HandlersSection::default(),
+            download: DownloadSection::default(),
             log: LogSection::default(),
         }
+    }
+}
+
+/// `[download]` as written.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DownloadSection {
+    pub user: String,
+}
+
+impl Default for DownloadSection {
+    fn default() -> DownloadSection {
+        DownloadSection { user: "nobody".to_owned() }
     }
 }
 
@@ -85,11 +104,13 @@ pub struct Settings {
     scan_spread: Duration,
     update_trial: Duration,
     update_service: Option<ForeignServer>,
+    public_roots: PathBuf,
     /// None: in the data directory.
     control_socket: Option<PathBuf>,
     admin_groups: Vec<String>,
     primary_users: Vec<String>,
     setup: Setup,
+    downloader: Downloader,
 }
 
 impl Settings {
@@ -109,6 +130,7 @@ pub struct Program;
 
 impl daemon::Program for Program {
     const NAME: &'static str = "tierline-agent";
+    const UNUSED: &'static [&'static str] = &["migrate", "restore"];
     type File = File;
     type Config = Settings;
 
@@ -123,8 +145,11 @@ impl daemon::Program for Program {
         let update_trial = problems.check("update_trial", units::duration(&file.update_trial));
         let update_service = update_service(&file.wsus_url, &file.wsus_ca);
         let update_service = problems.check("wsus_url", update_service);
+        let public_roots = problems.check("public_roots", absolute(&file.public_roots));
         let control_socket = given(&file.control_socket).map(|path| absolute(&path)).transpose();
         let control_socket = problems.check("control_socket", control_socket);
+        let downloader = Downloader::confined(&file.download.user);
+        let downloader = problems.check("download.user", downloader);
         let run_time_max = units::duration(&file.machine.run_time_max);
         let run_time_max = run_time_max.and_then(|most| match most.is_zero() {
             true => Err("would end every installer at once; write 12h".to_owned()),
@@ -146,9 +171,11 @@ impl daemon::Program for Program {
             scan_spread: scan_spread?,
             update_trial: update_trial?,
             update_service: update_service?,
+            public_roots: public_roots?,
             control_socket: control_socket?,
             admin_groups: file.admin_groups.clone(),
             primary_users: file.primary_users.clone(),
+            downloader: downloader?,
             setup: setup?.running_for(run_time_max?).stopping_after(grace?),
         })
     }
@@ -163,8 +190,9 @@ impl daemon::Program for Program {
     }
 
     async fn run(settings: Settings, process: Process) -> Outcome {
-        let Process { ambient, pki, shutdown, .. } = process;
+        let Process { ambient, pki, shutdown, lock, .. } = process;
         let launcher = Launcher {
+            turn: Box::new(lock),
             releases: Releases::within(&settings.base.data),
             limits: Limits {
                 trial_ms: i64::try_from(settings.update_trial.as_millis()).unwrap_or(i64::MAX),
@@ -192,12 +220,10 @@ impl daemon::Program for Program {
         let local = Some(settings.local());
         let Settings { base: Base { data, .. }, mp_url: url, name, scan_spread, setup, .. } =
             settings;
-        let update_service = settings.update_service;
+        let (update_service, public_roots) = (settings.update_service, settings.public_roots);
+        let downloader = settings.downloader;
         let credentials = pki.credentials(&ambient)?.ok_or("join a hierarchy first")?;
-        let (kind, machine): (_, Arc<dyn Machine>) = match &settings.facts_file {
-            Some(file) => (ClientKind::Simulated, Arc::new(PretendedMachine::open(file)?)),
-            None => (ClientKind::Agent, Arc::new(LinuxMachine::with(&data, setup))),
-        };
+        let (kind, machine) = machine(settings.facts_file.as_deref(), &data, setup)?;
         let site = settings.mp_site.unwrap_or(credentials.identity().site);
         let (role, http_url) = (RoleKind::ManagementPoint, String::new());
         let management_point = ServerRef { kind: role, site, url, http_url, after_minutes: 0 };
@@ -221,8 +247,11 @@ impl daemon::Program for Program {
             executor,
             local,
             update_service,
+            public_roots,
         };
-        let agent = Agent::new(config, Deps { ambient, connect, credentials, machine }).await?;
+        let public = Arc::new(PublicConnect);
+        let deps = Deps { ambient, connect, public, downloader, credentials, machine };
+        let Some(agent) = opened(&config, &deps, &shutdown).await? else { return Ok(()) };
         let work = Box::pin(agent.run(shutdown.clone()));
         renewal.beside(shutdown.clone(), work).await?;
         if shutdown.is_cancelled() { Ok(()) } else { Ok(agent_update::start_anew()?) }
@@ -234,10 +263,68 @@ impl daemon::Program for Program {
     }
 }
 
+impl Turn for daemon::Lock {
+    fn take(&self) -> Result<(), Box<dyn StdError + Send + Sync>> {
+        Ok(daemon::Lock::take(self)?)
+    }
+
+    fn let_go(&self) -> Result<(), Box<dyn StdError + Send + Sync>> {
+        Ok(daemon::Lock::let_go(self)?)
+    }
+}
+
+/// What is cared for: this computer, or the one that a file describes.
+fn machine(
+    facts: Option<&Path>,
+    data: &Path,
+    setup: Setup,
+) -> std::io::Result<(ClientKind, Arc<dyn Machine>)> {
+    match facts {
+        Some(file) => Ok((ClientKind::Simulated, Arc::new(PretendedMachine::open(file)?))),
+        None => {
+            let machine = LinuxMachine::with(data, setup).waiting_apart();
+            Ok((ClientKind::Agent, Arc::new(machine)))
+        }
+    }
+}
+
+/// An agent, as soon as there is room for what it has to write; none: it shall stop before.
+async fn opened(
+    config: &Config,
+    deps: &Deps,
+    shutdown: &CancellationToken,
+) -> Result<Option<Agent>, crate::Error> {
+    loop {
+        let error = match Agent::new(config.clone(), deps.clone()).await {
+            Err(error) if error.is_of_disk() && is_full(&config.data) => error,
+            opened => return opened.map(Some),
+        };
+        let (reason, path) = (error_chain(&error), config.data.display());
+        tracing::error!(reason, %path, "the disk is full; the agent begins once there is room");
+        let pause = tokio::time::sleep(limits::FULL_RETRY);
+        if shutdown.run_until_cancelled(pause).await.is_none() {
+            return Ok(None);
+        }
+    }
+}
+
+fn is_full(data: &Path) -> bool {
+    let room = rustix::fs::statvfs(data).map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize));
+    room.is_ok_and(|bytes| bytes < limits::FULL_BYTES)
+}
+
 impl daemon::Verbs<Program> for Verb {
-    async fn perform(self, settings: Settings, output: &mut dyn Write) -> Outcome {
+    type Options = crate::verbs::Output;
+
+    async fn perform(
+        self,
+        options: Self::Options,
+        settings: Settings,
+        output: &mut dyn Write,
+    ) -> Outcome {
         let Settings { base, control_socket, .. } = settings;
-        Ok(self.ask(&base.data, control_socket.as_deref(), output).await?)
+        let places = options.places(&base.data, control_socket.as_deref());
+        Ok(self.ask(&places, &options, output).await?)
     }
 }
 

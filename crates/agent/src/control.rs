@@ -13,10 +13,12 @@ use std::path::{Path, PathBuf};
 use tokio::sync::oneshot;
 
 mod access;
+mod allowance;
 mod answer;
 mod caller;
 mod codes;
 pub(crate) mod limits;
+mod names;
 mod request;
 mod server;
 mod text;
@@ -40,7 +42,7 @@ pub(crate) const WELL_KNOWN: &str = "/run/tierline-agent/control.sock";
 pub struct Local {
     /// Where they find the socket.
     pub path: PathBuf,
-    /// Whose members are administrators, as root and the agent's own user are.
+    /// Whose members are administrators, as root and the agent's own user are; by name or number.
     pub admin_groups: Vec<String>,
     /// Whose computer this is.
     pub primary_users: Vec<String>,

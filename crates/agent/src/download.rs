@@ -1,32 +1,42 @@
-//! Fetching files: from distribution points, each in its turn.
+//! Fetching files: from distribution points and from publishers, each in its turn.
 //!
-//! Owns the order of sources, resuming, the pace, and who is to blame. Refuses to know what files
-//! are for and which points there are. A file is in the content cache only if size and SHA-256
-//! are those of policy; a source that serves or announces anything else is cut off there, named,
-//! and left for the next one, which goes on where it was. What a source sends is never held in
-//! memory beyond what the connection keeps in flight.
+//! Owns resuming, the pace, and who is to blame. Refuses to know what files are for, which sources
+//! there are and in which order they are asked. A file is in the content cache only if size and
+//! SHA-256 are those of policy; a source that serves or announces anything else is cut off there,
+//! named, and left for the next one, which goes on where it was. What a source sends is never held
+//! in memory beyond what the connection keeps in flight.
 
 use std::fmt;
 
+use client::fallback::Carrier;
 use content_library::{Begun, ContentLibrary};
 use futures_util::{StreamExt as _, stream};
-use model::{AssignedFile, EnforcementState, ErrorClass, ServerRef, error_chain};
+use model::{AssignedFile, EnforcementState, ErrorClass, error_chain};
 
+use crate::fetcher::Downloader;
 use crate::servers::Servers;
 use crate::summary::Refusals;
 use crate::{Error, limits};
 
 mod answer;
+mod connection;
 mod pace;
+mod public;
 mod source;
 
-pub(crate) use pace::Pace;
+pub(crate) use answer::{Unfit, begins_at};
+pub(crate) use connection::survey;
+pub(crate) use pace::{Flow, Pace};
+pub(crate) use public::Public;
+use public::shown;
 use source::Source;
 
 /// What a download works with.
 #[derive(Clone, Copy)]
 pub(crate) struct Downloads<'a> {
     pub(crate) servers: &'a Servers,
+    pub(crate) public: &'a Public,
+    pub(crate) downloader: &'a Downloader,
     pub(crate) library: &'a ContentLibrary,
     pub(crate) refusals: &'a Refusals,
 }
@@ -97,27 +107,23 @@ impl Fetched {
 }
 
 impl Downloads<'_> {
-    /// Fetches files from the points that each may be asked for, some at a time. One without a
-    /// place on this disk ends those that have not begun.
-    pub(crate) async fn fetch_all(
-        self,
-        wanted: Vec<(AssignedFile, Vec<ServerRef>)>,
-    ) -> Vec<Fetched> {
-        let fetch = |(file, points): (AssignedFile, Vec<ServerRef>)| async move {
-            self.fetch(&file, &points).await
+    /// Fetches files from those who may be asked for each, some at a time. One without a place on
+    /// this disk ends those that have not begun.
+    pub(crate) async fn fetch_all(self, wanted: Vec<(AssignedFile, Vec<Carrier>)>) -> Vec<Fetched> {
+        let fetch = |(file, carriers): (AssignedFile, Vec<Carrier>)| async move {
+            self.fetch(&file, &carriers).await
         };
         stream::iter(wanted).map(fetch).buffer_unordered(limits::FETCHES_MAX).collect().await
     }
 
-    /// Fetches one file from the first point that gives it.
-    pub(crate) async fn fetch(self, file: &AssignedFile, points: &[ServerRef]) -> Fetched {
+    /// Fetches one file from the first that gives it.
+    pub(crate) async fn fetch(self, file: &AssignedFile, carriers: &[Carrier]) -> Fetched {
         let mut tried: Vec<Tried> = Vec::new();
         let mut worst: Option<Error> = None;
-        let urls = |point: &ServerRef| [point.http_url.clone(), point.url.clone()];
-        let sources = points.iter().flat_map(|point| urls(point).map(|url| (point, url)));
         let mut end = None;
-        for (point, url) in sources.filter(|(_, url)| !url.is_empty()) {
-            let error = match self.give(Source { point, url: &url }, file).await {
+        for source in carriers.iter().flat_map(sources) {
+            let url = shown(source.url());
+            let error = match self.give(source, file).await {
                 Ok(Given::Before) => {
                     end = Some(End::Here { from: None });
                     break;
@@ -180,6 +186,18 @@ impl Downloads<'_> {
     }
 }
 
+/// A point may have two addresses.
+fn sources<'a>(carrier: &'a Carrier) -> impl Iterator<Item = Source<'a>> {
+    let sources = match carrier {
+        Carrier::Point(point) => {
+            let source = |url: &'a str| (!url.is_empty()).then_some(Source::Point { point, url });
+            [source(&point.http_url), source(&point.url)]
+        }
+        Carrier::Public(url) => [Some(Source::Public(url)), None],
+    };
+    sources.into_iter().flatten()
+}
+
 enum Given {
     Before,
     Now,
@@ -194,7 +212,10 @@ fn is_own(error: &Error) -> bool {
 fn is_dishonest(error: &Error) -> bool {
     match error {
         Error::Content(error) => is_corrupt(error),
-        error => matches!(error, Error::Answer { .. } | Error::Redirected { .. }),
+        Error::Answer { .. } | Error::Redirected { .. } | Error::Astray { .. } => true,
+        // Somebody else speaks through it.
+        Error::Downloader { .. } => true,
+        _ => false,
     }
 }
 
@@ -213,7 +234,7 @@ fn code(error: &Error) -> i32 {
     let code = match error {
         Error::Fetch { status, .. } => return i32::from(*status),
         Error::Content(error) if is_corrupt(error) => WRONG_DIGEST,
-        Error::Answer { .. } | Error::Redirected { .. } => WRONG_DIGEST,
+        Error::Answer { .. } | Error::Redirected { .. } | Error::Astray { .. } => WRONG_DIGEST,
         Error::Content(_) if error.class() == ErrorClass::Exhausted => DISK_FULL,
         _ => UNSPECIFIED,
     };

@@ -13,13 +13,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::future::ready;
 use std::sync::Arc;
 
 use ambient::Ambient;
 use client::scan::Scan;
 use model::UpdateId;
 use tokio::time::timeout;
-use transport::Connect;
+use transport::{BoxFuture, Connect};
 use update_catalog::Catalog;
 use update_metadata::{Applicability, Document, Facts};
 use uuid::Uuid;
@@ -56,8 +57,17 @@ impl ForeignServer {
     }
 }
 
-/// What a document is by its own rules alone, without prerequisites and members.
-pub type Judge<'a> = &'a mut (dyn FnMut(&Document) -> Applicability + Send);
+/// Says what a document is by its own rules alone, without prerequisites and members.
+pub trait Judge: Send {
+    fn judge<'a>(&'a mut self, document: &'a Document) -> BoxFuture<'a, Applicability>;
+}
+
+/// Whoever has all facts at hand.
+impl<F: FnMut(&Document) -> Applicability + Send> Judge for F {
+    fn judge<'a>(&'a mut self, document: &'a Document) -> BoxFuture<'a, Applicability> {
+        Box::pin(ready(self(document)))
+    }
+}
 
 /// A client of one server; what it remembers beyond the catalog lives as long as this value.
 pub struct Foreign {
@@ -148,7 +158,7 @@ impl Foreign {
         &mut self,
         catalog: &Catalog,
         facts: &Facts,
-        judge: Judge<'_>,
+        judge: &mut dyn Judge,
     ) -> Result<Followed, Error> {
         self.computer = computer::describe(facts, &self.dns_name);
         self.remedies = 0;

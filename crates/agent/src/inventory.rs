@@ -5,7 +5,7 @@
 //! never fails, and nothing that a file says ends the agent.
 
 mod linux;
-mod packages;
+pub(crate) mod packages;
 mod told;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -10,24 +10,28 @@
 //! believed by the digests that policy names. Whoever serves something else is refused, named in
 //! the log and in the [`Summary`], and nothing is executed. Refuses to know how a site plans.
 //!
-//! Servers that cannot be reached are tried again; what was accepted goes on without them. Only a
-//! failing database ends the agent.
+//! Servers that cannot be reached are tried again; what was accepted goes on without them. What is
+//! stored and damaged is set aside, counted and told, and the agent goes on without it; on a full
+//! disk it begins nothing, and goes on once there is room.
 
 mod agent;
 mod agent_update;
 mod cache;
 mod calls;
 mod content;
+mod custody;
 
 pub mod config;
 mod control;
 
 mod download;
 mod error;
+mod fetcher;
 mod foreign;
 pub mod inventory;
 mod limits;
 mod machine;
+mod quarantine;
 mod servers;
 mod store;
 mod summary;
@@ -40,9 +44,10 @@ pub use agent::{Agent, Config, Deps, Step};
 pub use client::policy::Refused;
 pub use control::Local;
 pub use error::Error;
+pub use fetcher::{Downloader, fetch_content};
 pub use foreign::{Cost, Followed, Foreign, ForeignServer, Judge};
 pub use machine::{
-    Action, Ended, Filter, FilterState, Form, HandlersSection, Job, LinuxMachine, Machine,
-    MachineSection, PretendedMachine, Setup, Wanted,
+    Ended, Filter, FilterState, Form, HandlersSection, Job, LinuxMachine, Machine, MachineSection,
+    PretendedMachine, Settled, Setup, Wanted, run_installer,
 };
 pub use summary::{Refusal, Summary, View};

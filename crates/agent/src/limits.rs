@@ -23,6 +23,12 @@ pub(crate) const CONNECTIONS_MAX: usize = 32;
 /// than that lead nowhere better.
 pub(crate) const POINTS_MAX: usize = 64;
 
+/// An address that a publisher's file has; servers and proxies take no longer ones for granted.
+pub(crate) const ADDRESS_BYTES_MAX: usize = 2_048;
+
+/// How often a public server may send us on: real ones do so once or twice.
+pub(crate) const REDIRECTS_MAX: usize = 5;
+
 /// Files fetched at once: enough that a slow point does not hold up the others, few enough that a
 /// client is one reader among thousands.
 pub(crate) const FETCHES_MAX: usize = 3;
@@ -37,8 +43,18 @@ pub(crate) const REFUSALS_MAX: usize = 100;
 /// A larger file that a rule asks the digest of stays unknown: hashing would stop everything else.
 pub(crate) const HASHED_BYTES_MAX: u64 = 1 << 30;
 
-/// Documents sent at once: ten times the largest real catalog. An endless stream is not taken.
-pub(crate) const CATALOG_BYTES_MAX: usize = 16 << 30;
+/// What a copy of an update point's catalog holds at most: eight times the documents of a site that
+/// synchronizes all that there is, each of which costs memory at every scan; their bytes, at ten
+/// thousand each.
+pub(crate) const DOCUMENTS_MAX: u64 = 200_000;
+pub(crate) const CATALOG_BYTES_MAX: u64 = 2 << 30;
+
+/// A whole catalog over a line of 1 Mbit/s takes half of it. Nothing else is done meanwhile.
+pub(crate) const FOLLOW_MAX: Duration = Duration::from_secs(60 * 60);
+
+/// Documents leave so much of the disk free: the system has to write logs and the agent its own
+/// database.
+pub(crate) const DISK_RESERVE_BYTES: u64 = 64 << 20;
 
 /// Of what an installer wrote, its end is kept: errors stand there.
 pub(crate) const TRANSCRIPT_BYTES: u64 = 256 << 10;
@@ -63,6 +79,20 @@ pub(crate) const GONE_POLL: Duration = Duration::from_millis(100);
 /// children let go of it within milliseconds.
 pub(crate) const BUSY_TRIES: u32 = 100;
 pub(crate) const BUSY_WAIT: Duration = Duration::from_millis(10);
+
+/// A package manager that is at work for somebody else is waited for so long, and looked at so
+/// often; it may take minutes, in which others could be installed.
+pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(30);
+pub(crate) const LOCK_POLL: Duration = Duration::from_secs(1);
+
+/// A file that a rule asks for is looked at for so long: a gigabyte is hashed at 20 MB/s meanwhile.
+pub(crate) const FILE_TIME: Duration = Duration::from_secs(60);
+
+/// Files that have not answered yet, each of which holds a thread.
+pub(crate) const FILE_THREADS_MAX: usize = 16;
+
+/// An explanation is waited for by somebody, and by whatever else the agent has to do.
+pub(crate) const EXPLAINING_MAX: Duration = Duration::from_secs(5);
 
 /// Commands that only tell somebody something: restart, notices, a write filter.
 pub(crate) const TOOL_TIME: Duration = Duration::from_secs(60);
@@ -99,3 +129,18 @@ pub(crate) const TRIAL_STARTS_MAX: u32 = 3;
 
 /// Between two starts of it.
 pub(crate) const TRIAL_PAUSE: Duration = Duration::from_secs(1);
+
+/// Damaged files that are kept for whoever looks for the reason, their bytes, and how often it is
+/// remembered that something was damaged: a disk that goes bad damages everything again and again.
+pub(crate) const SET_ASIDE_FILES_MAX: usize = 20;
+pub(crate) const SET_ASIDE_BYTES_MAX: u64 = 256 << 20;
+pub(crate) const SET_ASIDE_ENTRIES_MAX: usize = 100;
+
+/// How often it is tried again to remember something on a disk that is full or fails.
+pub(crate) const FULL_RETRY: Duration = Duration::from_secs(10);
+
+/// Events that wait for room on the disk; what is not in the history then is in the log.
+pub(crate) const WAITING_EVENTS_MAX: usize = 1_000;
+
+/// A disk with less room than this is full for a database.
+pub(crate) const FULL_BYTES: u64 = 1 << 20;

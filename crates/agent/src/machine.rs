@@ -8,7 +8,7 @@ use std::io;
 use std::time::Duration;
 
 use content_library::FileReader;
-use model::{AssignedFile, Inventory};
+use model::{AssignedFile, Inventory, UpdateRef};
 use recurrence::Zone;
 use transport::BoxFuture;
 use update_metadata::{
@@ -20,12 +20,11 @@ use crate::limits;
 mod linux;
 mod pretended;
 
-pub use linux::{HandlersSection, LinuxMachine, MachineSection, Setup};
-pub(crate) use linux::{hash, stage};
+pub use linux::{HandlersSection, LinuxMachine, MachineSection, Setup, run_installer};
+pub(crate) use linux::{hash, is_logged_on, stage};
 pub use pretended::PretendedMachine;
 
-/// An installation, or the removal of one, that was decided upon. Document and files are those
-/// that policy names.
+/// An installation that was decided upon. Document and files are those that policy names.
 #[derive(Debug)]
 pub struct Job<'a> {
     pub document: &'a Document,
@@ -33,13 +32,6 @@ pub struct Job<'a> {
     pub files: Vec<(&'a AssignedFile, FileReader)>,
     /// The maximum run time: after it, what still runs is ended.
     pub limit: Duration,
-    pub action: Action,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    Install,
-    Uninstall,
 }
 
 /// How an installer ended.
@@ -49,6 +41,15 @@ pub enum Ended {
     Exited(i32),
     /// By the machine, after its maximum run time.
     TimedOut,
+    /// Nobody knows: whoever waited for it was ended before.
+    Unseen,
+}
+
+/// The installer of an earlier life of the agent that has ended; as [`Machine::install`] says it.
+#[derive(Debug)]
+pub struct Settled {
+    pub update: UpdateRef,
+    pub ended: io::Result<Ended>,
 }
 
 /// Restarts are suppressed for each of them separately (DEP-24).
@@ -80,10 +81,15 @@ pub enum FilterState {
 
 pub trait Machine: Debug + Send + Sync {
     /// Everything but files, which are looked up when a rule asks for them.
-    fn facts(&self) -> io::Result<Facts>;
+    fn facts(&self) -> BoxFuture<'_, io::Result<Facts>>;
 
     /// The file at `path`, if there is one; its digest if `digest` asks for it.
-    fn file(&self, path: &str, digest: Wanted) -> io::Result<Option<FileFact>>;
+    /// Fails in a bounded time where the file system does not answer.
+    fn file<'a>(
+        &'a self,
+        path: &'a str,
+        digest: Wanted,
+    ) -> BoxFuture<'a, io::Result<Option<FileFact>>>;
 
     /// What it is made of and what is installed on it, as far as that can be found out.
     fn inventory(&self) -> BoxFuture<'_, Inventory> {
@@ -124,10 +130,20 @@ pub trait Machine: Debug + Send + Sync {
         Box::pin(async { Ok(FilterState::Absent) })
     }
 
-    /// Waits for the installer of an earlier life of the agent, if it still runs, for at most
-    /// `limit`, and ends it then. Until this has returned, detection does not say what came of it.
-    fn settle(&self, _limit: Duration) -> BoxFuture<'_, io::Result<()>> {
-        Box::pin(async { Ok(()) })
+    /// Waits for the installer of an earlier life of the agent, if it still runs, and says how it
+    /// ended, if it was one of `documents` and somebody saw it. One that nobody else waits for is
+    /// ended after `limit`. Until this has returned, detection does not say what came of it.
+    fn settle<'a>(
+        &'a self,
+        _limit: Duration,
+        _documents: &'a [Document],
+    ) -> BoxFuture<'a, io::Result<Option<Settled>>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    /// How the last installer ended is durable elsewhere, and is not to be told again.
+    fn forget_settled(&self) -> io::Result<()> {
+        Ok(())
     }
 
     /// Runs the installer to its end. Fails with [`io::ErrorKind::Unsupported`] if this computer
@@ -144,13 +160,13 @@ pub enum Wanted {
 }
 
 /// Adds the files that a document asks for to `facts`.
-pub(crate) fn look(
+pub(crate) async fn look(
     machine: &dyn Machine,
     document: &Document,
     facts: &mut Facts,
 ) -> io::Result<()> {
     if matches!(facts.system, System::Windows(_)) {
-        return look_as_asked(machine, document, facts);
+        return look_as_asked(machine, document, facts).await;
     }
     for (path, digest) in document.files_asked() {
         let known = facts.files.get(path);
@@ -158,14 +174,18 @@ pub(crate) fn look(
             .is_some_and(|file| !digest || file.as_ref().is_none_or(|file| file.sha256.is_some()));
         if !is_known {
             let wanted = if digest { Wanted::Digest } else { Wanted::Presence };
-            facts.files.insert(path.to_owned(), machine.file(path, wanted)?);
+            facts.files.insert(path.to_owned(), machine.file(path, wanted).await?);
         }
     }
     Ok(())
 }
 
 /// On Windows a file is found by way of folders: only judging a rule shows which one it asks for.
-fn look_as_asked(machine: &dyn Machine, document: &Document, facts: &mut Facts) -> io::Result<()> {
+async fn look_as_asked(
+    machine: &dyn Machine,
+    document: &Document,
+    facts: &mut Facts,
+) -> io::Result<()> {
     for _ in 0..limits::QUESTION_ROUNDS_MAX {
         let questions = questions(document, facts).into_iter();
         let files = questions.filter(|question| question.subject == Subject::File);
@@ -174,7 +194,7 @@ fn look_as_asked(machine: &dyn Machine, document: &Document, facts: &mut Facts) 
             break;
         }
         for path in files {
-            let found = machine.file(&path, Wanted::Presence)?;
+            let found = machine.file(&path, Wanted::Presence).await?;
             facts.files.insert(path, found);
         }
     }

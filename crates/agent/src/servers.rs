@@ -12,11 +12,12 @@ use model::{PeerKind, RoleKind, ServerRef, Timestamp, error_chain};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tonic::{Response, Status};
-use transport::{Connect, Connection, Credentials, Expect, Security};
+use transport::{BoxStream, Connect, Connection, Credentials, Expect, Security};
 
 use client::fallback::{Search, usable};
 
 use crate::download::Pace;
+use crate::summary::Refusals;
 use crate::{Error, limits};
 
 pub(crate) struct Servers {
@@ -29,6 +30,10 @@ pub(crate) struct Servers {
     open: Mutex<BTreeMap<String, Connection>>,
     /// Kinds of which no server has answered.
     unserved: Mutex<Search<RoleKind>>,
+    /// The same for people: since when, and why.
+    failing: Mutex<BTreeMap<RoleKind, (Timestamp, String)>>,
+    /// Those that were not believed.
+    pub(crate) refusals: Refusals,
     /// Of all content.
     pub(crate) pace: Pace,
     pub(crate) stop: CancellationToken,
@@ -41,8 +46,20 @@ impl Servers {
         credentials: Credentials,
         first: ServerRef,
     ) -> Servers {
-        let (listed, open, unserved, pace, stop) = Default::default();
-        Servers { ambient, connect, credentials, first, listed, open, unserved, pace, stop }
+        let (listed, open, unserved, failing, refusals, pace, stop) = Default::default();
+        Servers {
+            ambient,
+            connect,
+            credentials,
+            first,
+            listed,
+            open,
+            unserved,
+            failing,
+            refusals,
+            pace,
+            stop,
+        }
     }
 
     pub(crate) fn credentials(&self) -> &Credentials {
@@ -73,6 +90,19 @@ impl Servers {
     /// A server of this kind has answered.
     pub(crate) fn served(&self, kind: RoleKind) {
         lock(&self.unserved).end(&kind);
+        lock(&self.failing).remove(&kind);
+    }
+
+    /// One of this kind has failed, for a reason that people understand.
+    pub(crate) fn failed(&self, kind: RoleKind, reason: String) {
+        let now = self.now();
+        let mut failing = lock(&self.failing);
+        failing.entry(kind).or_insert_with(|| (now, String::new())).1 = reason;
+    }
+
+    /// Since when none of this kind has served, and why not.
+    pub(crate) fn failing(&self, kind: RoleKind) -> Option<(Timestamp, String)> {
+        lock(&self.failing).get(&kind).cloned()
     }
 
     /// None of those that may be tried has.
@@ -95,19 +125,27 @@ impl Servers {
         if let Some(connection) = open.get(url) {
             return Ok(connection.clone());
         }
-        let plain = server.kind == RoleKind::DistributionPoint && url == server.http_url;
-        let security = if plain {
-            Security::Plain
-        } else {
-            let credentials = self.credentials.clone();
-            Security::Mutual { credentials, expect: expected(server) }
-        };
+        let security = self.security(server, url);
         let connection = Connection::new(self.connect.clone(), url, security)?;
         if open.len() >= limits::CONNECTIONS_MAX {
             open.clear();
         }
         open.insert(url.to_owned(), connection.clone());
         Ok(connection)
+    }
+
+    /// A stream of its own to exactly this server, on which HTTP/1.1 is spoken.
+    pub(crate) async fn open(&self, server: &ServerRef, url: &str) -> Result<BoxStream, Error> {
+        let opened = transport::open(self.connect.clone(), url, self.security(server, url)).await;
+        opened.map_err(Error::unreached(url))
+    }
+
+    fn security(&self, server: &ServerRef, url: &str) -> Security {
+        if server.kind == RoleKind::DistributionPoint && url == server.http_url {
+            return Security::Plain;
+        }
+        let credentials = self.credentials.clone();
+        Security::Mutual { credentials, expect: expected(server) }
     }
 
     /// Waits for a server, but not for ever, and not when the agent is to stop.

@@ -6,11 +6,12 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use ambient::Ambient;
 use model::{
-    ComplianceState, EnforcementState, Invalid, Sha256, StateChange, Timestamp, UpdateId,
-    UpdateState,
+    ComplianceState, EnforcementState, Invalid, PeerIdentity, Sha256, StateChange, Timestamp,
+    UpdateId, UpdateState,
 };
 use rpc::convert::{decode_head, decode_report, encode_head, encode_report};
 use sqlite_engine::{
@@ -37,6 +38,14 @@ const SCHEMA: Schema = Schema {
     migrations: &[include_str!("../schema/0001_create_agent.sql")],
 };
 
+/// A report that cannot be read.
+#[derive(Debug)]
+pub(crate) struct Damaged {
+    pub(crate) serial: u64,
+    pub(crate) body: Vec<u8>,
+    pub(crate) source: Invalid,
+}
+
 /// An open memory; clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct Store {
@@ -47,32 +56,62 @@ impl Store {
     pub(crate) fn open(
         ambient: &Ambient,
         path: &Path,
+        own: &PeerIdentity,
         executor: Executor,
     ) -> Result<Store, EngineError> {
         let options = Options { executor, durability: Durability::Full };
         let database = Database::open(path, SCHEMA, options)?;
         // SQLite's integers have a sign.
         let incarnation = ambient.random_u64() >> 1;
-        let sql =
-            "INSERT INTO record VALUES (1, ?1, 0, 0, 0, NULL, 0, NULL) ON CONFLICT DO NOTHING";
-        database.write_blocking(move |tx| tx.execute(sql, [incarnation]))?;
+        let own = own.to_string();
+        let sql = "INSERT INTO record (only, incarnation, serial, covered, scanned_at, updates,
+                                       identity)
+                   VALUES (1, ?1, 0, 0, 0, 0, ?2) ON CONFLICT DO NOTHING";
+        database.write_blocking(move |tx| tx.execute(sql, params![incarnation, own]))?;
         Ok(Store { database })
+    }
+
+    /// What is there without anything being made; for whoever only looks.
+    pub(crate) fn existing(path: &Path) -> Result<Store, Error> {
+        if !path.exists() {
+            return Err(Error::NoMemory { path: path.to_owned() });
+        }
+        let options = Options { executor: Executor::Inline, durability: Durability::Full };
+        Ok(Store { database: Database::open(path, SCHEMA, options)? })
     }
 
     pub(crate) async fn check(&self) -> Result<Vec<String>, EngineError> {
         self.database.check().await
     }
 
-    /// Everything a client remembers.
-    pub(crate) async fn memory(&self) -> Result<Memory, Error> {
-        let bodies = self.unsent_bodies().await?;
-        let read: Vec<_> = bodies.iter().map(|body| decode_report(body)).collect();
-        let damaged = read.iter().filter(|report| report.is_err()).count();
-        if damaged > 0 {
-            // They are set aside for good; one that says everything says what they would have.
-            tracing::warn!(damaged, "stored reports cannot be read; the site is told everything");
+    /// Whether it is whole, and was written by the client of this name.
+    pub(crate) async fn is_of(&self, own: &PeerIdentity) -> Result<(), Error> {
+        if let Some(reason) = self.check().await?.into_iter().next() {
+            return Err(Error::DamagedMemory { reason });
         }
-        Ok(Memory {
+        let sql = "SELECT identity FROM record";
+        let found: String =
+            self.database.read(move |tx| tx.query_row(sql, [], |row| row.get(0))).await?;
+        if found == own.to_string() {
+            return Ok(());
+        }
+        Err(Error::MemoryOfOther { found, own: Box::new(own.clone()) })
+    }
+
+    pub(crate) async fn close(&self) {
+        self.database.close().await;
+    }
+
+    /// Everything a client remembers, and reports that cannot be read.
+    pub(crate) async fn memory(&self) -> Result<(Memory, Vec<Damaged>), Error> {
+        let (mut unsent, mut damaged) = (Vec::new(), Vec::new());
+        for (serial, body) in self.unsent_bodies().await? {
+            match decode_report(&body) {
+                Ok(report) => unsent.push(report),
+                Err(source) => damaged.push(Damaged { serial, body, source }),
+            }
+        }
+        let memory = Memory {
             record: self.record().await?,
             said: Knowledge {
                 states: self.states().await?,
@@ -80,14 +119,25 @@ impl Store {
             },
             runs: self.runs().await?,
             policy: self.policy().await?,
-            unsent: read.into_iter().flatten().collect(),
-            has_damaged: damaged > 0,
+            unsent,
+            has_damaged: !damaged.is_empty(),
             notes: self.notes().await?,
-        })
+        };
+        Ok((memory, damaged))
+    }
+
+    /// What they would have told is told with everything else.
+    pub(crate) async fn forget_damaged(&self, serials: Vec<u64>) -> Result<(), EngineError> {
+        let sql = "DELETE FROM report WHERE serial = ?1";
+        let forget = move |tx: &WriteTx| {
+            serials.iter().try_for_each(|serial| tx.execute(sql, [serial]).map(drop))
+        };
+        self.database.write(forget).await
     }
 
     /// All of it, or nothing.
-    pub(crate) async fn keep(&self, keeps: Vec<Keep>) -> Result<(), EngineError> {
+    pub(crate) async fn keep(&self, keeps: impl Into<Arc<[Keep]>>) -> Result<(), EngineError> {
+        let keeps = keeps.into();
         let keep = move |tx: &WriteTx| keeps.iter().try_for_each(|keep| put(tx, keep));
         self.database.write(keep).await
     }
@@ -108,9 +158,10 @@ impl Store {
         Ok(states.await?.into_iter().collect())
     }
 
-    async fn unsent_bodies(&self) -> Result<Vec<Vec<u8>>, EngineError> {
-        let sql = "SELECT body FROM report ORDER BY serial";
-        self.database.read(move |tx| tx.query_all(sql, [], |row| row.get(0))).await
+    async fn unsent_bodies(&self) -> Result<Vec<(u64, Vec<u8>)>, EngineError> {
+        let sql = "SELECT serial, body FROM report ORDER BY serial";
+        let body = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        self.database.read(move |tx| tx.query_all(sql, [], body)).await
     }
 
     pub(crate) async fn unsent(&self) -> Result<u64, EngineError> {
@@ -152,15 +203,17 @@ impl Store {
                               filter_failed_at
                        FROM note";
             let found = tx.query_optional(sql, [], notes)?;
-            let sql = "SELECT update_id, started_at FROM wish";
+            let sql = "SELECT update_id, started_at, planned_at FROM wish";
             let wishes = tx.query_all(sql, [], |row| {
-                Ok((update_id(row)?, row.get::<_, Option<i64>>(1)?.map(Timestamp)))
+                let at = |index| row.get::<_, Option<i64>>(index).map(|at| at.map(Timestamp));
+                Ok((update_id(row)?, at(1)?, at(2)?))
             })?;
             let mut notes: Notes = found.unwrap_or_default();
-            for (id, started_at) in wishes {
-                match started_at {
-                    Some(at) => drop(notes.wishes.insert(id, at)),
-                    None => drop(notes.hidden.insert(id)),
+            for (id, started_at, planned_at) in wishes {
+                match (started_at, planned_at) {
+                    (Some(at), _) => drop(notes.wishes.insert(id, at)),
+                    (None, Some(at)) => drop(notes.planned.insert(id, at)),
+                    (None, None) => drop(notes.hidden.insert(id)),
                 }
             }
             Ok(notes)
@@ -216,7 +269,7 @@ fn put_run(tx: &WriteTx, update: UpdateId, run: &Run) -> Result<(), EngineError>
 }
 
 fn put_notes(tx: &WriteTx, notes: &Notes) -> Result<(), EngineError> {
-    let Notes { boot, wishes, hidden, .. } = notes;
+    let Notes { boot, wishes, planned, hidden, .. } = notes;
     let at = |at: Option<Timestamp>| at.map(|at| at.0);
     let point = serde_json::to_string(&notes.update_point).unwrap_or_default();
     let values = params![
@@ -232,12 +285,15 @@ fn put_notes(tx: &WriteTx, notes: &Notes) -> Result<(), EngineError> {
     let sql = "INSERT OR REPLACE INTO note VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     tx.execute(sql, values)?;
     tx.execute("DELETE FROM wish", [])?;
-    let wishes = wishes.iter().map(|(id, at)| (id, Some(at.0)));
-    let all = wishes.chain(hidden.iter().map(|id| (id, None)));
-    let put = |(id, at): (&UpdateId, Option<i64>)| {
-        tx.execute("INSERT INTO wish VALUES (?1, ?2)", params![id.as_bytes(), at]).map(drop)
+    let wishes = wishes.iter().map(|(id, at)| (id, Some(at.0), None));
+    let planned = planned.iter().map(|(id, at)| (id, None, Some(at.0)));
+    let hidden = hidden.iter().map(|id| (id, None, None));
+    let put = |(id, started_at, planned_at): (&UpdateId, Option<i64>, Option<i64>)| {
+        let values = params![id.as_bytes(), started_at, planned_at];
+        let sql = "INSERT INTO wish (update_id, started_at, planned_at) VALUES (?1, ?2, ?3)";
+        tx.execute(sql, values).map(drop)
     };
-    all.into_iter().try_for_each(put)
+    wishes.chain(planned).chain(hidden).try_for_each(put)
 }
 
 fn notes(row: &Row<'_>) -> RowResult<Notes> {

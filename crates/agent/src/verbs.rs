@@ -25,55 +25,53 @@ const HISTORY_ROWS: u32 = 50;
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Who this client is, its policy, its scans, its deployments, and what they wait for
-    Status(Output),
+    Status,
     /// What happened here, the newest first
     History {
         #[arg(long, default_value_t = HISTORY_ROWS, value_name = "ROWS")]
         limit: u32,
-        #[command(flatten)]
-        output: Output,
     },
     /// Ask the update point now which updates this computer needs
     Scan {
         /// And evaluate every deployment afterwards
         #[arg(long)]
         evaluate: bool,
-        #[command(flatten)]
-        output: Output,
     },
-    /// Install now what is offered here; maintenance windows do not matter
+    /// Install what is offered here, now or at a time; maintenance windows do not matter
     Install {
         /// Their ids; without any, all that is offered
         #[arg(value_name = "UPDATE")]
         updates: Vec<UpdateId>,
-        #[command(flatten)]
-        output: Output,
+        /// Not now, but then: as this computer's clock shows it (2026-11-22T03:00), or RFC 3339
+        #[arg(long, value_name = "TIME")]
+        at: Option<String>,
+        /// Not at the time that was set
+        #[arg(long, conflicts_with = "at")]
+        cancel: bool,
     },
     /// Offer an available update no more; a required one cannot be hidden
     Hide(OfUpdate),
     /// Offer a hidden update again
     Show(OfUpdate),
     /// The updates that are required, available or hidden here
-    Updates(Output),
+    Updates,
     /// Content that is kept here
     Cache {
         #[command(subcommand)]
         verb: CacheVerb,
     },
     /// Whether a restart is pending, since when, and when it comes
-    RebootStatus(Output),
+    RebootStatus,
     /// Restart the computer now, if a restart is pending, or put the restart off
     Reboot {
         /// Not now, but after so many minutes
         #[arg(long, value_name = "MINUTES")]
         defer: Option<u32>,
-        #[command(flatten)]
-        output: Output,
     },
     /// Forget what was found and what failed, and begin anew; policy and what is installed stay
-    Reset(Output),
+    Reset,
     /// The policy in effect
-    Policy(Output),
+    Policy,
     /// Why an update is or is not installed here, from its rules to its last installation
     Explain(OfUpdate),
 }
@@ -81,9 +79,9 @@ pub enum Verb {
 #[derive(Debug, Subcommand)]
 pub enum CacheVerb {
     /// The files, their sizes, and which updates they belong to
-    List(Output),
+    List,
     /// Remove what no deployment needs any more
-    Clean(Output),
+    Clean,
 }
 
 #[derive(Args, Debug)]
@@ -91,19 +89,21 @@ pub struct OfUpdate {
     /// The id of the update
     #[arg(value_name = "UPDATE")]
     update: UpdateId,
-    #[command(flatten)]
-    output: Output,
 }
 
 #[derive(Args, Clone, Debug)]
 pub struct Output {
-    /// As a table for people, or as JSON for programs
+    /// Answers as a table for people, or as JSON for programs
     #[arg(short, long = "output", value_enum, default_value_t = Format::Table)]
+    #[arg(global = true, help_heading = ASKING)]
     output: Format,
     /// The agent's socket, if it is not the one of the configuration
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", global = true, help_heading = ASKING)]
     socket: Option<PathBuf>,
 }
+
+/// They are about the verbs that ask.
+const ASKING: &str = "Asking the agent that runs";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
@@ -111,58 +111,58 @@ enum Format {
     Json,
 }
 
-impl Verb {
-    /// Asks the agent at `socket`, or, if the configuration names none, the one of `data` or of
-    /// the service.
-    pub(crate) async fn ask(
-        self,
-        data: &Path,
-        socket: Option<&Path>,
-        output: &mut dyn Write,
-    ) -> Result<(), Failure> {
-        let (request, Output { output: format, socket: named }) = self.request();
-        let places = match named.as_deref().or(socket) {
+impl Output {
+    /// Where the agent is looked for: at its socket, or, if nothing names one, at that of `data`
+    /// and of the service.
+    pub(crate) fn places(&self, data: &Path, configured: Option<&Path>) -> Vec<PathBuf> {
+        match self.socket.as_deref().or(configured) {
             Some(one) => vec![one.to_owned()],
             None => vec![Local::within(data), PathBuf::from(WELL_KNOWN)],
-        };
-        let answer = asking::ask(&places, &request).await?;
-        let text = match format {
+        }
+    }
+}
+
+impl Verb {
+    /// Asks the first agent that answers.
+    pub(crate) async fn ask(
+        self,
+        places: &[PathBuf],
+        options: &Output,
+        output: &mut dyn Write,
+    ) -> Result<(), Failure> {
+        let answer = asking::ask(places, &self.request()).await?;
+        let text = match options.output {
             Format::Json => format!("{answer:#}\n"),
             Format::Table => table::render(&answer),
         };
         output.write_all(text.as_bytes()).map_err(Failure::Print)
     }
 
-    fn request(self) -> (Request, Output) {
+    fn request(self) -> Request {
         match self {
-            Verb::Status(output) => (Request::Status, output),
-            Verb::History { limit, output } => (Request::History { limit }, output),
-            Verb::Scan { evaluate, output } => {
-                let cycle = if evaluate { Cycle::Evaluation } else { Cycle::Scan };
-                (Request::Scan { cycle }, output)
+            Verb::Status => Request::Status,
+            Verb::History { limit } => Request::History { limit },
+            Verb::Scan { evaluate } => {
+                Request::Scan { cycle: if evaluate { Cycle::Evaluation } else { Cycle::Scan } }
             }
-            Verb::Install { updates, output } => {
+            Verb::Install { updates, at, cancel } => {
                 let updates = updates.into_iter().map(Text).collect();
-                (Request::Install { updates }, output)
+                match at {
+                    Some(at) => Request::InstallAt { updates, at },
+                    None if cancel => Request::Unplan { updates },
+                    None => Request::Install { updates },
+                }
             }
-            Verb::Hide(OfUpdate { update, output }) => {
-                (Request::Hide { update: Text(update) }, output)
-            }
-            Verb::Show(OfUpdate { update, output }) => {
-                (Request::Show { update: Text(update) }, output)
-            }
-            Verb::Updates(output) => (Request::Updates, output),
-            Verb::Cache { verb: CacheVerb::List(output) } => (Request::CacheList, output),
-            Verb::Cache { verb: CacheVerb::Clean(output) } => (Request::CacheClean, output),
-            Verb::RebootStatus(output) => (Request::RebootStatus, output),
-            Verb::Reboot { defer: defer_minutes, output } => {
-                (Request::Reboot { defer_minutes }, output)
-            }
-            Verb::Reset(output) => (Request::Reset, output),
-            Verb::Policy(output) => (Request::Policy, output),
-            Verb::Explain(OfUpdate { update, output }) => {
-                (Request::Explain { update: Text(update) }, output)
-            }
+            Verb::Hide(OfUpdate { update }) => Request::Hide { update: Text(update) },
+            Verb::Show(OfUpdate { update }) => Request::Show { update: Text(update) },
+            Verb::Updates => Request::Updates,
+            Verb::Cache { verb: CacheVerb::List } => Request::CacheList,
+            Verb::Cache { verb: CacheVerb::Clean } => Request::CacheClean,
+            Verb::RebootStatus => Request::RebootStatus,
+            Verb::Reboot { defer: defer_minutes } => Request::Reboot { defer_minutes },
+            Verb::Reset => Request::Reset,
+            Verb::Policy => Request::Policy,
+            Verb::Explain(OfUpdate { update }) => Request::Explain { update: Text(update) },
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Everything around one client, for tests: a site's keys, and a management point, software
 //! update points and distribution points that speak the real protocols on loopback.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,20 +9,20 @@ use std::time::Duration;
 use ambient::{Ambient, ManualClock, SeededEntropy};
 use axum::Router;
 use model::{
-    AssignedFile, AssignedUpdate, AssignedWindow, Assignment, ClientId, ClientKind, ClientSettings,
-    DeploymentId, Intent, ItemFile, PeerIdentity, PeerKind, PolicyHead, RoleKind, ServerList,
-    ServerRef, Sha1, SiteCode, Timestamp, UpdateId, UpdateRef, WindowList,
+    AssignedWindow, Assignment, ClientKind, ClientSettings, ItemFile, PeerIdentity, PeerKind,
+    PolicyHead, RoleKind, ServerList, ServerRef, Sha1, Timestamp, WindowList,
 };
-use rpc::convert::{Part, encode_head, encode_part};
+use rpc::convert::Part;
 use sqlite_engine::Executor;
 use tempfile::TempDir;
-use testkit::pki::{Pki, SiteKeys};
+use testkit::pki::Pki;
+use testkit::policy::{PolicySite, SignedPolicy};
+pub(crate) use testkit::policy::{pr1, software, update_id};
+use testkit::serving::serve_anybody;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use transport::{Limits, Server, TcpConnect, TcpListen};
-use trust::Purpose;
-use update_metadata::{CommandLine, Document, Installer, Outcome, Rule, UpdateKind, linux};
-use uuid::Uuid;
+use transport::{Credentials, Limits, Server, TcpConnect, TcpListen};
+use update_metadata::{CommandLine, Document, Installer, Outcome, linux};
 
 use crate::{Agent, Config, Deps, Machine};
 use client::digest::sha256;
@@ -43,35 +44,17 @@ pub(crate) struct World {
     pub(crate) directory: TempDir,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) ambient: Ambient,
-    pub(crate) client: ClientId,
-    pub(crate) pki: Pki,
-    keys: SiteKeys,
+    pub(crate) site: PolicySite,
     pub(crate) mp: Arc<FakeMp>,
     pub(crate) servers: Vec<ServerRef>,
     pub(crate) settings: ClientSettings,
     pub(crate) windows: Vec<AssignedWindow>,
     pub(crate) update_service: Option<crate::ForeignServer>,
+    pub(crate) public_roots: PathBuf,
     pub(crate) scan_spread: Duration,
     pub(crate) log: Log,
     shutdown: CancellationToken,
     tasks: TaskTracker,
-}
-
-pub(crate) fn pr1() -> SiteCode {
-    SiteCode::new("PR1").expect("a good code")
-}
-
-pub(crate) fn update_id(number: u128) -> UpdateId {
-    UpdateId(Uuid::from_u128(number))
-}
-
-/// A visible update that may be installed anywhere.
-pub(crate) fn software(number: u128) -> Document {
-    let update = UpdateRef { id: update_id(number), revision: 1 };
-    let mut document = Document::new(update, UpdateKind::Software, &format!("update {number}"));
-    document.properties.is_explicitly_deployable = true;
-    document.rules.is_installable = Some(Rule::True);
-    document
 }
 
 impl World {
@@ -84,15 +67,12 @@ impl World {
         let clock = Arc::new(ManualClock::at(NOW.0));
         let ambient = Ambient::new(clock.clone(), Arc::new(SeededEntropy::new(seed)));
         let log = Log::new(clock.clone());
-        let pki = Pki::new(&ambient);
-        let keys = pki.site(pr1());
+        let site = PolicySite::new(Pki::new(&ambient), NOW);
         let mut world = World {
             directory: TempDir::new().expect("a directory"),
             clock,
             ambient,
-            client: ClientId(Uuid::from_u128(0xc)),
-            pki,
-            keys,
+            site,
             mp: Arc::new(FakeMp::new(log.clone())),
             servers: Vec::new(),
             settings: ClientSettings {
@@ -103,6 +83,7 @@ impl World {
             },
             windows: Vec::new(),
             update_service: None,
+            public_roots: PathBuf::new(),
             scan_spread: Duration::ZERO,
             log,
             shutdown: CancellationToken::new(),
@@ -113,18 +94,11 @@ impl World {
         world
     }
 
-    async fn serve(&mut self, kind: RoleKind, router: Router) -> String {
-        let listener = TcpListen::bind("127.0.0.1:0").await.expect("a port");
-        let address = listener.local_address();
+    pub(crate) async fn serve(&mut self, kind: RoleKind, router: Router) -> String {
         let is_plain = kind == RoleKind::DistributionPoint;
-        let own =
-            (!is_plain).then(|| self.pki.credentials(&self.keys, PeerKind::Role(kind), "role"));
-        let (limits, revoked) = (Limits::default(), Arc::new(|_: &PeerIdentity| false));
-        let server = Server { router, credentials: own, limits, revoked };
-        let shutdown = self.shutdown.clone();
-        self.tasks.spawn(async move {
-            server.run(Box::new(listener), shutdown).await.expect("runs");
-        });
+        let own = (!is_plain)
+            .then(|| self.site.pki.credentials(&self.site.keys, PeerKind::Role(kind), "role"));
+        let address = self.listen(router, own).await;
         let url = format!("{}://{address}", if is_plain { "http" } else { "https" });
         if !is_plain {
             self.servers.push(ServerRef {
@@ -138,6 +112,19 @@ impl World {
         url
     }
 
+    /// Serves whoever asks, or with credentials only members; answers with the address.
+    async fn listen(&self, router: Router, credentials: Option<Credentials>) -> SocketAddr {
+        let listener = TcpListen::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_address();
+        let (limits, revoked) = (Limits::default(), Arc::new(|_: &PeerIdentity| false));
+        let server = Server { router, credentials, limits, revoked };
+        let shutdown = self.shutdown.clone();
+        self.tasks.spawn(async move {
+            server.run(Box::new(listener), shutdown).await.expect("runs");
+        });
+        address
+    }
+
     /// One more software update point that has these documents.
     pub(crate) async fn add_sup(&mut self, documents: &[Document]) -> Arc<FakeSup> {
         let number = self.servers.len() as u128;
@@ -145,6 +132,20 @@ impl World {
         let url = self.serve(RoleKind::SoftwareUpdatePoint, sup.clone().router()).await;
         self.log.call(&url, &format!("SUP{number}"));
         sup
+    }
+
+    /// An update point in the place of the last one, which answers whoever asks over an open
+    /// connection.
+    pub(crate) async fn open_sup(&mut self, documents: &[Document]) -> String {
+        let sup = Arc::new(FakeSup::new(9, documents, self.log.clone()));
+        let (url, serving) = serve_anybody(sup.router()).await;
+        let shutdown = self.shutdown.clone();
+        self.tasks.spawn(async move {
+            shutdown.cancelled().await;
+            drop(serving);
+        });
+        self.servers.last_mut().expect("there is one").url.clone_from(&url);
+        url
     }
 
     /// One more distribution point; locations name it after the others.
@@ -201,26 +202,12 @@ impl World {
     }
 
     pub(crate) fn head(&self, incarnation: u64, version: u64, parts: &[Part]) -> PolicyHead {
-        PolicyHead {
-            hierarchy: self.pki.anchor().hierarchy(),
-            site: pr1(),
-            client: self.client,
-            incarnation,
-            version,
-            signed_at: NOW,
-            expires: NOW.plus_ms(30 * 24 * HOUR_MS),
-            parts: parts.iter().map(|part| sha256(&encode_part(part))).collect(),
-        }
+        self.site.head(incarnation, version, parts)
     }
 
     pub(crate) fn sign(&self, head: &PolicyHead, parts: &[Part]) -> Offer {
-        let head = encode_head(head);
-        Offer {
-            signature: self.keys.signer.sign(Purpose::PolicyHead, &head),
-            head,
-            statement: self.keys.statement.clone(),
-            parts: parts.iter().map(encode_part).collect(),
-        }
+        let SignedPolicy { head, signature, statement, parts } = self.site.sign(head, parts);
+        Offer { head, signature, statement, parts }
     }
 
     pub(crate) async fn agent(&self, machine: impl Machine + 'static) -> Agent {
@@ -233,18 +220,21 @@ impl World {
             executor: Executor::Inline,
             local: None,
             update_service: self.update_service.clone(),
+            public_roots: self.public_roots.clone(),
         };
         let deps = Deps {
             ambient: self.ambient.clone(),
             connect: Arc::new(TcpConnect),
-            credentials: self.pki.credentials(
-                &self.keys,
+            public: Arc::new(TcpConnect),
+            downloader: crate::Downloader::Inside,
+            credentials: self.site.pki.credentials(
+                &self.site.keys,
                 PeerKind::Client,
-                &self.client.to_string(),
+                &self.site.client.to_string(),
             ),
             machine: Arc::new(machine),
         };
-        let agent = Agent::new(config, deps).await.expect("starts");
+        let agent = Box::pin(Agent::new(config, deps)).await.expect("starts");
         self.mp.lock().incarnation = agent.incarnation();
         agent
     }
@@ -257,31 +247,5 @@ impl Drop for World {
 }
 
 pub(crate) fn assignment(documents: &[Document], deadline: Timestamp) -> Assignment {
-    let updates = documents.iter().map(|document| AssignedUpdate {
-        update: document.update,
-        document: sha256(document.to_xml().as_bytes()),
-        files: document
-            .files
-            .iter()
-            .filter_map(|file| {
-                let ItemFile { name, size, sha256, .. } = file;
-                Some(AssignedFile { name: name.clone(), size: *size, sha256: (*sha256)? })
-            })
-            .collect(),
-        max_run_minutes: 60,
-    });
-    Assignment {
-        deployment: DeploymentId(Uuid::from_u128(0xd)),
-        name: "November".to_owned(),
-        intent: Intent::Required,
-        available_at: NOW.plus_ms(-HOUR_MS),
-        deadline: Some(deadline),
-        basis: model::TimeBasis::Utc,
-        experience: model::Experience::default(),
-        download: model::Download::default(),
-        detail: model::DetailLevel::All,
-        wakes: false,
-        spread_minutes: 0,
-        updates: updates.collect(),
-    }
+    testkit::policy::assignment(documents, NOW, deadline)
 }

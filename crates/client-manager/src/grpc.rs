@@ -2,13 +2,12 @@
 
 use std::pin::Pin;
 
-use model::{
-    ClientId, ClientRecord, ErrorClass, ReportOutcome, Sha256, SiteCode, Timestamp, error_chain,
-};
+use model::{ClientId, ClientRecord, ErrorClass, ReportOutcome, Sha256, SiteCode, error_chain};
 use rpc::limits::{INVENTORIES_MAX, REPORTS_MAX};
 use rpc::object::ObjectBody as _;
 use rpc::pb::management as pb;
 use rpc::pb::management::management_service_server::ManagementService;
+use site_db::{Backlog, Writer};
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::{Stream, StreamExt as _};
 use tokio_util::sync::CancellationToken;
@@ -18,7 +17,7 @@ use crate::intake::{Taken, Voice, is_ours, register, take_reports};
 use crate::inventory::take_inventories;
 use crate::limits::{FILES_MAX, PARTS_BYTES, PARTS_MAX};
 use crate::wake::WakeUp;
-use crate::{Backlog, ClientManager, Error, Reason};
+use crate::{ClientManager, Error, Reason};
 
 /// Answers management points and secondary sites.
 #[derive(Debug)]
@@ -91,8 +90,7 @@ impl ManagementService for Management {
         request: Request<pb::SubmitStatesRequest>,
     ) -> Result<Response<pb::SubmitStatesResponse>, Status> {
         let voice = voice(&request, request.get_ref().voice())?;
-        let peer = transport::peer(&request)?;
-        let caller = format!("{}/{}/{}", peer.site, peer.kind.as_str(), peer.id);
+        let caller = transport::peer(&request)?.clone();
         let pb::SubmitStatesRequest { reports, voice: _, waiting, set_aside } =
             request.into_inner();
         check_count("reports", reports.len(), REPORTS_MAX)?;
@@ -105,13 +103,20 @@ impl ManagementService for Management {
         };
         let reports: Vec<_> = reports.iter().map(decode).collect();
         let (db, refusals) = (&self.manager.deps.db, self.manager.refusals.clone());
-        let taken = db.write(move |w| take_reports(w, &reports, voice, &refusals)).await;
+        let take = move |w: &Writer<'_>| {
+            w.say_backlog(&Backlog { caller, at: w.now(), waiting, set_aside })?;
+            take_reports(w, &reports, voice, &refusals)
+        };
+        let taken = db.write(take).await;
         let taken = taken.inspect_err(|_| self.manager.refusals.forget()).map_err(refuse)?;
-        let at = Timestamp(self.manager.deps.db.ambient().now_ms());
-        self.manager.backlogs.say(caller, Backlog { at, waiting, set_aside });
         self.manager.keeper.follow().await.map_err(refuse)?;
+        let known = |taken: &Taken| match taken {
+            Taken::Outcome(ReportOutcome::Behind(serial)) => *serial,
+            Taken::Outcome(_) | Taken::Rejected => 0,
+        };
+        let known_serials = taken.iter().map(known).collect();
         let outcomes = taken.into_iter().map(|taken| outcome(taken).into()).collect();
-        Ok(Response::new(pb::SubmitStatesResponse { outcomes }))
+        Ok(Response::new(pb::SubmitStatesResponse { outcomes, known_serials }))
     }
 
     async fn submit_inventories(
@@ -183,6 +188,7 @@ fn outcome(taken: Taken) -> pb::Outcome {
         Taken::Outcome(ReportOutcome::Applied) => pb::Outcome::Applied,
         Taken::Outcome(ReportOutcome::Known) => pb::Outcome::Known,
         Taken::Outcome(ReportOutcome::SendFull) => pb::Outcome::SendFull,
+        Taken::Outcome(ReportOutcome::Behind(_)) => pb::Outcome::Behind,
         Taken::Rejected => pb::Outcome::Rejected,
     }
 }

@@ -1,9 +1,9 @@
 //! What comes from clients: registrations and reports, each decided and written in one transaction.
 
 use model::{
-    ClientId, ClientKind, ClientRecord, ComplianceState, PeerIdentity, PeerKind, RefusedServer,
-    ReportOutcome, Revocation, RoleKind, Severity, SiteCode, SiteKind, StateChange, StateReport,
-    StatusMessage, Timestamp,
+    ClientId, ClientKind, ClientRecord, ComplianceState, GivenUpVersion, PeerIdentity, PeerKind,
+    RefusedServer, ReportOutcome, Revocation, RoleKind, SetAside, Severity, SiteCode, SiteKind,
+    StateChange, StateReport, StatusMessage, Timestamp,
 };
 use rpc::pb::management as pb;
 use site_db::{Reader, Writer};
@@ -14,6 +14,8 @@ use crate::refusals::Refusals;
 
 const COMPONENT: &str = "SMS_STATE_SYSTEM";
 const SERVER_REFUSED: u32 = 60_120;
+const VERSION_GIVEN_UP: u32 = 60_121;
+const MEMORY_SET_ASIDE: u32 = 60_122;
 
 /// What becomes of a report: the outcome, or that it cannot be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,14 +123,38 @@ pub(crate) fn is_ours(r: &Reader<'_>, client: ClientId, voice: Voice) -> Result<
 
 /// Somebody should look at that server: it may be in the wrong hands, or damaged.
 fn refusal(w: &Writer<'_>, report: &StateReport, refused: &RefusedServer) -> StatusMessage {
+    let strings = vec![refused.url.clone(), refused.reason.clone()];
+    said(w, report, (SERVER_REFUSED, Severity::Warning), strings)
+}
+
+/// Whoever deployed it should know before he deploys it further.
+fn rollback(w: &Writer<'_>, report: &StateReport, given_up: &GivenUpVersion) -> StatusMessage {
+    let GivenUpVersion { version, running, code, reason } = given_up.clone();
+    let strings = vec![version, reason, format!("0x{code:08X}"), running];
+    said(w, report, (VERSION_GIVEN_UP, Severity::Error), strings)
+}
+
+/// Somebody should look at that computer's disk, or ask who puts files there.
+fn damage(w: &Writer<'_>, report: &StateReport, set_aside: &SetAside) -> StatusMessage {
+    let SetAside { what, reason, count } = set_aside.clone();
+    said(w, report, (MEMORY_SET_ASIDE, Severity::Warning), vec![what, reason, count.to_string()])
+}
+
+/// What a client said, as a message about it.
+fn said(
+    w: &Writer<'_>,
+    report: &StateReport,
+    (id, severity): (u32, Severity),
+    strings: Vec<String>,
+) -> StatusMessage {
     StatusMessage {
-        id: SERVER_REFUSED,
-        severity: Severity::Warning,
+        id,
+        severity,
         component: COMPONENT.to_owned(),
         site: w.identity().code(),
         machine: report.client.to_string(),
         at: w.now(),
-        strings: vec![refused.url.clone(), refused.reason.clone()],
+        strings,
     }
 }
 
@@ -158,6 +184,21 @@ fn take_report(
         for refused in report.refused.iter().filter(is_news) {
             w.append_status(&refusal(w, report, refused))?;
         }
+        // As many a day as servers are refused: a client may be in the wrong hands.
+        let is_news = |given_up: &&GivenUpVersion| {
+            let name = format!("agent {}", given_up.version);
+            refusals.is_news(report.client, &name, w.now())
+        };
+        for given_up in report.given_up.iter().filter(is_news) {
+            w.append_status(&rollback(w, report, given_up))?;
+        }
+        let is_news = |set_aside: &&SetAside| {
+            let name = format!("memory {}", set_aside.count);
+            refusals.is_news(report.client, &name, w.now())
+        };
+        for set_aside in report.set_aside.iter().filter(is_news) {
+            w.append_status(&damage(w, report, set_aside))?;
+        }
     }
     ambient::failpoint("client_manager.folded");
     refreshed(w, report, folded.outcome)
@@ -169,7 +210,8 @@ fn refreshed(
     report: &StateReport,
     outcome: ReportOutcome,
 ) -> Result<ReportOutcome, Error> {
-    if !w.wants_everything(report.client)? {
+    // Who is behind and hears so says everything, too.
+    if matches!(outcome, ReportOutcome::Behind(_)) || !w.wants_everything(report.client)? {
         return Ok(outcome);
     }
     if report.full && outcome == ReportOutcome::Applied {

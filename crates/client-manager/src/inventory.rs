@@ -72,7 +72,9 @@ fn after(
     }
     let held = held.filter(|(record, _)| record.incarnation == report.incarnation);
     let last = held.as_ref().map_or(0, |(record, _)| record.serial);
-    if report.serial <= last {
+    let is_later = |(record, _): &(InventoryRecord, _)| report.collected_at > record.collected_at;
+    // A computer that was put back to what it was before counts from there, but it is later.
+    if report.serial <= last && !held.as_ref().is_some_and(is_later) {
         return Err(Taken::Outcome(ReportOutcome::Known));
     }
     let old = match held {

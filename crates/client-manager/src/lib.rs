@@ -7,7 +7,6 @@
 //! [`WakeUps`]. A report that cannot be read is refused alone and counted; a
 //! database that fails is an answer to the caller, who keeps what he sent and tries again.
 
-mod backlog;
 mod board;
 mod error;
 mod grpc;
@@ -28,7 +27,6 @@ use site_db::{SiteDb, StoredHead};
 use tokio_util::sync::CancellationToken;
 use transport::BoxFuture;
 
-pub use backlog::{Backlog, Backlogs};
 pub use board::Kept;
 pub use error::Error;
 pub use grpc::Management;
@@ -63,31 +61,19 @@ pub struct ClientManager {
     deps: Arc<Deps>,
     keeper: Arc<Keeper>,
     refusals: Arc<Refusals>,
-    backlogs: Backlogs,
 }
 
 impl ClientManager {
     #[must_use]
     pub fn new(deps: Deps, board: BoardWriter) -> ClientManager {
         let keeper = Arc::new(Keeper::new(deps.db.clone(), board));
-        ClientManager {
-            deps: Arc::new(deps),
-            keeper,
-            refusals: Arc::default(),
-            backlogs: Backlogs::default(),
-        }
+        ClientManager { deps: Arc::new(deps), keeper, refusals: Arc::default() }
     }
 
     /// For those who ask about compliance.
     #[must_use]
     pub fn board(&self) -> BoardHandle {
         self.keeper.handle()
-    }
-
-    /// What those who call hold for this site.
-    #[must_use]
-    pub fn backlogs(&self) -> Backlogs {
-        self.backlogs.clone()
     }
 
     /// What management points and secondary sites call. Open streams end with `shutdown`.

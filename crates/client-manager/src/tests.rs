@@ -7,10 +7,10 @@ use ambient::Ambient;
 use compliance::{BoardWriter, LiveItem, StateCounts};
 use expect_test::expect;
 use model::{
-    ClientKind, ClientRecord, ComplianceState, EnforcementState, Group, Owner, PeerIdentity,
-    PeerKind, Position, RefusedServer, Revocation, RoleKind, Sha256, SiteCode, SiteKind,
-    StateChange, StateReport, StreamId, Timestamp, UpdateId, UpdateRef, UpdateState, Vector,
-    deployment_digest, state_digest,
+    ClientKind, ClientRecord, ComplianceState, EnforcementState, GivenUpVersion, Group, Owner,
+    PeerIdentity, PeerKind, Position, RefusedServer, Revocation, RoleKind, SetAside, Sha256,
+    SiteCode, SiteKind, StateChange, StateReport, StreamId, Timestamp, UpdateId, UpdateRef,
+    UpdateState, Vector, deployment_digest, state_digest,
 };
 use rpc::object::ObjectBody as _;
 use rpc::pb::management as pb;
@@ -120,6 +120,8 @@ fn report(number: u128, serial: u64, required: &[u32]) -> StateReport {
         deployments_digest: deployment_digest([]),
         scan: None,
         refused: Vec::new(),
+        given_up: Vec::new(),
+        set_aside: Vec::new(),
     }
 }
 
@@ -221,12 +223,35 @@ async fn a_report_counts_once_whichever_way_it_comes() {
     let later = StateReport { serial_from: 4, serial_to: 4, ..progress.clone() };
     assert_eq!(pr1.say(&later).await, pb::Outcome::SendFull);
     assert_eq!(pr1.say(&report(9, 5, &[])).await, pb::Outcome::Applied);
-    assert_eq!(pr1.say(&progress).await, pb::Outcome::Known);
+    assert_eq!(pr1.say(&progress).await, pb::Outcome::Behind);
     let counts = StateCounts { not_required: 1, unknown: 1, ..StateCounts::default() };
     assert_eq!(pr1.counts(1), Some(counts));
     let older = StateReport { incarnation: 0, full: false, ..report(9, 9, &[]) };
     assert_eq!(pr1.say(&older).await, pb::Outcome::SendFull);
     assert_eq!(pr1.manager.step().await.expect("a pass"), Kept::Followed);
+}
+
+#[tokio::test]
+async fn a_client_that_was_put_back_is_counted_as_it_is() {
+    let (_, pr1) = sites();
+    pr1.manager.step().await.expect("a pass");
+    pr1.register(9, "PR1").await.expect("registered");
+    pr1.write(Group::Catalog, vec![Own::put(&item(1))]);
+    assert_eq!(pr1.say(&report(9, 50, &[])).await, pb::Outcome::Applied);
+    let say = async |serial: u64| {
+        let reports = vec![rpc::convert::encode_report(&report(9, serial, &[1]))];
+        let request = from("PR1", pb::SubmitStatesRequest { reports, ..Default::default() });
+        let answer = pr1.service.submit_states(request).await.expect("an answer").into_inner();
+        (answer.outcomes().next().expect("an outcome"), answer.known_serials)
+    };
+    assert_eq!(say(41).await, (pb::Outcome::Behind, vec![50]));
+    let counts = StateCounts { not_required: 1, ..StateCounts::default() };
+    assert_eq!(pr1.counts(1), Some(counts));
+    assert_eq!(say(50).await, (pb::Outcome::SendFull, vec![0]), "it said something else by that");
+    let counts = StateCounts { unknown: 1, ..StateCounts::default() };
+    assert_eq!(pr1.counts(1), Some(counts));
+    assert_eq!(say(51).await, (pb::Outcome::Applied, vec![0]));
+    assert_eq!(pr1.counts(1), Some(required(1)));
 }
 
 #[tokio::test]
@@ -259,9 +284,9 @@ async fn what_callers_hold_is_known_by_their_last_word() {
         let reports = vec![vec![0xff]];
         let request = pb::SubmitStatesRequest { reports, waiting, set_aside, ..Default::default() };
         pr1.service.submit_states(from("PR1", request)).await.expect("an answer");
-        let backlogs = pr1.manager.backlogs().all().into_values();
-        let known: Vec<_> = backlogs.map(|b| (b.waiting, b.set_aside)).collect();
-        assert_eq!(known, [(waiting, set_aside)]);
+        let backlogs = pr1.db.read_blocking(|r| r.backlogs()).expect("read").into_iter();
+        let known: Vec<_> = backlogs.map(|b| (b.caller.kind, b.waiting, b.set_aside)).collect();
+        assert_eq!(known, [(MP, waiting, set_aside)]);
     }
 }
 
@@ -281,7 +306,22 @@ async fn what_a_client_cannot_judge_and_whom_it_refuses_is_seen() {
     }
     // The next report builds on it.
     let next = StateReport { serial_from: 2, serial_to: 2, full: false, ..said.clone() };
-    let next = StateReport { changes: Vec::new(), refused: Vec::new(), ..next };
+    let next = StateReport {
+        changes: Vec::new(),
+        refused: Vec::new(),
+        given_up: vec![GivenUpVersion {
+            version: "1.4.0".to_owned(),
+            running: "1.3.0".to_owned(),
+            code: 0x8007_042B_u32.cast_signed(),
+            reason: "it ended by itself too often".to_owned(),
+        }],
+        set_aside: vec![SetAside {
+            what: "the agent's memory".to_owned(),
+            reason: "it is damaged".to_owned(),
+            count: 3,
+        }],
+        ..next
+    };
     assert_eq!(pr1.say(&next).await, pb::Outcome::Applied);
     let vector = pr1.vector(9).expect("it was written");
     assert_eq!((&vector.unjudged[..], &vector.required[..]), (&[1][..], &[][..]));
@@ -289,7 +329,13 @@ async fn what_a_client_cannot_judge_and_whom_it_refuses_is_seen() {
     let read = pr1.db.read_blocking(|r| r.status_messages(&StatusFilter::default(), 9));
     let messages = read.expect("read");
     let refusals = messages.iter().map(|(_, message)| (message.id, message.strings.clone()));
-    let expected = [(60_120, vec![url.clone(), reason.clone()])];
+    let given_up = ["1.4.0", "it ended by itself too often", "0x8007042B", "1.3.0"];
+    let set_aside = ["the agent's memory", "it is damaged", "3"];
+    let expected = [
+        (60_120, vec![url.clone(), reason.clone()]),
+        (60_121, given_up.map(str::to_owned).to_vec()),
+        (60_122, set_aside.map(str::to_owned).to_vec()),
+    ];
     assert_eq!(refusals.collect::<Vec<_>>(), expected, "said once");
 }
 

@@ -8,6 +8,8 @@
 use model::{Sha256, Timestamp, compare_debian};
 use serde::{Deserialize, Serialize};
 
+use crate::plan::BUSY;
+
 /// Versions that failed and are remembered: one that is deployed is not tried again and again.
 const REJECTED_MAX: usize = 16;
 
@@ -75,6 +77,9 @@ pub struct Trial {
 pub struct Rejected {
     pub version: Version,
     pub reason: Reason,
+    /// The client knows it.
+    #[serde(default)]
+    pub is_told: bool,
 }
 
 /// How long and how often a version is tried.
@@ -111,6 +116,8 @@ pub enum NotTaken {
     Failed { version: String, reason: Reason },
     #[error("{version} is older than {running}, and the deployment does not say --allow-downgrade")]
     Older { version: String, running: String },
+    #[error("{version} waits: {trial} is on trial, and has not proved itself yet")]
+    OnTrial { version: String, trial: String },
     #[error("{version} is in use with other bytes; call the new one by another version")]
     InUse { version: String },
     #[error("\"{version}\" is no version: letters, digits and .+~- after a digit, at most 64")]
@@ -123,6 +130,7 @@ impl NotTaken {
     pub fn code(&self) -> i32 {
         let code: u32 = match self {
             NotTaken::Failed { reason, .. } => return reason.code(),
+            NotTaken::OnTrial { .. } => return BUSY,
             // ERROR_PRODUCT_VERSION, ERROR_INVALID_PARAMETER
             NotTaken::Older { .. } | NotTaken::InUse { .. } => 0x8007_0666,
             NotTaken::NoVersion { .. } => 0x8007_0057,
@@ -160,7 +168,8 @@ impl Wish {
 }
 
 impl Versions {
-    /// Takes a version on trial, where `running` runs. It replaces one that is on trial.
+    /// Takes a version on trial, where `running` runs. It replaces one whose trial has not begun;
+    /// one that has begun might be the very one that runs, and is not cut short.
     pub fn take(&mut self, wish: Wish, sha256: Sha256, running: &str) -> Result<(), NotTaken> {
         let Wish { version, may_be_older } = wish;
         let is_plain = |c: char| c.is_ascii_alphanumeric() || ".+~-".contains(c);
@@ -170,6 +179,11 @@ impl Versions {
         }
         if let Some(before) = self.rejected.iter().find(|r| r.version.sha256 == sha256) {
             return Err(NotTaken::Failed { version, reason: before.reason });
+        }
+        let tried = self.trial.as_ref().filter(|trial| trial.since.is_some());
+        if let Some(tried) = tried.filter(|tried| tried.version.sha256 != sha256) {
+            let trial = tried.version.version.clone();
+            return Err(NotTaken::OnTrial { version, trial });
         }
         if !may_be_older && compare_debian(&version, running).is_lt() {
             return Err(NotTaken::Older { version, running: running.to_owned() });
@@ -243,9 +257,19 @@ impl Versions {
 
     fn note(&mut self, version: Version, reason: Reason) {
         self.rejected.retain(|rejected| rejected.version.sha256 != version.sha256);
-        self.rejected.push(Rejected { version, reason });
+        self.rejected.push(Rejected { version, reason, is_told: false });
         let surplus = self.rejected.len().saturating_sub(REJECTED_MAX);
         self.rejected.drain(..surplus);
+    }
+
+    /// Those that the client is to know of.
+    pub fn untold(&self) -> impl Iterator<Item = &Rejected> {
+        self.rejected.iter().filter(|rejected| !rejected.is_told)
+    }
+
+    /// The client knows them all, and remembers.
+    pub fn told(&mut self) {
+        self.rejected.iter_mut().for_each(|rejected| rejected.is_told = true);
     }
 
     /// Versions whose programs are still needed.

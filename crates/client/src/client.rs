@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use model::{
-    ClientId, EnforcementState, RefusedServer, Sha256, SiteCode, StateReport, Timestamp, UpdateId,
+    ClientId, EnforcementState, GivenUpVersion, RefusedServer, SetAside, Sha256, SiteCode,
+    StateReport, Timestamp, UpdateId,
 };
 use recurrence::Calendar;
 use trust::Anchor;
@@ -26,8 +27,11 @@ use crate::work::{Event, Keep, Lane, Notes, Outcome, Surroundings, Work, WriteFi
 
 mod acting;
 mod commands;
+mod expiring;
 mod fetching;
+mod giving_up;
 mod obeying;
+mod planning;
 mod reporting;
 mod scanning;
 mod view;
@@ -85,6 +89,10 @@ pub struct Client {
     /// Files that no distribution point has given.
     searches: Search<Sha256>,
     untold: VecDeque<RefusedServer>,
+    /// Versions of the agent that the site does not know to be given up.
+    given_up: VecDeque<GivenUpVersion>,
+    /// What was set aside here, and the site does not know.
+    set_aside: VecDeque<SetAside>,
     busy: BTreeSet<Lane>,
     keeps: Vec<Keep>,
     polls: Turn,
@@ -129,6 +137,10 @@ pub struct Client {
     asked_since: Option<Timestamp>,
     missed_until: Timestamp,
     seen: Timestamp,
+    /// The version of policy that is known to have expired.
+    expired: u64,
+    /// When a management point last answered what the newest policy is.
+    answered_at: Option<Timestamp>,
 }
 
 impl Client {
@@ -164,6 +176,8 @@ impl Client {
             troubles: BTreeMap::new(),
             searches: Search::default(),
             untold: VecDeque::new(),
+            given_up: VecDeque::new(),
+            set_aside: VecDeque::new(),
             busy: BTreeSet::new(),
             keeps: Vec::new(),
             polls: Turn::at(Some(now)),
@@ -194,6 +208,8 @@ impl Client {
             asked_since: None,
             missed_until: Timestamp(i64::MIN),
             seen: now,
+            expired: 0,
+            answered_at: None,
         };
         client.recall(policy, now);
         client.forget_the_future(now);
@@ -273,9 +289,12 @@ impl Client {
                 self.busy.remove(&Lane::Act);
                 self.installed(&assigned, ended, detected, now);
             }
-            Outcome::Settled => {
+            Outcome::Settled(ended) => {
                 self.busy.remove(&Lane::Act);
                 self.is_settled = true;
+                if let Some((assigned, ended, detected)) = ended {
+                    self.ended_unattended(&assigned, ended, detected, now);
+                }
             }
             Outcome::Notified => {
                 self.busy.remove(&Lane::Act);
@@ -289,6 +308,7 @@ impl Client {
                 self.restarting(result, now);
             }
             Outcome::Refused(refused) => self.refused(refused, now),
+            Outcome::SetAside(set_aside) => self.set_aside(set_aside, now),
         }
     }
 
@@ -319,7 +339,9 @@ impl Client {
         let act = [scans, again, self.restart.wake_at, restarts].into_iter().flatten();
         let act = act.filter(|_| free(Lane::Act));
         let content = fetches.filter(|_| free(Lane::Content));
-        talk.chain(act).chain(content).chain(self.plan.wake_at).min()
+        let planned = self.notes.planned.values().copied().min();
+        let others = [self.plan.wake_at, self.expires_at(), planned].into_iter().flatten();
+        talk.chain(act).chain(content).chain(others).min()
     }
 
     /// What policy names and nobody has looked for comes first; until then the last plan holds.
@@ -350,12 +372,14 @@ impl Client {
             running: self.running,
             ready_since: &self.ready_since,
             missed_until: self.missed_until,
+            is_expired: self.expired_at(now).is_some(),
             now,
         });
         let since = |since: Option<Timestamp>, is: bool| is.then(|| since.unwrap_or(now));
         self.fetch_since = since(self.fetch_since, !self.plan.fetch.is_empty());
         self.install_since = since(self.install_since, !self.plan.install.is_empty());
         self.forget_wishes();
+        self.forget_planned();
         self.replan_restart(now);
     }
 
@@ -392,6 +416,8 @@ impl Client {
             self.forget_the_future(now);
         }
         self.seen = now;
+        self.note_expiry(now);
+        self.start_planned(now);
         if self.notes.boot != self.around.boot {
             self.restarted(now);
         }

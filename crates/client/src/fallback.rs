@@ -1,8 +1,9 @@
-//! When a client goes beyond the servers of its own boundary groups (BG-02, BG-06, BG-09).
+//! When a client goes beyond the servers of its own boundary groups (BG-02, BG-06, BG-09), and to
+//! the servers of publishers (DEP-04, DEP-05).
 
 use std::collections::BTreeMap;
 
-use model::{ServerRef, Timestamp};
+use model::{AssignedFile, ServerRef, Sha256, Timestamp, UpdateRef};
 
 /// Distribution points of one waiting time that are asked for a file before the next attempt.
 const ALIKE_MAX: usize = 8;
@@ -49,6 +50,85 @@ impl<K: Ord> Search<K> {
     }
 }
 
+/// A file to fetch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fetching {
+    pub file: AssignedFile,
+    /// The update whose it is: update points know it by that.
+    pub update: UpdateRef,
+    /// How long it has been looked for.
+    pub minutes: u32,
+    pub public: Public,
+}
+
+/// When a file comes from where its publisher offers it to everybody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Public {
+    Never,
+    /// Where no distribution point gives it (DEP-05).
+    Last,
+    /// The computer is on the internet (DEP-04).
+    Always,
+}
+
+/// Who may be asked for a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    Point(ServerRef),
+    /// An address that is open to everybody.
+    Public(String),
+}
+
+/// What is known of files; none: nobody could say.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    pub points: Option<BTreeMap<Sha256, Vec<ServerRef>>>,
+    /// Where publishers offer them; those without an address are not named.
+    pub addresses: Option<BTreeMap<Sha256, Vec<String>>>,
+}
+
+impl Known {
+    fn addresses(&self, file: &AssignedFile) -> Option<&[String]> {
+        let known = self.addresses.as_ref()?;
+        Some(known.get(&file.sha256).map_or(&[], Vec::as_slice))
+    }
+}
+
+impl Fetching {
+    /// Whether it is of interest which points have it, once it is known where it is offered.
+    #[must_use]
+    pub fn needs_points(&self, known: &Known) -> bool {
+        match self.public {
+            Public::Never | Public::Last => true,
+            // What nobody offers could not be installed at all.
+            Public::Always => known.addresses(&self.file).is_some_and(<[String]>::is_empty),
+        }
+    }
+
+    /// Whom to ask in this attempt, in order.
+    #[must_use]
+    pub fn carriers(&self, known: &Known) -> Vec<Carrier> {
+        let points = known.points.as_ref().map(|points| points.get(&self.file.sha256));
+        let named = points.flatten().map_or(&[][..], Vec::as_slice);
+        // Points that have to be waited for are points, too.
+        let are_all = named.iter().all(|point| point.after_minutes <= self.minutes);
+        let is_offered = match self.public {
+            Public::Never => false,
+            Public::Last => points.is_some() && are_all,
+            Public::Always => true,
+        };
+        let mut carriers = Vec::new();
+        if self.needs_points(known) {
+            carriers.extend(sources(named, self.minutes).into_iter().map(Carrier::Point));
+        }
+        if is_offered {
+            let addresses = known.addresses(&self.file).unwrap_or_default();
+            carriers.extend(addresses.iter().cloned().map(Carrier::Public));
+        }
+        carriers
+    }
+}
+
 /// The servers that may be asked after so many minutes, in their order.
 pub fn usable(servers: &[ServerRef], minutes: u32) -> Vec<ServerRef> {
     servers.iter().filter(|server| server.after_minutes <= minutes).cloned().collect()
@@ -56,7 +136,7 @@ pub fn usable(servers: &[ServerRef], minutes: u32) -> Vec<ServerRef> {
 
 /// Of these, the ones to ask in one attempt: those that could be asked before leave room for those
 /// whose time has come.
-pub fn sources(points: &[ServerRef], minutes: u32) -> Vec<ServerRef> {
+fn sources(points: &[ServerRef], minutes: u32) -> Vec<ServerRef> {
     let mut alike: BTreeMap<u32, usize> = BTreeMap::new();
     let mut chosen = usable(points, minutes);
     chosen.retain(|point| {

@@ -59,7 +59,7 @@ pub enum Extent {
 }
 
 pub fn states(scan: &Scan, progress: &Progress) -> States {
-    let held = scan.visible().filter_map(|judged| {
+    let held = scan.counted().filter_map(|judged| {
         let UpdateRef { id, revision } = judged.update;
         let state = match judged.verdict {
             Applicability::NotApplicable => return None,
@@ -136,6 +136,8 @@ pub fn reports(
             ),
             scan: record.scan.clone(),
             refused: Vec::new(),
+            given_up: Vec::new(),
+            set_aside: Vec::new(),
         }
     };
     (0..count).map(report).collect()

@@ -33,6 +33,6 @@ pub use rules::{Installers, Rules};
 pub use shelf::Shelf;
 pub use triggers::{Reach, Trigger};
 pub use work::{
-    Answer, Answered, Asking, Attempt, Ended, Event, EventKind, Failure, Found, Keep, Lane, Notes,
-    Outcome, Scanned, Scanning, Source, Surroundings, Taken, Work, WriteFilter,
+    Answer, Answered, Arrived, Asking, Attempt, Ended, Event, EventKind, Failure, Found, Keep,
+    Lane, Notes, Outcome, Scanned, Scanning, Source, Surroundings, Taken, Work, WriteFilter,
 };

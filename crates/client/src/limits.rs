@@ -23,8 +23,14 @@ pub(crate) const NESTING_MAX: usize = 64;
 /// Reports waiting for a management point. Beyond it one full report says the same.
 pub(crate) const REPORTS_MAX: usize = 1_000;
 
+/// No honest client comes as far, and what is added to it stays a number.
+pub(crate) const SERIAL_MAX: u64 = 1 << 62;
+
 /// Documents younger than this need not be refreshed for a scan that nobody asked for (SCAN-10).
 pub(crate) const CATALOG_FRESH_MS: i64 = 24 * HOUR_MS;
+
+/// Users' wishes for a scan are answered by one that is younger.
+pub(crate) const SCAN_AGAIN_MS: i64 = MINUTE_MS;
 
 /// A client says this often that it is there.
 pub(crate) const REGISTER_EVERY_MS: i64 = 24 * HOUR_MS;
@@ -48,6 +54,9 @@ pub(crate) const WOKEN_WITHIN_MS: i64 = 2 * MINUTE_MS;
 
 /// Files that are fetched before it is looked again what is most urgent.
 pub(crate) const FETCH_FILES_MAX: usize = 8;
+
+/// A user may set the time of an installation so long ahead; what is further away is a mistake.
+pub(crate) const PLANNED_AHEAD_MS: i64 = 366 * DAY_MS;
 
 /// An installer of an earlier life is waited for at least so long, and at most as long as one may
 /// run (the default of a maximum run time).

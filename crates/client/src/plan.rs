@@ -89,13 +89,25 @@ pub struct Situation<'a> {
     pub ready_since: &'a BTreeMap<UpdateId, Timestamp>,
     /// After a restart, what was missed waits until then (INT-09).
     pub missed_until: Timestamp,
+    /// Policy holds no more: nothing new is begun upon it.
+    pub is_expired: bool,
     pub now: Timestamp,
+}
+
+/// A file that is to be here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    pub file: AssignedFile,
+    /// The update whose it is.
+    pub update: UpdateRef,
+    /// A deployment that wants it takes it from its publisher, too, where no point has it (DEP-05).
+    pub is_public: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     /// Files to fetch, each once.
-    pub fetch: Vec<AssignedFile>,
+    pub fetch: Vec<Wanted>,
     /// What to install now, in this order: what takes least time first.
     pub install: Vec<AssignedUpdate>,
     /// Where every required update of a required deployment stands.
@@ -114,8 +126,8 @@ pub struct Plan {
     pub wake_at: Option<Timestamp>,
     /// Where so many minutes find room, worked out once for all updates.
     rooms: BTreeMap<u16, Room>,
-    /// What `fetch` and `install` name.
-    fetched: BTreeSet<Sha256>,
+    /// What `fetch` has, with its place there, and what `install` names.
+    fetched: BTreeMap<Sha256, usize>,
     installed: BTreeSet<UpdateId>,
 }
 
@@ -302,7 +314,7 @@ fn delay_ms(client: ClientId, assignment: &Assignment) -> i64 {
 }
 
 /// What is installed for an update: itself, or the required members of a bundle.
-fn leaves<'a>(scan: &'a Scan, root: &'a Judged) -> Vec<&'a Judged> {
+pub(crate) fn leaves<'a>(scan: &'a Scan, root: &'a Judged) -> Vec<&'a Judged> {
     let (mut leaves, mut seen, mut ahead) = (Vec::new(), BTreeSet::new(), vec![root]);
     while let Some(judged) = ahead.pop() {
         if !seen.insert(judged.update.id) {
@@ -367,21 +379,15 @@ fn advance(
     if !is_named || (leaf.has_files && assigned.files.is_empty()) {
         return (EnforcementState::WaitingForContent, 0);
     }
-    let missing = assigned.files.iter().filter(|file| !situation.present.contains(&file.sha256));
-    let mut missing = missing.peekable();
-    if missing.peek().is_some() {
-        let mut standing = (EnforcementState::Downloading, 0);
-        for file in missing {
-            standing = situation.troubles.get(&file.sha256).copied().unwrap_or(standing);
-            if plan.fetched.insert(file.sha256) {
-                plan.fetch.push(file.clone());
-            }
-        }
+    if let Some(standing) = lacking(situation, assigned, due, plan) {
         return standing;
     }
     let Some(at) = due.at else { return (EnforcementState::PendingInstallation, 0) };
     if at > situation.now {
         plan.wake(at);
+        return (EnforcementState::Downloaded, 0);
+    }
+    if situation.is_expired {
         return (EnforcementState::Downloaded, 0);
     }
     if due.is_bound_to_windows {
@@ -402,6 +408,27 @@ fn advance(
         plan.install.push(assigned.clone());
     }
     (EnforcementState::Installing, 0)
+}
+
+/// Where an update stands whose files are not all here, which are wanted then.
+fn lacking(
+    situation: &Situation<'_>,
+    assigned: &AssignedUpdate,
+    due: &Due<'_>,
+    plan: &mut Plan,
+) -> Option<Standing> {
+    let missing = assigned.files.iter().filter(|file| !situation.present.contains(&file.sha256));
+    let mut missing = missing.peekable();
+    missing.peek()?;
+    if situation.is_expired {
+        return Some((EnforcementState::WaitingForContent, 0));
+    }
+    let mut standing = (EnforcementState::Downloading, 0);
+    for file in missing {
+        standing = situation.troubles.get(&file.sha256).copied().unwrap_or(standing);
+        plan.want(file, assigned.update, due.assignment);
+    }
+    Some(standing)
 }
 
 /// The installer succeeded and detection does not see it (0x87D00324).
@@ -464,6 +491,16 @@ fn need(situation: &Situation<'_>, run: &Run, due: &Due<'_>) -> Need {
 }
 
 impl Plan {
+    fn want(&mut self, file: &AssignedFile, update: UpdateRef, assignment: &Assignment) {
+        let place = *self.fetched.entry(file.sha256).or_insert_with(|| {
+            self.fetch.push(Wanted { file: file.clone(), update, is_public: false });
+            self.fetch.len() - 1
+        });
+        if let Some(wanted) = self.fetch.get_mut(place) {
+            wanted.is_public |= assignment.download.microsoft_update;
+        }
+    }
+
     /// Nothing can be decided now: nothing is begun, and what was known stays known.
     pub(crate) fn rest(&mut self) {
         (self.fetch, self.install) = (Vec::new(), Vec::new());
@@ -493,6 +530,11 @@ impl Plan {
 }
 
 impl Run {
+    /// Its installer was started, and its end is not known here.
+    pub(crate) fn is_going_on(&self, assigned: &AssignedUpdate) -> bool {
+        self.phase == Phase::Installing && self.revision == assigned.update.revision
+    }
+
     fn age(&self, now: Timestamp) -> i64 {
         now.0.saturating_sub(self.at.0)
     }

@@ -170,6 +170,12 @@ impl Policy {
         Policy { parts, servers, assignments, windows, ..policy }
     }
 
+    /// When it ceased to hold; none: it holds, or there is none.
+    #[must_use]
+    pub fn expired_at(&self, now: Timestamp) -> Option<Timestamp> {
+        (self.version > 0 && self.expires <= now).then_some(self.expires)
+    }
+
     pub fn settings(&self) -> ClientSettings {
         let ClientSettings { policy_poll_ms, state_batch_ms, scan_interval_ms, catalog_version } =
             self.settings.unwrap_or(limits::SETTINGS);

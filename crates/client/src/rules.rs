@@ -35,6 +35,8 @@ pub struct Rules {
     pub missed_ms: i64,
     /// Other software decides when to install (CSET-15).
     pub is_orchestrated: bool,
+    /// Content comes from its publishers (DEP-04).
+    pub is_on_internet: bool,
     pub schedule: Schedule,
     /// New versions of the agent are installed at these times only (INT-12).
     pub agent_schedule: Option<Recurrence>,
@@ -77,6 +79,7 @@ impl Rules {
             grace_ms: number(options, "grace.hours") * HOUR_MS,
             missed_ms: minutes("missed.delay"),
             is_orchestrated: is("external_orchestrator"),
+            is_on_internet: is("internet"),
             schedule: Schedule {
                 at: schedule(options, clock),
                 is_immediate: is("install.immediate"),

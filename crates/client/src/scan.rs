@@ -5,7 +5,7 @@
 //! never guessed.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, btree_map};
+use std::collections::{BTreeMap, BTreeSet, btree_map};
 use std::sync::Arc;
 
 use model::{Sha256, UpdateId, UpdateRef};
@@ -31,6 +31,8 @@ pub struct Judged {
     pub verdict: Applicability,
     /// Of a bundle: the update to install for each part that is required.
     pub members: Vec<UpdateId>,
+    /// Of a bundle: all that can belong to it, required or not.
+    pub parts: Vec<UpdateId>,
     pub is_bundle: bool,
 }
 
@@ -90,21 +92,49 @@ impl Scan {
     pub fn visible(&self) -> impl Iterator<Item = &Judged> {
         self.updates.values().filter(|judged| judged.is_visible)
     }
+
+    /// What counts for compliance, here and at sites: what expired does not, installed or not.
+    pub fn counted(&self) -> impl Iterator<Item = &Judged> {
+        self.visible().filter(|judged| !judged.is_expired)
+    }
+
+    /// These are installed, as far as detection sees, and count as required all the same; so do
+    /// the bundles that they belong to.
+    pub(crate) fn withhold(&mut self, mut waiting: BTreeSet<UpdateId>) {
+        while !waiting.is_empty() {
+            for id in &waiting {
+                if let Some(judged) = self.updates.get_mut(id) {
+                    judged.verdict = Applicability::Applicable;
+                }
+            }
+            let belongs = |judged: &Judged| {
+                let parts = judged.parts.iter().filter(|part| waiting.contains(part));
+                let news = parts.filter(|part| !judged.members.contains(part));
+                let news: Vec<UpdateId> = news.copied().collect();
+                (!news.is_empty()).then_some((judged.update.id, news))
+            };
+            let bundles: Vec<_> = self.updates.values().filter_map(belongs).collect();
+            waiting.clear();
+            for (id, news) in bundles {
+                let Some(bundle) = self.updates.get_mut(&id) else { continue };
+                bundle.members.extend(news);
+                if bundle.verdict == Applicability::Installed {
+                    waiting.insert(id);
+                }
+            }
+        }
+    }
 }
 
-/// A scan in the making.
+/// A scan in the making. Of a document that is not for this computer nothing is kept but that.
 #[derive(Debug, Default)]
 pub struct Scanning {
-    entries: BTreeMap<UpdateId, Entry>,
-}
-
-#[derive(Debug)]
-struct Entry {
-    /// By its own rules alone, without members.
-    judged: Judged,
-    is_item: bool,
-    is_expired: bool,
-    relations: Relations,
+    /// By their own rules alone, without members.
+    judged: BTreeMap<UpdateId, Judged>,
+    /// Of those that others may yet decide about.
+    relations: BTreeMap<UpdateId, Relations>,
+    /// Categories and detectoids.
+    others: BTreeSet<UpdateId>,
 }
 
 impl Scanning {
@@ -127,20 +157,43 @@ impl Scanning {
                 false => evaluate(document, facts),
             },
             members: Vec::new(),
+            parts: relations.bundled.iter().flatten().map(|member| member.id).collect(),
             is_bundle,
         };
-        let (is_expired, relations) = (properties.is_expired, relations.clone());
-        self.entries.insert(update.id, Entry { judged, is_item, is_expired, relations });
+        self.forget(update.id);
+        if judged.verdict != Applicability::NotApplicable || is_bundle {
+            let Relations { prerequisites, bundled, superseded: _ } = relations.clone();
+            let relations = Relations { prerequisites, bundled, superseded: Vec::new() };
+            self.relations.insert(update.id, relations);
+        }
+        if !is_item {
+            self.others.insert(update.id);
+        }
+        self.judged.insert(update.id, judged);
+    }
+
+    /// An earlier revision.
+    fn forget(&mut self, update: UpdateId) {
+        self.relations.remove(&update);
+        self.others.remove(&update);
     }
 
     pub fn finish(self) -> Scan {
-        let judge = Judge { entries: &self.entries, verdicts: RefCell::default() };
-        let items = self.entries.iter().filter(|(_, entry)| entry.is_item);
-        let judged = |(id, entry): (&UpdateId, &Entry)| {
+        let Scanning { mut judged, relations, others } = self;
+        let judge = Judge { judged: &judged, relations: &relations, verdicts: RefCell::default() };
+        let items = relations.iter().filter(|(id, _)| !others.contains(id));
+        let open = items.map(|(id, relations)| {
             let verdict = judge.verdict(*id, 0);
-            (*id, Judged { verdict, members: judge.members(entry), ..entry.judged.clone() })
-        };
-        Scan { updates: items.map(judged).collect() }
+            (*id, verdict, judge.members(relations))
+        });
+        let open: Vec<_> = open.collect();
+        for (id, verdict, members) in open {
+            if let Some(judged) = judged.get_mut(&id) {
+                (judged.verdict, judged.members) = (verdict, members);
+            }
+        }
+        judged.retain(|id, _| !others.contains(id));
+        Scan { updates: Judgments { shared: Arc::new(judged), own: BTreeMap::new() } }
     }
 }
 
@@ -154,7 +207,8 @@ fn is_agent(document: &Document) -> bool {
 }
 
 struct Judge<'a> {
-    entries: &'a BTreeMap<UpdateId, Entry>,
+    judged: &'a BTreeMap<UpdateId, Judged>,
+    relations: &'a BTreeMap<UpdateId, Relations>,
     verdicts: RefCell<BTreeMap<UpdateId, Applicability>>,
 }
 
@@ -163,8 +217,11 @@ impl Judge<'_> {
         if let Some(known) = self.verdicts.borrow().get(&id) {
             return known.clone();
         }
-        let Some(entry) = self.entries.get(&id) else {
+        let Some(judged) = self.judged.get(&id) else {
             return Applicability::Unknown(format!("{id} is not in the catalog"));
+        };
+        let Some(relations) = self.relations.get(&id) else {
+            return judged.verdict.clone();
         };
         if depth > NESTING_MAX {
             return Applicability::Unknown(format!("{id} is nested too deeply"));
@@ -172,13 +229,13 @@ impl Judge<'_> {
         // Met again on the way, it depends on itself.
         let circular = Applicability::Unknown(format!("{id} depends on itself"));
         self.verdicts.borrow_mut().insert(id, circular);
-        let verdict = self.judge(entry, depth + 1);
+        let verdict = self.judge(judged, relations, depth + 1);
         self.verdicts.borrow_mut().insert(id, verdict.clone());
         verdict
     }
 
-    fn judge(&self, entry: &Entry, depth: usize) -> Applicability {
-        let own = &entry.judged.verdict;
+    fn judge(&self, judged: &Judged, relations: &Relations, depth: usize) -> Applicability {
+        let own = &judged.verdict;
         if *own == Applicability::NotApplicable {
             return Applicability::NotApplicable;
         }
@@ -187,12 +244,12 @@ impl Judge<'_> {
             Applicability::Unknown(reason) => Truth::Unknown(reason),
             Applicability::Applicable | Applicability::NotApplicable => Truth::False,
         };
-        match entry.relations.prerequisites_met(installed) {
+        match relations.prerequisites_met(installed) {
             Truth::True => {}
             Truth::False => return Applicability::NotApplicable,
             Truth::Unknown(reason) => return Applicability::Unknown(reason),
         }
-        let groups = &entry.relations.bundled;
+        let groups = &relations.bundled;
         let parts = groups.iter().map(|group| self.part(group, depth));
         let verdict = match own {
             Applicability::Unknown(_) => own.clone(),
@@ -201,7 +258,7 @@ impl Judge<'_> {
         };
         match verdict {
             // Listed still, offered no more.
-            Applicability::Applicable if entry.is_expired => Applicability::NotApplicable,
+            Applicability::Applicable if judged.is_expired => Applicability::NotApplicable,
             verdict => verdict,
         }
     }
@@ -212,13 +269,13 @@ impl Judge<'_> {
     }
 
     /// Only called once everything is judged, or about to be with the full depth to spare.
-    fn members(&self, entry: &Entry) -> Vec<UpdateId> {
+    fn members(&self, relations: &Relations) -> Vec<UpdateId> {
         let required = |group: &&Vec<UpdateRef>| self.part(group, 0) == Applicability::Applicable;
         let chosen = |group: &Vec<UpdateRef>| {
             let mut members = group.iter().map(|member| member.id);
             members.find(|id| self.verdict(*id, 0) == Applicability::Applicable)
         };
-        entry.relations.bundled.iter().filter(required).filter_map(chosen).collect()
+        relations.bundled.iter().filter(required).filter_map(chosen).collect()
     }
 }
 

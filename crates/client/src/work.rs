@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use model::{
     AssignedFile, AssignedUpdate, EnforcementState, RefusedServer, ReportOutcome, ServerRef,
-    Sha256, StateReport, Timestamp, UpdateId, UpdateRef,
+    SetAside, Sha256, StateReport, Timestamp, UpdateId, UpdateRef,
 };
 use recurrence::Zone;
 use update_metadata::Applicability;
 use uuid::Uuid;
 
+use crate::fallback::Fetching;
 use crate::ledger::{Extent, Record};
 use crate::plan::Run;
 use crate::policy::{Accepted, Offer, Policy, Refused, Standing, accept};
@@ -41,12 +42,13 @@ pub enum Work {
     /// Tell what the computer is made of, as far as that is news, in this incarnation.
     Describe(u64),
     Scan(Scanning),
-    /// Wait so many milliseconds for the installer of an earlier life, if it still runs.
-    Settle(i64),
+    /// Wait for the installer of an earlier life, one of these, if it still runs; for so many
+    /// milliseconds, if nobody else does.
+    Settle(Vec<AssignedUpdate>, i64),
     /// Which of these files are here.
     Inspect(BTreeSet<Sha256>),
-    /// Fetch what can be had, each file from the points that may be used after so many minutes.
-    Fetch(Vec<(AssignedFile, u32)>),
+    /// Fetch what can be had.
+    Fetch(Vec<Fetching>),
     /// Whether it is still to be installed.
     Detect(AssignedUpdate),
     Install(AssignedUpdate),
@@ -67,7 +69,7 @@ impl Work {
             Work::AskPolicy(_) | Work::Send(_) | Work::Describe(_) => Lane::Talk,
             Work::Inspect(_) => Lane::Look,
             Work::Fetch(_) => Lane::Content,
-            Work::Settle(_)
+            Work::Settle(..)
             | Work::Scan(_)
             | Work::Detect(_)
             | Work::Install(_)
@@ -92,6 +94,12 @@ impl Asking {
     #[must_use]
     pub fn version(&self) -> u64 {
         self.held.version
+    }
+
+    /// When the policy that is held ceased to hold, if it has.
+    #[must_use]
+    pub fn expired_at(&self, now: Timestamp) -> Option<Timestamp> {
+        self.held.expired_at(now)
     }
 
     /// Parts that need not be sent.
@@ -130,15 +138,15 @@ pub enum Outcome {
     /// False: no management point has taken it.
     Described(bool),
     Scanned(Box<Scanned>),
-    /// No installer runs.
-    Settled,
+    /// No installer runs; and how that of an earlier life ended, if anybody saw it.
+    Settled(Option<(AssignedUpdate, Ended, Applicability)>),
     Inspected {
         asked: BTreeSet<Sha256>,
         missing: BTreeSet<Sha256>,
     },
     /// What went wrong with each file that is not here now.
     Fetched {
-        files: Vec<AssignedFile>,
+        files: Vec<Arrived>,
         troubles: Vec<(Sha256, (EnforcementState, i32))>,
     },
     Detected(AssignedUpdate, Result<Applicability, i32>),
@@ -154,6 +162,16 @@ pub enum Outcome {
     Restarting(Result<(), String>),
     /// A server was not believed.
     Refused(RefusedServer),
+    /// Something that was remembered is damaged, or not this client's.
+    SetAside(SetAside),
+}
+
+/// A file that is here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arrived {
+    pub file: AssignedFile,
+    /// Who gave it; none: it was here before.
+    pub from: Option<String>,
 }
 
 #[derive(Debug)]
@@ -231,8 +249,29 @@ pub enum Ended {
         needs_restart: bool,
     },
     Failed(i32),
+    /// It was not even begun, and why not.
+    NotRun {
+        code: i32,
+        reason: String,
+    },
+    /// Nobody saw how.
+    Unseen,
     /// A file is not here any more, or damaged; nothing was run.
     ContentLost(Vec<Sha256>),
+}
+
+/// For the log.
+impl std::fmt::Display for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Ended::Succeeded { needs_restart: false } => write!(f, "succeeded"),
+            Ended::Succeeded { needs_restart: true } => write!(f, "succeeded, needs a restart"),
+            Ended::Failed(code) => write!(f, "failed with {code}"),
+            Ended::NotRun { reason, .. } => write!(f, "not run: {reason}"),
+            Ended::Unseen => write!(f, "unseen"),
+            Ended::ContentLost(_) => write!(f, "not run: its content was lost"),
+        }
+    }
 }
 
 /// What must be durable before the work that was asked for with it begins.
@@ -264,6 +303,8 @@ pub struct Notes {
     pub update_point: UpdatePoint,
     /// Installations that users have started, and when.
     pub wishes: BTreeMap<UpdateId, Timestamp>,
+    /// Installations that users have set a time for.
+    pub planned: BTreeMap<UpdateId, Timestamp>,
     /// Available updates that are offered to nobody here.
     pub hidden: BTreeSet<UpdateId>,
     pub restart_deferred_to: Option<Timestamp>,
@@ -294,6 +335,9 @@ pub enum EventKind {
     Restart,
     Refusal,
     User,
+    /// What was remembered was set aside.
+    Damage,
+    Policy,
 }
 
 impl Event {

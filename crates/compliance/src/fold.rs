@@ -1,9 +1,12 @@
 //! How a report changes what a site holds of a client: exactly once over retries and two
 //! management points, never guessed.
 //!
-//! - Not newer than what is held, in the same incarnation: `Known`, nothing is written.
-//! - Begins after the next serial, or only says what changed while a gap is open or in an
-//!   incarnation that is not held: `SendFull`; what is known is kept and marked with the gap.
+//! - What is held, in the same incarnation: `Known`, nothing is written.
+//! - Older than that: `Behind`, nothing is written. It came late, which its client knows; or its
+//!   client was put back to what it was before, and goes on after the last serial that is known.
+//! - Does not begin with the next serial, has the last one and says something else, or only says
+//!   what changed while a gap is open or in an incarnation that is not held: `SendFull`; what is
+//!   known is kept and marked with the gap.
 //! - One of its digests is not that of the updates or deployments after applying it, or they are
 //!   too many: the same.
 //! - Otherwise: `Applied`; a full report replaces everything and closes the gap.
@@ -12,6 +15,7 @@
 //! full report of an incarnation that is gone puts the vector back for a moment; the next report
 //! of the living one opens the gap and repairs that.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use model::{
@@ -75,8 +79,9 @@ impl FromIterator<(UpdateId, u32)> for ItemNumbers {
 #[must_use]
 pub fn fold(stored: Option<&Holding>, report: &StateReport, items: &ItemNumbers) -> Folded {
     let held = stored.filter(|held| held.vector.incarnation == report.incarnation);
-    match order(held.map(|held| &held.vector), report) {
+    match order(held, report, items) {
         Order::Known => Folded { outcome: ReportOutcome::Known, write: None },
+        Order::Behind(known) => Folded { outcome: ReportOutcome::Behind(known), write: None },
         Order::Ahead => missing(stored),
         Order::Next => match merge(held, report, items) {
             Some(holding) => Folded { outcome: ReportOutcome::Applied, write: Some(holding) },
@@ -96,21 +101,50 @@ pub fn apply_parked(holding: &Holding, items: &ItemNumbers) -> Option<Holding> {
 
 enum Order {
     Known,
+    /// The last serial that is held.
+    Behind(u64),
     Ahead,
     Next,
 }
 
-/// `held` is the vector if it is of the report's incarnation.
-fn order(held: Option<&Vector>, report: &StateReport) -> Order {
+/// `held` is what is held if it is of the report's incarnation.
+fn order(held: Option<&Holding>, report: &StateReport, items: &ItemNumbers) -> Order {
     let Some(held) = held else {
         return if report.full { Order::Next } else { Order::Ahead };
     };
-    let closes_gap = held.gap && report.full;
-    if report.serial_to < held.serial || report.serial_to == held.serial && !closes_gap {
-        return Order::Known;
+    let Vector { gap, serial, .. } = held.vector;
+    match report.serial_to.cmp(&serial) {
+        Ordering::Less => Order::Behind(serial),
+        Ordering::Equal if gap && report.full => Order::Next,
+        Ordering::Equal if gap || has_brought(held, report, items) => Order::Known,
+        // By the same serial it said something else.
+        Ordering::Equal => Order::Ahead,
+        Ordering::Greater => {
+            // What says some of it again says it of another past, of which this knows nothing.
+            let follows = !gap && report.serial_from == serial.saturating_add(1);
+            if report.full || follows { Order::Next } else { Order::Ahead }
+        }
     }
-    let follows = !held.gap && report.serial_from <= held.serial.saturating_add(1);
-    if report.full || follows { Order::Next } else { Order::Ahead }
+}
+
+/// Whether what is held can be what this report brought.
+fn has_brought(held: &Holding, report: &StateReport, items: &ItemNumbers) -> bool {
+    let vector = &held.vector;
+    let states = states_of(held, items);
+    let said = states.values().map(|held| (held.update, held.state.state));
+    // The last word about each.
+    let changed: BTreeMap<UpdateId, UpdateState> =
+        report.changes.iter().map(|change| (change.update.id, change.state)).collect();
+    let is_here = |(update, changed): (&UpdateId, &UpdateState)| match states.get(update) {
+        None => changed.state == ComplianceState::NotRequired,
+        Some(held) => held.state.state == changed.state && step(&held.state) == step(changed),
+    };
+    changed.iter().all(is_here)
+        && vector.scanned_at == report.scanned_at
+        && vector.covered >= report.covered
+        && vector.scan_error == report.scan_error.as_deref().map(cut)
+        && deployment_digest(vector.deployments.iter().copied()) == report.deployments_digest
+        && (state_digest(said) == report.digest_after || vector.covered > report.covered)
 }
 
 fn missing(stored: Option<&Holding>) -> Folded {
@@ -229,11 +263,7 @@ fn distribute(mut vector: Vector, states: States, items: &ItemNumbers) -> Option
             ComplianceState::Unknown => unjudged.push(item),
             ComplianceState::NotRequired => {}
         }
-        if held.state.state != ComplianceState::Required {
-            continue;
-        }
-        let unfinished = |(state, _): &_| *state != EnforcementState::Installed;
-        if let Some((state, code)) = held.state.enforcement.filter(unfinished) {
+        if let Some((state, code)) = step(&held.state) {
             vector.detail.push(Detail { item, state, code, at: held.at });
         }
     }
@@ -244,6 +274,13 @@ fn distribute(mut vector: Vector, states: States, items: &ItemNumbers) -> Option
     vector.detail.sort_unstable_by_key(|detail| detail.item);
     let fits = parked.len() <= CELLS_MAX && check(&vector).is_ok();
     fits.then_some(Holding { vector, parked })
+}
+
+/// How far the installation of what is required is, if that is worth a word.
+fn step(state: &UpdateState) -> Option<(EnforcementState, i32)> {
+    let unfinished = |(state, _): &_| *state != EnforcementState::Installed;
+    let is_open = state.state == ComplianceState::Required;
+    state.enforcement.filter(unfinished).filter(|_| is_open)
 }
 
 fn cut(text: &str) -> String {

@@ -8,14 +8,14 @@ use std::ffi::OsString;
 use std::fmt::Debug;
 use std::future::Future;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ambient::Ambient;
 use clap::builder::Resettable;
-use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use model::error_chain;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use transport::TcpConnect;
 use trust::JoinToken;
 
-use crate::{Error, Health, Joining, Log, Metrics, Pki, Problems, config, join};
+use crate::{Error, Health, Joining, Lock, Log, Metrics, Pki, Problems, config, custody, join};
 
 /// A signal is followed by this much time to end in order; service managers allow 90 seconds.
 const END_MAX: Duration = Duration::from_secs(30);
@@ -53,6 +53,8 @@ pub struct Process {
     pub metrics: Metrics,
     /// Cancelled by SIGTERM or SIGINT.
     pub shutdown: CancellationToken,
+    /// Held as long as the process lives, unless it is let go of.
+    pub lock: Lock,
 }
 
 /// What to restore, offline.
@@ -67,6 +69,8 @@ pub struct Restore {
 pub trait Program {
     /// Of the binary, such as `tierline-primary`.
     const NAME: &'static str;
+    /// Commands that it has no use for, which its help does not name.
+    const UNUSED: &'static [&'static str] = &[];
     type File: Serialize + DeserializeOwned + Default;
     type Config;
 
@@ -94,25 +98,40 @@ pub trait Program {
 
 /// What a binary can be told besides what every binary understands: to talk to the one that runs.
 pub trait Verbs<P: Program>: Subcommand + Debug {
+    /// What may stand before and after any of them.
+    type Options: Args + Debug;
+
     /// Carries it out; what is to be read goes to `output`.
-    fn perform(self, config: P::Config, output: &mut dyn Write) -> impl Future<Output = Outcome>;
+    fn perform(
+        self,
+        options: Self::Options,
+        config: P::Config,
+        output: &mut dyn Write,
+    ) -> impl Future<Output = Outcome>;
 }
+
+#[derive(Args, Debug)]
+struct NoOptions {}
 
 /// Of a binary that serves and nothing else.
 #[derive(Debug, Subcommand)]
 enum NoVerbs {}
 
 impl<P: Program> Verbs<P> for NoVerbs {
-    async fn perform(self, _: P::Config, _: &mut dyn Write) -> Outcome {
+    type Options = NoOptions;
+
+    async fn perform(self, _: NoOptions, _: P::Config, _: &mut dyn Write) -> Outcome {
         match self {}
     }
 }
 
 #[derive(Debug, Parser)]
-struct Arguments<V: Subcommand> {
+struct Arguments<V: Subcommand, O: Args> {
     /// The TOML file; without one, defaults and environment apply.
     #[arg(long, global = true, env = "TIERLINE_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
+    #[command(flatten)]
+    options: O,
     #[command(subcommand)]
     command: Option<Command<V>>,
 }
@@ -162,16 +181,23 @@ pub fn main_with<P: Program, V: Verbs<P>>() -> ExitCode {
     execute::<P, V>(std::env::args_os(), environment, &mut std::io::stdout())
 }
 
+fn grammar<P: Program, V: Verbs<P>>() -> clap::Command {
+    // What the documentation says of the verbs is not what the binary is about.
+    let command = Arguments::<V, V::Options>::command().about(Resettable::Reset);
+    let hide = |command: clap::Command, name: &&'static str| {
+        command.mut_subcommand(*name, |unused| unused.hide(true))
+    };
+    P::UNUSED.iter().fold(command.name(P::NAME).bin_name(P::NAME), hide)
+}
+
 fn execute<P: Program, V: Verbs<P>>(
     arguments: impl IntoIterator<Item = OsString>,
     environment: impl IntoIterator<Item = (String, String)>,
     output: &mut dyn Write,
 ) -> ExitCode {
-    // What the documentation says of the verbs is not what the binary is about.
-    let command = Arguments::<V>::command().about(Resettable::Reset);
-    let command = command.name(P::NAME).bin_name(P::NAME);
-    let parsed =
-        command.try_get_matches_from(arguments).and_then(|m| Arguments::from_arg_matches(&m));
+    let parsed = grammar::<P, V>()
+        .try_get_matches_from(arguments)
+        .and_then(|m| Arguments::from_arg_matches(&m));
     let arguments = match parsed {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -190,7 +216,7 @@ fn execute<P: Program, V: Verbs<P>>(
 }
 
 fn perform<P: Program, V: Verbs<P>>(
-    arguments: Arguments<V>,
+    arguments: Arguments<V, V::Options>,
     environment: impl IntoIterator<Item = (String, String)>,
     output: &mut dyn Write,
 ) -> Outcome {
@@ -199,13 +225,14 @@ fn perform<P: Program, V: Verbs<P>>(
         Command::Version => writeln!(output, "{} {}", P::NAME, env!("CARGO_PKG_VERSION"))?,
         Command::CheckConfig => write!(output, "{}", toml::to_string(&load()?.0)?)?,
         Command::Run => {
-            let (config, data, runtime) = prepare::<P>(load()?)?;
+            let Prepared { config, data, lock, runtime } = prepare::<P>(load()?, custody::make)?;
             let process = Process {
                 ambient: Ambient::system(),
                 pki: Pki::open(&data)?,
                 health: Health::default(),
                 metrics: Metrics::install()?,
                 shutdown: CancellationToken::new(),
+                lock: lock.clone(),
             };
             let ended = runtime.block_on(serve::<P>(config, process));
             // Work that did not end in time must not hold the process.
@@ -213,12 +240,13 @@ fn perform<P: Program, V: Verbs<P>>(
             ended?;
         }
         Command::Join { token, token_file } => {
-            let (config, data, runtime) = prepare::<P>(load()?)?;
             let text = match token_file {
                 Some(path) => std::fs::read_to_string(path)?,
                 None => token.unwrap_or_default(),
             };
             let token: JoinToken = text.parse().map_err(Error::Token)?;
+            let prepared = prepare::<P>(load()?, custody::make)?;
+            let Prepared { config, data, lock: _held, runtime } = prepared;
             let (ambient, pki, joining) =
                 (Ambient::system(), Pki::open(&data)?, P::joining(&config));
             if token.is_invitation() {
@@ -229,34 +257,47 @@ fn perform<P: Program, V: Verbs<P>>(
             writeln!(output, "joined as {}", runtime.block_on(joined)?.identity)?;
         }
         Command::Check => {
-            let (config, _, runtime) = prepare::<P>(load()?)?;
+            let prepared = prepare::<P>(load()?, custody::find)?;
+            let Prepared { config, data: _, lock: _held, runtime } = prepared;
             runtime.block_on(P::check(config))?;
         }
         Command::Migrate => {
-            let (config, _, runtime) = prepare::<P>(load()?)?;
+            let prepared = prepare::<P>(load()?, custody::find)?;
+            let Prepared { config, data: _, lock: _held, runtime } = prepared;
             runtime.block_on(P::migrate(config))?;
         }
         Command::Restore { file, accept_loss } => {
-            let (config, _, runtime) = prepare::<P>(load()?)?;
+            let prepared = prepare::<P>(load()?, custody::make)?;
+            let Prepared { config, data: _, lock: _held, runtime } = prepared;
             runtime.block_on(P::restore(config, Restore { file, accept_loss }))?;
         }
         // It has no part in the life of the process that serves, and logs nothing.
         Command::Verb(verb) => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(verb.perform(load()?.1, output))?;
+            runtime.block_on(verb.perform(arguments.options, load()?.1, output))?;
         }
     }
     Ok(())
 }
 
-type Prepared<P> = (<P as Program>::Config, PathBuf, Runtime);
+struct Prepared<Config> {
+    config: Config,
+    data: PathBuf,
+    lock: Lock,
+    runtime: Runtime,
+}
 
+/// `place` refuses a data directory that others can change, before anything there is believed.
 fn prepare<P: Program>(
     (_, config): (P::File, P::Config),
-) -> Result<Prepared<P>, Box<dyn StdError + Send + Sync>> {
+    place: fn(&Path) -> Result<(), Error>,
+) -> Result<Prepared<P::Config>, Box<dyn StdError + Send + Sync>> {
     let Base { data, log } = P::base(&config);
     log.start()?;
-    Ok((config, data, tokio::runtime::Builder::new_multi_thread().enable_all().build()?))
+    place(&data)?;
+    let lock = Lock::of(&data)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    Ok(Prepared { config, data, lock, runtime })
 }
 
 /// Runs until done or, after a signal, for a bounded time.

@@ -32,6 +32,17 @@ pub enum Error {
         path = path.display()
     )]
     OpenToOthers { path: PathBuf, mode: u32, wanted: u32 },
+    #[error(
+        "{path} can be changed by others (its owner is {owner}, its mode {mode:04o}), and what \
+         lies there is believed; run: {remedy}",
+        path = path.display()
+    )]
+    InOtherHands { path: PathBuf, owner: u32, mode: u32, remedy: String },
+    #[error(
+        "{holder} works in {path} already; stop it first, or name another directory",
+        path = path.display()
+    )]
+    InUse { path: PathBuf, holder: String },
     #[error("{path} is damaged: {reason}", path = path.display())]
     Damaged { path: PathBuf, reason: String },
     #[error("{path} cannot be used", path = path.display())]
@@ -76,11 +87,11 @@ impl Error {
             | Error::WrongKind { .. } => ErrorClass::Invalid,
             Error::Metrics(_) | Error::Found(_) => ErrorClass::Internal,
             Error::Files { .. } => ErrorClass::Unavailable,
-            Error::OpenToOthers { .. } => ErrorClass::Denied,
+            Error::OpenToOthers { .. } | Error::InOtherHands { .. } => ErrorClass::Denied,
             Error::Damaged { .. } | Error::Unusable { .. } | Error::JoinAnswer { .. } => {
                 ErrorClass::Corrupt
             }
-            Error::JoinedAlready { .. } => ErrorClass::Conflict,
+            Error::JoinedAlready { .. } | Error::InUse { .. } => ErrorClass::Conflict,
             Error::Join { status, .. } | Error::Renew(status) | Error::Follow(status) => {
                 rpc::status::class(status)
             }

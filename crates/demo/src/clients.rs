@@ -4,7 +4,7 @@
 //! files are hashed there once more, so that a check need not believe the agent.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use std::time::Duration;
 use agent::{Agent, Ended, Job, LinuxMachine, Machine, Wanted};
 use model::{ClientKind, PeerKind, RoleKind, ServerRef, Sha256, SiteCode};
 use testkit::facts::{Computer, Facts, FileFact};
-use transport::{BoxFuture, TcpConnect};
+use transport::{BoxFuture, PublicConnect, TcpConnect};
 
 use crate::Error;
 use crate::host::{Host, joining};
@@ -20,6 +20,9 @@ use crate::report::RoleEndpoint;
 
 /// The first scan starts when the operator asks for it, or at once if policy comes later.
 const SCAN_SPREAD: Duration = Duration::from_millis(100);
+
+/// What publishers' servers are believed by; it is read if one of them is asked.
+const PUBLIC_ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// A client under way.
 #[derive(Debug)]
@@ -41,7 +44,7 @@ pub(crate) struct Watched {
 
 #[derive(Debug)]
 enum Body {
-    Real(LinuxMachine),
+    Real(Box<LinuxMachine>),
     Pretended(Mutex<Computer>),
 }
 
@@ -68,7 +71,7 @@ impl Client {
             Some(number) => {
                 (ClientKind::Simulated, Body::Pretended(Mutex::new(Computer::new(number))))
             }
-            None => (ClientKind::Agent, Body::Real(LinuxMachine::new(&member.data))),
+            None => (ClientKind::Agent, Body::Real(Box::new(LinuxMachine::new(&member.data)))),
         };
         let machine = Arc::new(Watched {
             body,
@@ -90,10 +93,13 @@ impl Client {
             executor: Default::default(),
             local: None,
             update_service: None,
+            public_roots: PathBuf::from(PUBLIC_ROOTS),
         };
         let deps = agent::Deps {
             ambient: host.ambient.clone(),
             connect: Arc::new(TcpConnect),
+            public: Arc::new(PublicConnect),
+            downloader: agent::Downloader::Inside,
             credentials: member.credentials,
             machine: machine.clone(),
         };
@@ -140,17 +146,21 @@ impl Watched {
 }
 
 impl Machine for Watched {
-    fn facts(&self) -> io::Result<Facts> {
+    fn facts(&self) -> BoxFuture<'_, io::Result<Facts>> {
         match &self.body {
             Body::Real(machine) => machine.facts(),
-            Body::Pretended(computer) => Ok(lock(computer).facts().clone()),
+            Body::Pretended(computer) => Box::pin(async { Ok(lock(computer).facts().clone()) }),
         }
     }
 
-    fn file(&self, path: &str, digest: Wanted) -> io::Result<Option<FileFact>> {
+    fn file<'a>(
+        &'a self,
+        path: &'a str,
+        digest: Wanted,
+    ) -> BoxFuture<'a, io::Result<Option<FileFact>>> {
         match &self.body {
             Body::Real(machine) => machine.file(path, digest),
-            Body::Pretended(computer) => Ok(lock(computer).file(path)),
+            Body::Pretended(computer) => Box::pin(async { Ok(lock(computer).file(path)) }),
         }
     }
 

@@ -23,6 +23,7 @@ use super::*;
 mod alerts;
 mod boundaries;
 mod collections;
+mod first_policy;
 mod inventories;
 mod phases;
 mod policy;

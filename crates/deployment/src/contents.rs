@@ -21,9 +21,14 @@ impl<'a> Shelves<'a> {
         Shelves(shelves)
     }
 
-    /// The files of an update, if packages hold them all, whichever holds which (PKG-03).
-    fn find(&self, files: &[ItemFile]) -> Option<Vec<AssignedFile>> {
-        files.iter().map(|file| self.take(file)).collect()
+    /// The files of an update, if packages hold them all, whichever holds which (PKG-03). What
+    /// needs no package is as its document says, if that says enough to believe it (DEPX-15).
+    fn find(&self, files: &[ItemFile], has_packages: bool) -> Option<Vec<AssignedFile>> {
+        let described = |file: &ItemFile| {
+            let sha256 = file.sha256.filter(|_| !has_packages)?;
+            Some(AssignedFile { name: file.name.clone(), size: file.size, sha256 })
+        };
+        files.iter().map(|file| self.take(file).or_else(|| described(file))).collect()
     }
 
     fn take(&self, file: &ItemFile) -> Option<AssignedFile> {
@@ -40,6 +45,7 @@ impl<'a> Shelves<'a> {
 pub(crate) struct Contents<'a> {
     world: &'a World,
     shelves: &'a Shelves<'a>,
+    has_packages: bool,
     seen: BTreeSet<UpdateId>,
     pub(crate) updates: Vec<AssignedUpdate>,
     pub(crate) notes: Vec<Note>,
@@ -47,10 +53,15 @@ pub(crate) struct Contents<'a> {
 }
 
 impl<'a> Contents<'a> {
-    pub(crate) fn new(world: &'a World, shelves: &'a Shelves<'a>) -> Contents<'a> {
+    pub(crate) fn new(
+        world: &'a World,
+        shelves: &'a Shelves<'a>,
+        has_packages: bool,
+    ) -> Contents<'a> {
         Contents {
             world,
             shelves,
+            has_packages,
             seen: BTreeSet::new(),
             updates: Vec::new(),
             notes: Vec::new(),
@@ -87,7 +98,7 @@ impl<'a> Contents<'a> {
                 self.notes.push(Note::Declined(id));
                 continue;
             }
-            let files = self.shelves.find(&item.files).unwrap_or_else(|| {
+            let files = self.shelves.find(&item.files, self.has_packages).unwrap_or_else(|| {
                 self.notes.push(Note::NoContent(id));
                 Vec::new()
             });

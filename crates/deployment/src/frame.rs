@@ -89,17 +89,14 @@ fn act(
     if let Some(site) = holds.map(|hold| hold.site).filter(|site| rules_here(*site)).min() {
         return Err(Outcome::Held(site));
     }
-    let mut contents = Contents::new(world, shelves);
+    let mut contents = Contents::new(world, shelves, deployment.download.has_packages);
     match world.groups.get(&deployment.group) {
         Some(group) => group.updates.iter().for_each(|update| contents.add(*update)),
         None => contents.miss(missing_object(world, &deployment.group)),
     }
-    let Contents { updates, mut notes, missing, .. } = contents;
+    let Contents { updates, notes, missing, .. } = contents;
     if !missing.is_empty() {
         return Err(Outcome::Waiting(missing.into_iter().collect()));
-    }
-    if !deployment.download.has_packages {
-        notes.retain(|note| !matches!(note, Note::NoContent(_)));
     }
     let Deployment { id, name, intent, available_at, deadline, basis, .. } = deployment;
     Ok(Acting {

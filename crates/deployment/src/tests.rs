@@ -2,9 +2,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use expect_test::expect;
 use model::{
-    ClientId, ClientSettings, Collection, CollectionRule, Deployment, DeploymentId, HierarchyId,
-    Item, ItemFile, ObjectCode, Package, PackageFile, PolicyHead, RoleKind, ServerList, ServerRef,
-    Sha1, Sha256, SiteCode, Timestamp, UpdateGroup, UpdateId, UpdateRef,
+    AssignedFile, ClientId, ClientSettings, Collection, CollectionRule, Deployment, DeploymentId,
+    HierarchyId, Item, ItemFile, ObjectCode, Package, PackageFile, PolicyHead, RoleKind,
+    ServerList, ServerRef, Sha1, Sha256, SiteCode, Timestamp, UpdateGroup, UpdateId, UpdateRef,
 };
 use uuid::Uuid;
 
@@ -288,19 +288,47 @@ fn packages_hold_an_update_together() {
         },
         &|world| drop(world.packages.remove(&code("CAS00030"))),
         &|world| drop(world.packages.remove(&code("CAS00031"))),
-        &|world| {
-            world.packages.clear();
-            world.deployments[0].deployment.download.has_packages = false;
-        },
     ]);
     expect![[r#"
         4 updates for 1 clients; 00000000-0000-0000-0000-000000000001 waits for content
         4 updates for 1 clients
         4 updates for 1 clients
         4 updates for 1 clients; 00000000-0000-0000-0000-000000000006 waits for content; 00000000-0000-0000-0000-000000000007 waits for content
-        4 updates for 1 clients
     "#]]
     .assert_eq(&text);
+}
+
+/// DEPX-15: there is nothing but what documents say, and what gives no SHA-256 is not believed.
+#[test]
+fn without_a_package_files_are_as_their_documents_say() {
+    let described = |world: &mut World| {
+        world.packages.clear();
+        world.deployments[0].deployment.download.has_packages = false;
+        for number in [1, 6] {
+            edit_item(world, number, |item| item.files[0].sha256 = Some(Sha256([number; 32])));
+        }
+    };
+    let text = outcomes(&[&described, &|world| {
+        described(world);
+        world.deployments[0].deployment.download.has_packages = true;
+    }]);
+    expect![[r#"
+        4 updates for 1 clients; 00000000-0000-0000-0000-000000000007 waits for content
+        4 updates for 1 clients; 00000000-0000-0000-0000-000000000001 waits for content; 00000000-0000-0000-0000-000000000006 waits for content; 00000000-0000-0000-0000-000000000007 waits for content
+    "#]].assert_eq(&text);
+    let mut world = world();
+    world.deployments.truncate(1);
+    described(&mut world);
+    let plan = plan_assignments(&world);
+    let assigned = plan.parts.iter().find_map(|part| match part {
+        Part::Assignment(assignment) => Some(assignment),
+        _ => None,
+    });
+    let updates = &assigned.expect("it is planned").updates;
+    let assigned = updates.iter().find(|assigned| assigned.update.id == UpdateId(id(6)));
+    let sha256 = Sha256([6; 32]);
+    let expected = AssignedFile { name: "6.msu".to_owned(), size: 10, sha256 };
+    assert_eq!(assigned.expect("it is assigned").files, [expected]);
 }
 
 #[test]

@@ -105,7 +105,7 @@ impl daemon::Program for Program {
     }
 
     async fn run(config: Settings, process: Process) -> Outcome {
-        let Process { ambient, pki, health, metrics, shutdown } = process;
+        let Process { ambient, pki, health, metrics, shutdown, lock: _ } = process;
         let Settings { role, https, http, joining: Joining { names, .. }, .. } = config;
         let Some(member) = Member::of(&pki, &ambient)? else {
             return Err(

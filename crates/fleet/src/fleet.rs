@@ -310,7 +310,7 @@ impl Seat {
         let mut standing = Standing { unsent: self.client.unsent() as u64, ..Standing::default() };
         let Some(scan) = self.client.scan() else { return standing };
         standing.scanned = 1;
-        for judged in scan.visible().filter(|judged| !judged.is_expired) {
+        for judged in scan.counted() {
             let count = match judged.verdict {
                 Applicability::Applicable => &mut standing.required,
                 Applicability::Installed => &mut standing.installed,

@@ -119,14 +119,17 @@ impl Wire {
             let mut point = ClientServiceClient::new(channel);
             async move {
                 let answer = answered(SILENCE_MAX, &url, point.send_state(request)).await;
-                Ok(answer.map_err(Error::call(&url))?.outcome())
+                let answer = answer.map_err(Error::call(&url))?;
+                Ok((answer.outcome(), answer.known_serial))
             }
         });
-        Ok(match outcome.await? {
+        let (outcome, known) = outcome.await?;
+        Ok(match outcome {
             Outcome::Unspecified => Taken::Spooled,
             Outcome::Applied => Taken::BySite(ReportOutcome::Applied),
             Outcome::Known => Taken::BySite(ReportOutcome::Known),
             Outcome::SendFull | Outcome::Rejected => Taken::BySite(ReportOutcome::SendFull),
+            Outcome::Behind => Taken::BySite(ReportOutcome::Behind(known)),
         })
     }
 

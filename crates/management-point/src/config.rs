@@ -78,7 +78,7 @@ impl daemon::Program for Program {
     }
 
     async fn run(config: Settings, process: Process) -> Outcome {
-        let Process { ambient, pki, health, metrics, shutdown } = process;
+        let Process { ambient, pki, health, metrics, shutdown, lock: _ } = process;
         let Some(member) = Member::of(&pki, &ambient)? else {
             return Err("this management point has not joined: run `tierline-mp join TOKEN`".into());
         };

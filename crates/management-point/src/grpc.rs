@@ -99,10 +99,9 @@ impl ClientService for Clients {
             return Err(refuse(Error::OtherClient { caller: client.to_string(), named }));
         }
         check_count("the report", report.changes.len(), REPORT_CHANGES_MAX)?;
-        let bytes = rpc::forward::encode_report(&report);
-        let outcome = self.point.intake.report(client, &bytes, report.full).await;
-        let outcome = outcome.map_err(refuse)?.into();
-        Ok(Response::new(pb::SendStateResponse { outcome }))
+        let first_word = self.point.intake.report(client, &report).await.map_err(refuse)?;
+        let (outcome, known_serial) = (first_word.0.into(), first_word.1);
+        Ok(Response::new(pb::SendStateResponse { outcome, known_serial }))
     }
 
     async fn send_inventory(

@@ -8,9 +8,10 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ambient::{Ambient, failpoint};
-use model::{ClientId, error_chain};
-use rpc::forward::{self, Next, Verdict};
+use model::{ClientId, Timestamp, error_chain};
+use rpc::forward::{self, Answer, Incomplete, Next, ToldBacklog, Verdict, Wanted};
 use rpc::limits::REPORTS_MAX;
+use rpc::pb::client::StateReport;
 use rpc::pb::management as pb;
 use sqlite_engine::spool::Spool;
 use tokio::sync::Notify;
@@ -21,38 +22,43 @@ use transport::{Backoff, answered};
 use crate::Error;
 use crate::limits::{RETRY_MAX, RETRY_MIN, SITE, SUBMIT_WAIT};
 use crate::point::Site;
+use crate::wake::WakeUps;
 
 #[derive(Debug)]
 pub(crate) struct Intake {
     ambient: Ambient,
     spool: Spool,
     more: Notify,
-    /// Clients that shall send everything. Losing this costs one more report.
-    incomplete: Mutex<BTreeSet<ClientId>>,
+    incomplete: Mutex<Incomplete>,
     /// Clients that shall send their whole inventory; likewise.
     undescribed: Mutex<BTreeSet<ClientId>>,
+    told: Mutex<ToldBacklog>,
 }
 
 impl Intake {
     pub(crate) fn new(ambient: Ambient, spool: Spool) -> Intake {
         let (more, incomplete, undescribed) = (Notify::new(), Mutex::default(), Mutex::default());
-        Intake { ambient, spool, more, incomplete, undescribed }
+        Intake { ambient, spool, more, incomplete, undescribed, told: Mutex::default() }
     }
 
     pub(crate) async fn register(&self, request: &pb::RegisterClientRequest) -> Result<(), Error> {
         self.append(forward::registration(request)).await
     }
 
-    /// Takes a report and says whether the client's next one shall be full.
+    /// Takes a report and says whether the client's next one shall be full, or that it is behind
+    /// and after which serial; then it is of no use, and not kept.
     pub(crate) async fn report(
         &self,
         client: ClientId,
-        report: &[u8],
-        is_full: bool,
-    ) -> Result<pb::Outcome, Error> {
-        self.append(forward::report(pb::Voice::Unspecified, report)).await?;
-        failpoint("mp.state_spooled");
-        Ok(first_word(self.incomplete().remove(&client), is_full))
+        report: &StateReport,
+    ) -> Result<(pb::Outcome, u64), Error> {
+        let first_word = self.incomplete().first_word(client, report);
+        if first_word.0 != pb::Outcome::Behind {
+            let report = forward::encode_report(report);
+            self.append(forward::report(pb::Voice::Unspecified, &report)).await?;
+            failpoint("mp.state_spooled");
+        }
+        Ok(first_word)
     }
 
     /// Takes an inventory report and says whether the client's next one shall be full.
@@ -63,12 +69,19 @@ impl Intake {
         is_full: bool,
     ) -> Result<pb::Outcome, Error> {
         self.append(forward::inventory(pb::Voice::Unspecified, report)).await?;
-        Ok(first_word(self.undescribed().remove(&client), is_full))
+        let is_wanted = self.undescribed().remove(&client) && !is_full;
+        Ok(if is_wanted { pb::Outcome::SendFull } else { pb::Outcome::Unspecified })
     }
 
     /// The site wants everything from a client: its next report hears so.
     pub(crate) fn expect_everything(&self, client: ClientId) {
-        self.incomplete().insert(client);
+        self.incomplete().want_anyhow(client);
+    }
+
+    /// The site is there again, and is told anew what waits here.
+    pub(crate) fn greet(&self) {
+        self.told().forget();
+        self.more.notify_one();
     }
 
     #[cfg(test)]
@@ -82,8 +95,12 @@ impl Intake {
         Ok(())
     }
 
-    fn incomplete(&self) -> MutexGuard<'_, BTreeSet<ClientId>> {
+    fn incomplete(&self) -> MutexGuard<'_, Incomplete> {
         self.incomplete.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn told(&self) -> MutexGuard<'_, ToldBacklog> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn undescribed(&self) -> MutexGuard<'_, BTreeSet<ClientId>> {
@@ -91,10 +108,15 @@ impl Intake {
     }
 
     /// Forwards until `shutdown`.
-    pub(crate) async fn run(&self, site: &Site, shutdown: &CancellationToken) -> Result<(), Error> {
+    pub(crate) async fn run(
+        &self,
+        site: &Site,
+        wake_ups: &WakeUps,
+        shutdown: &CancellationToken,
+    ) -> Result<(), Error> {
         let mut backoff = Backoff::new(RETRY_MIN, RETRY_MAX, 50)?;
         loop {
-            let ended = match shutdown.run_until_cancelled(self.step(site)).await {
+            let ended = match shutdown.run_until_cancelled(self.step(site, wake_ups)).await {
                 Some(Ok(())) => {
                     backoff.reset();
                     shutdown.run_until_cancelled(self.more.notified()).await
@@ -112,17 +134,22 @@ impl Intake {
         }
     }
 
-    /// Forwards all that is spooled.
-    async fn step(&self, site: &Site) -> Result<(), Error> {
+    /// Forwards all that is spooled, wakes whoever shall say everything, and says at last that
+    /// nothing waits.
+    async fn step(&self, site: &Site, wake_ups: &WakeUps) -> Result<(), Error> {
         let mut count = REPORTS_MAX;
         loop {
             let entries = self.spool.read(0, count).await?;
             let entries = entries.into_iter().map(|entry| (entry.id, entry.body)).collect();
-            let Some(mut next) = forward::next(entries) else { return Ok(()) };
             let usage = self.spool.usage().await?;
+            let next = forward::next(entries);
+            let Some(mut next) = next.or_else(|| self.told().last_word(usage.quarantined)) else {
+                return Ok(());
+            };
             next.say_backlog(usage.queued, usage.quarantined);
             let answer = ask(site.clone(), &next).await;
             if answer.is_ok() {
+                self.told().note(&next);
                 failpoint("mp.state_forwarded");
             }
             count = REPORTS_MAX;
@@ -130,12 +157,22 @@ impl Intake {
                 match verdict {
                     Verdict::Acknowledge(id) => self.spool.acknowledge(id).await?,
                     Verdict::SetAside(id, reason) => self.set_aside(id, reason).await?,
-                    Verdict::SendFull(client) => drop(self.incomplete().insert(client)),
+                    Verdict::SendFull(client, wanted) => {
+                        self.want_full(client, wanted, wake_ups);
+                    }
                     Verdict::SendInventory(client) => drop(self.undescribed().insert(client)),
                     Verdict::OneByOne => count = 1,
                     Verdict::Later(status) => return Err(status.into()),
                 }
             }
+        }
+    }
+
+    /// Wakes a client to say everything, if it was not woken just now.
+    fn want_full(&self, client: ClientId, wanted: Wanted, wake_ups: &WakeUps) {
+        let now = Timestamp(self.ambient.now_ms());
+        if self.incomplete().want(client, wanted, now) {
+            wake_ups.wake(client, pb::WakeUp::State);
         }
     }
 
@@ -147,28 +184,20 @@ impl Intake {
     }
 }
 
-/// What a client hears before the site has heard of its report.
-fn first_word(was_incomplete: bool, is_full: bool) -> pb::Outcome {
-    match was_incomplete && !is_full {
-        true => pb::Outcome::SendFull,
-        false => pb::Outcome::Unspecified,
-    }
-}
-
-async fn ask(mut site: Site, next: &Next) -> Result<Vec<i32>, Status> {
+async fn ask(mut site: Site, next: &Next) -> Result<Answer, Status> {
     match next {
-        Next::Unreadable { .. } => Ok(Vec::new()),
+        Next::Unreadable { .. } => Ok(Answer::default()),
         Next::Register { request, .. } => {
             let answer = answered(SUBMIT_WAIT, SITE, site.register_client(request.clone())).await;
-            answer.map(|_| Vec::new())
+            answer.map(|_| Answer::default())
         }
         Next::Submit { request, .. } => {
             let answer = answered(SUBMIT_WAIT, SITE, site.submit_states(request.clone())).await;
-            answer.map(|answer| answer.outcomes)
+            answer.map(Answer::from)
         }
         Next::SubmitInventories { request, .. } => {
             let asked = site.submit_inventories(request.clone());
-            answered(SUBMIT_WAIT, SITE, asked).await.map(|answer| answer.outcomes)
+            answered(SUBMIT_WAIT, SITE, asked).await.map(Answer::from)
         }
     }
 }

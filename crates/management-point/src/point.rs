@@ -104,11 +104,14 @@ impl ManagementPoint {
             async move { Ok(server.run(ports.listener, stop).await?) }
         });
         let point = self.point.clone();
-        tasks.spawn(|stop| async move { point.intake.run(&point.policy.site, &stop).await });
+        tasks.spawn(|stop| async move {
+            let Point { policy, intake, wake_ups, .. } = &*point;
+            intake.run(&policy.site, wake_ups, &stop).await
+        });
         let point = self.point;
         tasks.spawn(|stop| async move {
-            let Policy { ambient, site, .. } = &point.policy;
-            point.wake_ups.run(ambient, site, &stop).await
+            let Point { policy: Policy { ambient, site, .. }, intake, wake_ups, .. } = &*point;
+            wake_ups.run(ambient, site, intake, &stop).await
         });
         tasks.join().await
     }

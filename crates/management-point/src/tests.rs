@@ -239,6 +239,39 @@ async fn what_cannot_be_taken_holds_up_nothing() {
     point.stop().await;
 }
 
+/// Symptom: after a restart of either side the site knew of no backlog, or of one that was gone for
+/// long. Cause: it was said with reports of states alone, and forgotten with the process. Repair: the
+/// spool is looked at whenever the site is there again, and when it is empty.
+#[tokio::test(start_paused = true)]
+async fn what_waits_is_told_after_a_restart_and_when_it_waits_no_more() {
+    let world = world();
+    world.site.script().is_away = true;
+    let mut point = world.start();
+    let unreadable = pb::StateReport { serial_from: 9, ..report(1) };
+    assert_eq!(point.send(unreadable).await, Ok(Unspecified));
+    let last = rpc::limits::REPORTS_MAX as u64 + 4;
+    for serial in 2..=last {
+        assert_eq!(point.send(report(serial)).await, Ok(Unspecified));
+    }
+    point.register(1).await;
+    point.stop().await;
+    world.site.script().is_away = false;
+    let point = world.start();
+    world.site.seen("backlog 0 1").await;
+    let told = world.site.script().backlogs.clone();
+    // The registration is no report, but waits with them.
+    assert_eq!(told[..2], [(5, 0), (1, 1)]);
+    assert_eq!(told.last(), Some(&(0, 1)));
+    point.stop().await;
+
+    // The site has lost its memory, and nothing is reported.
+    world.site.script().backlogs.clear();
+    world.site.seen.send_modify(Vec::clear);
+    let point = world.start();
+    world.site.seen("backlog 0 1").await;
+    point.stop().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_client_with_a_gap_is_told_once() {
     let world = world();
@@ -253,6 +286,33 @@ async fn a_client_with_a_gap_is_told_once() {
     assert_eq!(point.send(full).await, Ok(Unspecified));
     world.site.seen("report 7").await;
     assert_eq!(point.send(report(8)).await, Ok(Unspecified));
+    point.stop().await;
+}
+
+/// Symptom: a computer that was put back to an earlier snapshot was not heard until its serials came
+/// as far again. Repair: it is woken, and told after which serial to go on.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_was_put_back_is_woken_and_told_what_the_site_knows() {
+    use management::WakeUp::{Policy, State};
+
+    let world = world();
+    let mut point = world.start();
+    let stream = point.client.wake(pb::WakeRequest {}).await.expect("an answer");
+    let mut stream = stream.into_inner();
+    let mut next = async || stream.message().await.expect("no refusal").map(|w| w.wake_up());
+    assert_eq!(next().await, Some(Policy));
+    world.site.script().outcome = management::Outcome::Behind;
+    world.site.script().known_serial = 50;
+    assert_eq!(point.send(report(42)).await, Ok(Unspecified));
+    while next().await != Some(State) {}
+    world.site.script().outcome = management::Outcome::Applied;
+    let full = |serial| pb::StateReport { full: true, ..report(serial) };
+    let answer = point.client.send_state(pb::SendStateRequest { report: Some(full(43)) }).await;
+    let answer = answer.expect("an answer").into_inner();
+    assert_eq!((answer.outcome(), answer.known_serial), (management::Outcome::Behind, 50));
+    assert_eq!(point.send(full(51)).await, Ok(Unspecified));
+    assert_eq!(world.site.seen("report 51").await, ["report 42", "report 51"]);
+    point.shutdown.cancel();
     point.stop().await;
 }
 

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use transport::Backoff;
 
 use crate::Error;
+use crate::intake::Intake;
 use crate::limits::{RETRY_MAX, RETRY_MIN, WAKE_UPS_WAITING};
 use crate::point::Site;
 
@@ -42,17 +43,18 @@ impl WakeUps {
         tokio_stream::once(ask_for_policy).chain(heard)
     }
 
-    /// Holds the stream from the site server until `shutdown`.
+    /// Holds the stream from the site server until `shutdown`; `intake` hears when it begins.
     pub(crate) async fn run(
         &self,
         ambient: &Ambient,
         site: &Site,
+        intake: &Intake,
         shutdown: &CancellationToken,
     ) -> Result<(), Error> {
         let mut backoff = Backoff::new(RETRY_MIN, RETRY_MAX, 50)?;
         loop {
-            let Some(ended) = shutdown.run_until_cancelled(self.follow(site, &mut backoff)).await
-            else {
+            let follow = self.follow(site, intake, &mut backoff);
+            let Some(ended) = shutdown.run_until_cancelled(follow).await else {
                 return Ok(());
             };
             if let Err(error) = ended {
@@ -65,15 +67,25 @@ impl WakeUps {
         }
     }
 
-    async fn follow(&self, site: &Site, backoff: &mut Backoff) -> Result<(), Error> {
+    async fn follow(
+        &self,
+        site: &Site,
+        intake: &Intake,
+        backoff: &mut Backoff,
+    ) -> Result<(), Error> {
         let stream = site.clone().watch_wake_ups(pb::WatchWakeUpsRequest {}).await?;
         let mut stream = stream.into_inner();
         backoff.reset();
+        intake.greet();
         self.pass_on(Vec::new(), pb::WakeUp::Policy.into());
         while let Some(pb::WatchWakeUpsResponse { clients, wake_up }) = stream.message().await? {
             self.pass_on(clients, wake_up);
         }
         Ok(())
+    }
+
+    pub(crate) fn wake(&self, client: ClientId, reason: pb::WakeUp) {
+        self.pass_on(vec![client.as_bytes().to_vec()], reason.into());
     }
 
     fn pass_on(&self, mut clients: Vec<Vec<u8>>, wake_up: i32) {

@@ -159,6 +159,25 @@ pub struct RefusedServer {
     pub reason: String,
 }
 
+/// A version of itself that a client has tried and given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GivenUpVersion {
+    pub version: String,
+    /// What runs instead.
+    pub running: String,
+    pub code: i32,
+    pub reason: String,
+}
+
+/// Something that a client remembered, and set aside because it is damaged or not its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetAside {
+    pub what: String,
+    pub reason: String,
+    /// How much has been set aside there, with this.
+    pub count: u64,
+}
+
 /// A batch of state messages of one client, with consecutive serial numbers (STATE-13).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateReport {
@@ -183,6 +202,10 @@ pub struct StateReport {
     pub scan: Option<LastScan>,
     /// Servers that it refused since it last said so.
     pub refused: Vec<RefusedServer>,
+    /// Versions of itself that it gave up since it last said so.
+    pub given_up: Vec<GivenUpVersion>,
+    /// What it set aside since it last said so.
+    pub set_aside: Vec<SetAside>,
 }
 
 /// What the site answers to a report.
@@ -193,6 +216,9 @@ pub enum ReportOutcome {
     Known,
     /// Something is missing: the client shall send everything.
     SendFull,
+    /// Later serials of this incarnation are known, and this is the last. A client that has not
+    /// sent it was put back to what it was before, and shall send everything after it.
+    Behind(u64),
 }
 
 /// Digest over the states a client holds, given in ascending order of update id. Not-required

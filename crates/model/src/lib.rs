@@ -42,8 +42,9 @@ pub use boundary::{
 };
 pub use cleanup::{Cleanable, deletable};
 pub use client::{
-    ClientKind, ClientRecord, DeploymentChange, DeploymentState, Detail, LastScan, RefusedServer,
-    ReportOutcome, StateChange, StateReport, UpdateState, Vector, deployment_digest, state_digest,
+    ClientKind, ClientRecord, DeploymentChange, DeploymentState, Detail, GivenUpVersion, LastScan,
+    RefusedServer, ReportOutcome, SetAside, StateChange, StateReport, UpdateState, Vector,
+    deployment_digest, state_digest,
 };
 pub use collection::{
     ALL_DESKTOPS, ALL_MOBILE, ALL_SYSTEMS, ALL_UNKNOWN, BUILT_IN_COLLECTIONS, Collection,

@@ -127,6 +127,9 @@ pub static SETTINGS: &[Setting] = &[
         "scheduled installations use the system's automatic maintenance"),
     setting("INT-06", "install.mode", Choice(&["automatic", "prompt"]), "automatic",
         "install as scheduled, or ask the user"),
+    setting("DEP-04", "internet", Flag, "no",
+        "the computer is on the internet: content comes from its publishers' servers, and scans go \
+         over TLS alone"),
     setting("CSET-14", "metered", Choice(&["allow", "limit", "block"]), "block",
         "what may be fetched over a metered connection"),
     setting("INT-09", "missed.delay", Number { min: 1, max: 60, unit: "minutes" }, "5",

@@ -56,6 +56,7 @@ const TABLE: &[(&str, &[Caller])] = &[
     ("/tierline.management.v1.ManagementService/GetLocations", &[Mp, Sup, Site]),
     ("/tierline.client.v1.ClientService/", &[Client]),
     ("/tierline.metadata.v1.MetadataService/FollowDocuments", &[Client]),
+    ("/tierline.metadata.v1.MetadataService/FindFiles", &[Client]),
     ("/tierline.admin.v1.AdminService/", &[Administrator]),
     ("/grpc.health.v1.Health/", &[Anyone]),
     ("/grpc.reflection.v1.ServerReflection/", &[Administrator]),

@@ -23,6 +23,11 @@ pub const BODY_BYTES_MAX: usize = TRANSACTION_BYTES_MAX;
 pub const PAGE_ITEMS: usize = 200;
 pub const PAGE_BYTES: usize = 1024 * 1024;
 
+/// Files whose public addresses are asked for at once, and addresses of one of them: a client
+/// fetches a few files at a time, and publishers name one or two addresses.
+pub const FOUND_FILES_MAX: usize = 100;
+pub const FOUND_URLS_MAX: usize = 4;
+
 /// Part of a catalog file handed to a software update point in one message.
 pub const IMPORT_PART_BYTES: usize = 1024 * 1024;
 
@@ -45,6 +50,16 @@ pub const SCAN_SERVER_BYTES_MAX: usize = 512;
 /// that refuses more says so with later reports.
 pub const REFUSED_SERVERS_MAX: usize = 16;
 pub const REFUSED_TEXT_BYTES_MAX: usize = 1024;
+
+/// Most versions that one report says were given up, and bytes of a version or a reason: a trial
+/// takes minutes, so that even one after the other few come together.
+pub const GIVEN_UP_MAX: usize = 16;
+pub const GIVEN_UP_TEXT_BYTES_MAX: usize = 256;
+
+/// Most things that one report says were set aside, and bytes of a name or a reason. A client that
+/// has set aside more says so with later reports.
+pub const SET_ASIDE_MAX: usize = 16;
+pub const SET_ASIDE_TEXT_BYTES_MAX: usize = 512;
 
 /// Most reports in one submission of a management point.
 pub const REPORTS_MAX: usize = 256;

@@ -221,6 +221,15 @@ CREATE TABLE refresh_wanted (
   wanted_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- Local, because each caller speaks to its own site: what waits and was set aside there, as it said
+-- last.
+CREATE TABLE backlog (
+  caller TEXT NOT NULL PRIMARY KEY,
+  said_at INTEGER NOT NULL,
+  waiting INTEGER NOT NULL,
+  set_aside INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- Local, because policy is made anew from what is replicated: parts by digest. At a secondary site
 -- a cache of its primary's.
 CREATE TABLE policy_part (

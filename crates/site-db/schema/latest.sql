@@ -8,6 +8,13 @@ CREATE TABLE article (
 
 CREATE INDEX article_by_id ON article (id);
 
+CREATE TABLE backlog (
+  caller TEXT NOT NULL PRIMARY KEY,
+  said_at INTEGER NOT NULL,
+  waiting INTEGER NOT NULL,
+  set_aside INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE catalog_bundle (
   direction TEXT NOT NULL CHECK (direction IN ('import', 'export')),
   -- Of the import or export.

@@ -9,6 +9,7 @@
 
 mod alerts;
 mod articles;
+mod backlogs;
 mod bundles;
 mod categories;
 mod cleanup;
@@ -47,6 +48,7 @@ mod superseding;
 mod sync;
 mod tokens;
 
+pub use backlogs::Backlog;
 pub use bundles::{CatalogFacts, Direction, Signer, StoredBundle, TrustedRoot};
 pub use cleanup::{CLEANUP_AGE_DAYS, CLEANUP_EVERY_MS, CleanupRun};
 pub use content::{ContentDemand, Found};

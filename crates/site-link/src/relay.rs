@@ -13,9 +13,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use model::{
-    ClientId, ClientKind, ClientRecord, ErrorClass, PeerKind, RoleKind, Sha256, error_chain,
+    ClientId, ClientKind, ClientRecord, ErrorClass, PeerKind, RoleKind, Sha256, Timestamp,
+    error_chain,
 };
-use rpc::forward::{self, Next, Verdict};
+use rpc::forward::{self, Answer, Incomplete, Next, ToldBacklog, Verdict, Wanted};
 use rpc::limits::{MESSAGE_BYTES_MAX, REPORTS_MAX};
 use rpc::object::ObjectBody as _;
 use rpc::pb::management as pb;
@@ -69,10 +70,10 @@ struct Shared {
     spool: Spool,
     primary: Primary,
     more: Notify,
-    /// Clients that shall send everything. Losing this costs one more report.
-    incomplete: Mutex<BTreeSet<ClientId>>,
+    incomplete: Mutex<Incomplete>,
     /// Clients that shall send their whole inventory; likewise.
     undescribed: Mutex<BTreeSet<ClientId>>,
+    told: Mutex<ToldBacklog>,
     wake_ups: broadcast::Sender<pb::WatchWakeUpsResponse>,
 }
 
@@ -98,6 +99,7 @@ impl ManagementRelay {
             more,
             incomplete,
             undescribed,
+            told: Mutex::default(),
             wake_ups,
         }))
     }
@@ -120,8 +122,12 @@ impl ManagementRelay {
 }
 
 impl Shared {
-    fn incomplete(&self) -> MutexGuard<'_, BTreeSet<ClientId>> {
+    fn incomplete(&self) -> MutexGuard<'_, Incomplete> {
         self.incomplete.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn told(&self) -> MutexGuard<'_, ToldBacklog> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn undescribed(&self) -> MutexGuard<'_, BTreeSet<ClientId>> {
@@ -161,16 +167,22 @@ impl Shared {
         tokio::time::sleep(backoff.wait(self.db.ambient())).await;
     }
 
-    /// Forwards all that is spooled.
+    /// Forwards all that is spooled, and says at last that nothing waits.
     async fn forward(&self) -> Result<(), Error> {
         let mut count = REPORTS_MAX;
         loop {
             let entries = self.spool.read(0, count).await?;
             let entries = entries.into_iter().map(|entry| (entry.id, entry.body)).collect();
-            let Some(mut next) = forward::next(entries) else { return Ok(()) };
             let usage = self.spool.usage().await?;
+            let next = forward::next(entries);
+            let Some(mut next) = next.or_else(|| self.told().last_word(usage.quarantined)) else {
+                return Ok(());
+            };
             next.say_backlog(usage.queued, usage.quarantined);
             let answer = self.ask(&next).await;
+            if answer.is_ok() {
+                self.told().note(&next);
+            }
             count = REPORTS_MAX;
             for verdict in next.settle(answer) {
                 match verdict {
@@ -179,7 +191,7 @@ impl Shared {
                         tracing::warn!(reason, "what a client sent was set aside");
                         self.spool.quarantine(id, reason).await?;
                     }
-                    Verdict::SendFull(client) => drop(self.incomplete().insert(client)),
+                    Verdict::SendFull(client, wanted) => self.want_full(client, wanted),
                     Verdict::SendInventory(client) => drop(self.undescribed().insert(client)),
                     Verdict::OneByOne => count = 1,
                     Verdict::Later(status) => return Err(status.into()),
@@ -188,21 +200,29 @@ impl Shared {
         }
     }
 
-    async fn ask(&self, next: &Next) -> Result<Vec<i32>, Status> {
+    /// Wakes a client to say everything, if it was not woken just now.
+    fn want_full(&self, client: ClientId, wanted: Wanted) {
+        let now = Timestamp(self.db.ambient().now_ms());
+        if self.incomplete().want(client, wanted, now) {
+            let _ = self.wake_ups.send(awaited(client));
+        }
+    }
+
+    async fn ask(&self, next: &Next) -> Result<Answer, Status> {
         let mut primary = self.primary.clone();
         match next {
-            Next::Unreadable { .. } => Ok(Vec::new()),
+            Next::Unreadable { .. } => Ok(Answer::default()),
             Next::Register { request, .. } => {
                 let answer = primary.register_client(request.clone());
-                answered(SUBMIT_WAIT, PRIMARY, answer).await.map(|_| Vec::new())
+                answered(SUBMIT_WAIT, PRIMARY, answer).await.map(|_| Answer::default())
             }
             Next::Submit { request, .. } => {
                 let answer = primary.submit_states(request.clone());
-                answered(SUBMIT_WAIT, PRIMARY, answer).await.map(|answer| answer.outcomes)
+                answered(SUBMIT_WAIT, PRIMARY, answer).await.map(Answer::from)
             }
             Next::SubmitInventories { request, .. } => {
                 let answer = primary.submit_inventories(request.clone());
-                answered(SUBMIT_WAIT, PRIMARY, answer).await.map(|answer| answer.outcomes)
+                answered(SUBMIT_WAIT, PRIMARY, answer).await.map(Answer::from)
             }
         }
     }
@@ -211,6 +231,9 @@ impl Shared {
         let stream = self.primary.clone().watch_wake_ups(pb::WatchWakeUpsRequest {}).await?;
         let mut stream = stream.into_inner();
         backoff.reset();
+        // It is told anew what waits here.
+        self.told().forget();
+        self.more.notify_one();
         // Whoever was to wake while nobody listened.
         let _ = self.wake_ups.send(everybody());
         while let Some(wake_up) = stream.message().await? {
@@ -296,12 +319,18 @@ impl Shared {
     }
 
     /// What a report's sender hears before the primary has heard of it.
-    fn first_word(&self, report: &[u8]) -> pb::Outcome {
+    fn first_word(&self, report: &[u8]) -> (pb::Outcome, u64) {
         match forward::reporter(report) {
-            Some(client) if self.incomplete().remove(&client) => pb::Outcome::SendFull,
-            _ => pb::Outcome::Unspecified,
+            Some((client, report)) => self.incomplete().first_word(client, &report),
+            None => (pb::Outcome::Unspecified, 0),
         }
     }
+}
+
+/// Wakes a client to say everything.
+fn awaited(client: ClientId) -> pb::WatchWakeUpsResponse {
+    let (clients, wake_up) = (vec![client.as_bytes().to_vec()], pb::WakeUp::State.into());
+    pb::WatchWakeUpsResponse { clients, wake_up }
 }
 
 /// Wakes every client to ask for policy.
@@ -428,10 +457,14 @@ impl ManagementService for RelayService {
     ) -> Result<Response<pb::SubmitStatesResponse>, Status> {
         let voice = voice(&request)?;
         let reports = request.into_inner().reports;
-        let entries = reports.iter().map(|report| forward::report(voice, report)).collect();
+        let words: Vec<_> = reports.iter().map(|report| self.relay.first_word(report)).collect();
+        // What is behind is of no use to the primary.
+        let useful = reports.iter().zip(&words).filter(|(_, word)| word.0 != pb::Outcome::Behind);
+        let entries = useful.map(|(report, _)| forward::report(voice, report)).collect();
         self.relay.append(entries).await.map_err(refuse)?;
-        let outcomes = reports.iter().map(|report| self.relay.first_word(report).into()).collect();
-        Ok(Response::new(pb::SubmitStatesResponse { outcomes }))
+        let (outcomes, known_serials) =
+            words.into_iter().map(|(outcome, known)| (i32::from(outcome), known)).unzip();
+        Ok(Response::new(pb::SubmitStatesResponse { outcomes, known_serials }))
     }
 
     async fn submit_inventories(

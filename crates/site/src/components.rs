@@ -79,12 +79,10 @@ impl Components {
                     let wake_ups = wake_ups.clone();
                     Arc::new(move |clients| wake_ups.wake(clients, reason))
                 };
-                let held = manager.backlogs();
                 Some(administration::Clients {
                     board: manager.board(),
                     scan: nudge(Reason::Scan),
                     report: nudge(Reason::State),
-                    backlogs: Arc::new(move || held.all().into_iter().map(backlog).collect()),
                 })
             }
             Clients::Relayed(_) => None,
@@ -137,11 +135,6 @@ fn spawn<E: std::error::Error + Send + Sync + 'static>(
             tracing::error!(error = %error_chain(&error), "{what} was given up");
         }
     });
-}
-
-fn backlog((caller, held): (String, client_manager::Backlog)) -> administration::Backlog {
-    let client_manager::Backlog { at, waiting, set_aside } = held;
-    administration::Backlog { caller, at, waiting, set_aside }
 }
 
 fn client_components(db: &SiteDb, policy: deployment_manager::Config) -> Clients {

@@ -127,7 +127,7 @@ fn joining(settings: &Settings) -> Joining {
 }
 
 async fn run(settings: Settings, process: Process) -> Outcome {
-    let Process { ambient, pki, health, metrics, shutdown } = process;
+    let Process { ambient, pki, health, metrics, shutdown, lock: _ } = process;
     health.waiting("site", "is being opened");
     let connect = Arc::new(TcpConnect);
     let server =

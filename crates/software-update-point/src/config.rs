@@ -139,7 +139,7 @@ impl daemon::Program for Program {
     }
 
     async fn run(config: Settings, process: Process) -> Outcome {
-        let Process { ambient, pki, health, metrics, shutdown } = process;
+        let Process { ambient, pki, health, metrics, shutdown, lock: _ } = process;
         let Settings { role, is_stand_alone, https, http, joining, .. } = config;
         let member = if is_stand_alone { None } else { Member::of(&pki, &ambient)? };
         if member.is_none() && !is_stand_alone {

@@ -2,19 +2,23 @@
 //!
 //! Serves whole documents in pages, byte for byte. Before a version is complete there is nothing
 //! to serve; after it a follower that reached the last page holds that version, and perhaps what
-//! came after it. The anchor of another catalog counts as none.
+//! came after it. The anchor of another catalog counts as none. Also tells where publishers offer
+//! files to everybody, as the catalog knows it; refuses to know who may fetch them there.
 
 use std::pin::Pin;
 use std::sync::Arc;
 
 use futures_util::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
-use model::ErrorClass;
-use rpc::limits::{MESSAGE_BYTES_MAX, PAGE_BYTES, PAGE_ITEMS};
+use model::{AssignedFile, ErrorClass, Invalid, Sha256, UpdateId, UpdateRef};
+use rpc::limits::{FOUND_FILES_MAX, FOUND_URLS_MAX, MESSAGE_BYTES_MAX, PAGE_BYTES, PAGE_ITEMS};
 use rpc::pb::metadata::metadata_service_server::MetadataService;
-use rpc::pb::metadata::{Document, FollowDocumentsRequest, FollowDocumentsResponse};
+use rpc::pb::metadata::{
+    Document, FindFilesRequest, FindFilesResponse, FollowDocumentsRequest, FollowDocumentsResponse,
+    FoundFile, WantedFile,
+};
 use rpc::status::from_error;
 use tonic::{Request, Response, Status};
-use update_catalog::{Change, StoredDocument};
+use update_catalog::{CatalogFile, Change, FileName, StoredDocument};
 
 use crate::Error;
 use crate::point::Point;
@@ -46,9 +50,55 @@ impl MetadataService for Metadata {
         let refuse = |error: Error| from_error(error.class(), &error);
         Ok(Response::new(Box::pin(pages.try_flatten().map_err(refuse))))
     }
+
+    async fn find_files(
+        &self,
+        request: Request<FindFilesRequest>,
+    ) -> Result<Response<FindFilesResponse>, Status> {
+        let FindFilesRequest { files } = request.into_inner();
+        let wanted = read_wanted(files).map_err(|error| from_error(ErrorClass::Invalid, &error))?;
+        let mut files = Vec::new();
+        for (update, file) in wanted {
+            let offers = self.0.offers(update, &file).await;
+            let urls = offers.map_err(|error| from_error(error.class(), &error))?;
+            if !urls.is_empty() {
+                files.push(FoundFile { sha256: file.sha256.0.to_vec(), urls });
+            }
+        }
+        Ok(Response::new(FindFilesResponse { files }))
+    }
+}
+
+fn read_wanted(files: Vec<WantedFile>) -> Result<Vec<(UpdateRef, AssignedFile)>, Invalid> {
+    if files.len() > FOUND_FILES_MAX {
+        let reason = format!("are {}; ask for {FOUND_FILES_MAX} at once", files.len());
+        return Err(Invalid::new("files", reason));
+    }
+    let read = |WantedFile { update, revision, name, size, sha256 }| {
+        let update = UpdateRef { id: UpdateId::from_slice(&update)?, revision };
+        Ok((update, AssignedFile { name, size, sha256: Sha256::from_slice(&sha256)? }))
+    };
+    files.into_iter().map(read).collect()
 }
 
 impl Point {
+    /// Where a file of an update is offered to everybody, over TLS first.
+    async fn offers(&self, update: UpdateRef, file: &AssignedFile) -> Result<Vec<String>, Error> {
+        let is_it = |known: &CatalogFile| match known.file.sha256 {
+            Some(sha256) => sha256 == file.sha256,
+            None => (&known.file.name, known.file.size) == (&file.name, file.size),
+        };
+        let known = match self.catalog.files(update).await?.into_iter().find(is_it) {
+            Some(known) => Some(known),
+            // Another revision may have it.
+            None => self.catalog.file(FileName::Sha256(file.sha256)).await?,
+        };
+        let mut urls = known.map(|known| known.sources).unwrap_or_default();
+        urls.sort_by_key(|url| !url.starts_with("https://"));
+        urls.truncate(FOUND_URLS_MAX);
+        Ok(urls)
+    }
+
     /// The messages of one page, and where the next one begins.
     async fn follow(
         &self,

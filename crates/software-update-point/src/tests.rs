@@ -9,6 +9,7 @@ use model::{ItemFile, Sha1, Sha256, UpdateId, UpdateRef, error_chain};
 use sqlite_engine::Executor;
 use tempfile::TempDir;
 use testkit::reference::reference;
+use testkit::serving::serve;
 use testkit::upstream::FakeUpstream;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -92,16 +93,7 @@ impl Bench {
 
     /// The URL of its plain port, while the tasks live.
     async fn serve(&self) -> (String, JoinSet<()>) {
-        let listener = TcpListen::bind("127.0.0.1:0").await.expect("a port");
-        let url = format!("http://{}", listener.local_address());
-        let (limits, revoked) = (Limits::default(), Arc::new(|_: &_| false));
-        let router = self.role.http_router();
-        let server = Server { router, credentials: None, limits, revoked };
-        let mut tasks = JoinSet::new();
-        tasks.spawn(async move {
-            server.run(Box::new(listener), CancellationToken::new()).await.expect("serves");
-        });
-        (url, tasks)
+        serve(self.role.http_router(), None).await
     }
 
     async fn import(&self, documents: &[Document]) {

@@ -31,7 +31,8 @@ pub enum Executor {
 pub enum Durability {
     /// A power cut: for everything that is acknowledged to another machine.
     Full,
-    /// The end of the process; a power cut may take the last commits. For caches.
+    /// The end of the process; a power cut may take the last commits. For caches, which also take
+    /// less memory.
     Normal,
 }
 
@@ -63,7 +64,7 @@ impl Database {
         let failed = |source| Error::open(schema.name, path, source);
         let mut connection = open().map_err(failed)?;
         schema.apply(&mut connection, path)?;
-        let writer = WriteTx::new(connection).map_err(failed)?;
+        let writer = WriteTx::new(connection, options.durability).map_err(failed)?;
         let runner = match options.executor {
             Executor::Inline => Runner::inline(writer),
             Executor::Thread => {
@@ -176,6 +177,9 @@ fn configure(connection: &Connection, durability: Durability) -> RowResult<()> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "synchronous", synchronous)?;
+    if durability == Durability::Normal {
+        connection.pragma_update(None, "cache_size", limits::SMALL_CACHE_PAGES)?;
+    }
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "cell_size_check", true)

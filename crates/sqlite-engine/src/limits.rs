@@ -25,6 +25,11 @@ pub(crate) const PAGE_BYTES: usize = 8 << 10;
 /// transaction changes is not written to the log twice.
 pub(crate) const WRITER_CACHE_PAGES: usize = (32 << 20) / PAGE_BYTES;
 
+/// The same for caches (2 MiB), and for those who read them (512 KiB): they belong to processes
+/// that nobody shall notice, and the system has what was read lately, too.
+pub(crate) const SMALL_WRITER_CACHE_PAGES: usize = (2 << 20) / PAGE_BYTES;
+pub(crate) const SMALL_CACHE_PAGES: usize = (512 << 10) / PAGE_BYTES;
+
 /// Write-ahead log that is copied back when the writer is idle (4 MiB).
 pub(crate) const CHECKPOINT_IDLE_PAGES: usize = (4 << 20) / PAGE_BYTES;
 

@@ -13,6 +13,7 @@ use rusqlite::types::{FromSql, Type};
 use rusqlite::wal::CheckpointMode;
 use rusqlite::{CachedStatement, Connection, DEFAULT_NAME, Params, Row};
 
+use crate::database::Durability;
 use crate::error::Error;
 use crate::limits;
 
@@ -130,8 +131,12 @@ pub struct WriteTx {
 }
 
 impl WriteTx {
-    pub(crate) fn new(mut connection: Connection) -> RowResult<WriteTx> {
-        connection.pragma_update(None, "cache_size", limits::WRITER_CACHE_PAGES)?;
+    pub(crate) fn new(mut connection: Connection, durability: Durability) -> RowResult<WriteTx> {
+        let cache_pages = match durability {
+            Durability::Full => limits::WRITER_CACHE_PAGES,
+            Durability::Normal => limits::SMALL_WRITER_CACHE_PAGES,
+        };
+        connection.pragma_update(None, "cache_size", cache_pages)?;
         let wal_pages = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&wal_pages);
         // This hook takes the place of SQLite's own, which would checkpoint inside a commit.

@@ -23,7 +23,7 @@ use transport::{Connection, Limits, MemoryConnect, Security, Server, memory};
 #[derive(Debug)]
 pub struct FakeSite {
     script: Arc<Mutex<Script>>,
-    /// Registrations, reports and listeners in words, as they came.
+    /// Registrations, reports, listeners and backlogs without reports in words, as they came.
     pub seen: watch::Sender<Vec<String>>,
     pub wake_ups: broadcast::Sender<pb::WatchWakeUpsResponse>,
     connect: MemoryConnect,
@@ -41,6 +41,8 @@ pub struct Script {
     pub refused: u64,
     pub refusal: ErrorClass,
     pub outcome: pb::Outcome,
+    /// Of every report that is behind.
+    pub known_serial: u64,
     /// Of the reports of these, by number.
     pub outcomes: BTreeMap<ClientId, i32>,
     pub head: Option<PolicyHead>,
@@ -53,6 +55,8 @@ pub struct Script {
     pub inventories: Vec<InventoryReport>,
     /// For whom policy was asked for, and reports were sent.
     pub voices: Vec<i32>,
+    /// What waited at the caller and was set aside there, as it said.
+    pub backlogs: Vec<(u64, u64)>,
 }
 
 #[derive(Clone)]
@@ -72,6 +76,7 @@ impl FakeSite {
             refused: 0,
             refusal: ErrorClass::Conflict,
             outcome: pb::Outcome::Applied,
+            known_serial: 0,
             outcomes: BTreeMap::new(),
             head: None,
             parts: Vec::new(),
@@ -80,6 +85,7 @@ impl FakeSite {
             reports: Vec::new(),
             inventories: Vec::new(),
             voices: Vec::new(),
+            backlogs: Vec::new(),
         };
         let service = Service {
             script: Arc::new(Mutex::new(script)),
@@ -109,17 +115,18 @@ impl FakeSite {
         self.script.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until this was seen last but for listeners; answers everything seen but those.
+    /// Waits until this was seen, last but for listeners and backlogs; answers everything seen but
+    /// those.
     pub async fn seen(&self, last: &str) -> Vec<String> {
         let mut seen = self.seen.subscribe();
-        let is_last = |seen: &Vec<String>| {
-            let mut told = seen.iter();
-            let last_told = told.rfind(|entry| last == "listener" || *entry != "listener");
-            last_told.is_some_and(|entry| entry == last)
+        let is_aside = |entry: &str| entry == "listener" || entry.starts_with("backlog ");
+        let is_last = |seen: &Vec<String>| match is_aside(last) {
+            true => seen.iter().any(|entry| entry == last),
+            false => seen.iter().rfind(|entry| !is_aside(entry)).is_some_and(|e| e == last),
         };
         let there = seen.wait_for(is_last).await;
         let mut seen = there.expect("the fake is there").clone();
-        seen.retain(|entry| entry != "listener");
+        seen.retain(|entry| !is_aside(entry));
         seen
     }
 }
@@ -195,7 +202,12 @@ impl ManagementService for Service {
     ) -> Result<Response<pb::SubmitStatesResponse>, Status> {
         let request = request.into_inner();
         let mut script = self.script()?;
-        script.voices.push(request.voice);
+        let backlog = (request.waiting, request.set_aside);
+        script.backlogs.push(backlog);
+        if request.reports.is_empty() {
+            self.note(format!("backlog {} {}", backlog.0, backlog.1));
+        }
+        script.voices.extend((!request.reports.is_empty()).then_some(request.voice));
         let mut take = |report: &Vec<u8>| match rpc::convert::decode_report(report) {
             Ok(report) => {
                 self.note(format!("report {}", report.serial_to));
@@ -205,8 +217,9 @@ impl ManagementService for Service {
             }
             Err(_) => pb::Outcome::Rejected.into(),
         };
-        let outcomes = request.reports.iter().map(&mut take).collect();
-        Ok(Response::new(pb::SubmitStatesResponse { outcomes }))
+        let outcomes: Vec<i32> = request.reports.iter().map(&mut take).collect();
+        let known_serials = vec![script.known_serial; outcomes.len()];
+        Ok(Response::new(pb::SubmitStatesResponse { outcomes, known_serials }))
     }
 
     async fn submit_inventories(
@@ -224,7 +237,7 @@ impl ManagementService for Service {
             }
             Err(_) => pb::Outcome::Rejected.into(),
         };
-        let outcomes = request.reports.iter().map(&mut take).collect();
+        let outcomes: Vec<i32> = request.reports.iter().map(&mut take).collect();
         Ok(Response::new(pb::SubmitInventoriesResponse { outcomes }))
     }
 

@@ -11,8 +11,6 @@ use axum::body::Bytes;
 use axum::extract::State;
 use http::{HeaderMap, Response, StatusCode, Uri};
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
-use transport::{Limits, Listen, Server, TcpListen};
 use update_metadata::Document;
 use uuid::Uuid;
 use wsus_protocol::server::{Deployments, GetDeployments};
@@ -23,6 +21,7 @@ use wsus_protocol::{
     encode,
 };
 
+use crate::serving::serve;
 use crate::tls::TlsServer;
 
 /// A running fake; it ends with this value.
@@ -79,28 +78,18 @@ struct Offer {
 impl FakeUpstream {
     /// Starts on a free port of this machine.
     pub async fn start() -> FakeUpstream {
-        let listener = bind().await;
-        let url = format!("http://{}", listener.local_address());
-        FakeUpstream::start_on(url, Box::new(listener))
+        FakeUpstream::start_on(None).await
     }
 
     /// The same over TLS; `server` is the one asked for as 127.0.0.1, whatever its name is.
     pub async fn start_tls(server: &TlsServer) -> FakeUpstream {
-        let listener = bind().await;
-        let url = format!("https://{}", listener.local_address());
-        FakeUpstream::start_on(url, server.listen(listener))
+        FakeUpstream::start_on(Some(server)).await
     }
 
-    fn start_on(url: String, listener: Box<dyn Listen>) -> FakeUpstream {
+    async fn start_on(tls: Option<&TlsServer>) -> FakeUpstream {
         let script = Arc::new(Mutex::new(Script::default()));
         let router = Router::new().fallback(answer).with_state(script.clone());
-        let (limits, revoked) = (Limits::default(), Arc::new(|_: &_| false));
-        let server = Server { router, credentials: None, limits, revoked };
-        let mut tasks = JoinSet::new();
-        tasks.spawn(async move {
-            let served = server.run(listener, CancellationToken::new()).await;
-            served.expect("a plain server has nothing to fail with");
-        });
+        let (url, tasks) = serve(router, tls).await;
         FakeUpstream { url, script, _tasks: tasks }
     }
 
@@ -266,10 +255,6 @@ impl Script {
         response.headers_mut().insert("content-range", range.parse().expect("plain text"));
         response
     }
-}
-
-async fn bind() -> TcpListen {
-    TcpListen::bind("127.0.0.1:0").await.expect("a free port")
 }
 
 async fn answer(

@@ -12,11 +12,10 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use http::{HeaderMap, Response, StatusCode, Uri};
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
-use transport::{Limits, Listen, Server, TcpListen};
 use uuid::Uuid;
 use xml_guard::Element;
 
+use crate::serving::serve;
 use crate::tls::TlsServer;
 
 mod answers;
@@ -90,28 +89,18 @@ type Refused = (&'static str, &'static str);
 impl FakeWsus {
     /// Starts on a free port of this machine.
     pub async fn start() -> FakeWsus {
-        let listener = bind().await;
-        let url = format!("http://{}", listener.local_address());
-        FakeWsus::start_on(url, Box::new(listener))
+        FakeWsus::start_on(None).await
     }
 
     /// The same over TLS; `server` is the one asked for as 127.0.0.1, whatever its name is.
     pub async fn start_tls(server: &TlsServer) -> FakeWsus {
-        let listener = bind().await;
-        let url = format!("https://{}", listener.local_address());
-        FakeWsus::start_on(url, server.listen(listener))
+        FakeWsus::start_on(Some(server)).await
     }
 
-    fn start_on(url: String, listener: Box<dyn Listen>) -> FakeWsus {
+    async fn start_on(tls: Option<&TlsServer>) -> FakeWsus {
         let script = Arc::new(Mutex::new(Script::default()));
         let router = Router::new().fallback(answer).with_state(script.clone());
-        let (limits, revoked) = (Limits::default(), Arc::new(|_: &_| false));
-        let server = Server { router, credentials: None, limits, revoked };
-        let mut tasks = JoinSet::new();
-        tasks.spawn(async move {
-            let served = server.run(listener, CancellationToken::new()).await;
-            served.expect("a plain server has nothing to fail with");
-        });
+        let (url, tasks) = serve(router, tls).await;
         FakeWsus { url, script, _tasks: tasks }
     }
 
@@ -288,10 +277,6 @@ impl Reply {
 fn ids(list: Option<&Element>) -> BTreeSet<i32> {
     let items = list.iter().flat_map(|list| list.children_named("int"));
     items.filter_map(|item| item.text.trim().parse().ok()).collect()
-}
-
-async fn bind() -> TcpListen {
-    TcpListen::bind("127.0.0.1:0").await.expect("a free port")
 }
 
 async fn answer(

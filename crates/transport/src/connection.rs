@@ -41,6 +41,43 @@ pub enum Security {
     Pinned { ambient: Ambient, pin: RootPin, hierarchy: HierarchyId },
 }
 
+type Tls = (Arc<ClientConfig>, Arc<Verifier>);
+
+impl Security {
+    fn tls(self) -> Result<Option<Tls>, Error> {
+        match self {
+            Security::Plain => Ok(None),
+            Security::Mutual { credentials, expect } => {
+                let expected = Expected::One(credentials.anchor().clone(), expect);
+                client(credentials.ambient(), Some(&credentials), expected).map(Some)
+            }
+            Security::AnySite { credentials } => {
+                let expected = Expected::AnySite(credentials.anchor().clone());
+                client(credentials.ambient(), Some(&credentials), expected).map(Some)
+            }
+            Security::Pinned { ambient, pin, hierarchy } => {
+                client(&ambient, None, Expected::Enrolling(pin, hierarchy)).map(Some)
+            }
+        }
+    }
+}
+
+/// One connection for whoever speaks HTTP/1.1 on it; nothing is made again when it breaks.
+pub async fn open(
+    connect: Arc<dyn Connect>,
+    url: &str,
+    security: Security,
+) -> Result<BoxStream, Error> {
+    let bad = || Error::Url { url: url.to_owned() };
+    let uri: Uri = url.parse().map_err(|_| bad())?;
+    uri.authority().ok_or_else(bad)?;
+    let mut tls = security.tls()?;
+    if let Some((config, _)) = &mut tls {
+        Arc::make_mut(config).alpn_protocols = vec![b"http/1.1".to_vec()];
+    }
+    Dialer { connect, uri, tls, answered: Arc::default() }.dial().await
+}
+
 /// A connection for generated clients; clones share it.
 #[derive(Clone)]
 pub struct Connection {
@@ -66,20 +103,7 @@ impl Connection {
             .http2_keep_alive_interval(KEEPALIVE_EVERY)
             .keep_alive_timeout(KEEPALIVE_WAIT)
             .keep_alive_while_idle(true);
-        let tls = match security {
-            Security::Plain => None,
-            Security::Mutual { credentials, expect } => {
-                let expected = Expected::One(credentials.anchor().clone(), expect);
-                Some(client(credentials.ambient(), Some(&credentials), expected)?)
-            }
-            Security::AnySite { credentials } => {
-                let expected = Expected::AnySite(credentials.anchor().clone());
-                Some(client(credentials.ambient(), Some(&credentials), expected)?)
-            }
-            Security::Pinned { ambient, pin, hierarchy } => {
-                Some(client(&ambient, None, Expected::Enrolling(pin, hierarchy))?)
-            }
-        };
+        let tls = security.tls()?;
         let answered = Arc::new(Mutex::new(None));
         let dialer = Arc::new(Dialer { connect, uri, tls, answered: answered.clone() });
         let channel = endpoint.connect_with_connector_lazy(service_fn(move |_| {
@@ -116,7 +140,7 @@ impl fmt::Debug for Connection {
 struct Dialer {
     connect: Arc<dyn Connect>,
     uri: Uri,
-    tls: Option<(Arc<ClientConfig>, Arc<Verifier>)>,
+    tls: Option<Tls>,
     answered: Arc<Mutex<Option<PeerIdentity>>>,
 }
 

@@ -19,13 +19,13 @@ mod tls;
 
 pub use answer::answered;
 pub use backoff::Backoff;
-pub use connection::{Connection, Security};
+pub use connection::{Connection, Security, open};
 pub use error::{Error, explain};
 pub use foreign::{Belief, ForeignTls};
 pub use gate::{Limits, Peer, Revoked, peer, peer_address};
 pub use net::{
-    Accepted, BoxFuture, BoxStream, Connect, Listen, MemoryConnect, MemoryListen, Stream,
-    TcpConnect, TcpListen, memory,
+    Accepted, BoxFuture, BoxStream, Connect, Listen, MemoryConnect, MemoryListen, PublicConnect,
+    Stream, TcpConnect, TcpListen, memory,
 };
 pub use ports::{Ports, TaskGroup};
 pub use server::Server;

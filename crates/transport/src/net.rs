@@ -6,13 +6,13 @@
 use std::fmt::{self, Debug};
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 
 use http::Uri;
 use model::PeerIdentity;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, lookup_host};
 use tokio::sync::mpsc;
 
 use crate::Error;
@@ -88,13 +88,49 @@ pub struct TcpConnect;
 impl Connect for TcpConnect {
     fn connect<'a>(&'a self, url: &'a Uri) -> BoxFuture<'a, io::Result<BoxStream>> {
         Box::pin(async {
-            let host = url.host().unwrap_or_default().trim_matches(['[', ']']);
-            let usual = if url.scheme_str() == Some("http") { 80 } else { 443 };
-            let stream = TcpStream::connect((host, url.port_u16().unwrap_or(usual))).await?;
+            let stream = TcpStream::connect(place(url)).await?;
             stream.set_nodelay(true)?;
             Ok(Box::new(stream) as BoxStream)
         })
     }
+}
+
+/// Reaches URLs of strangers over TCP. A name may lead anywhere: what only this computer or its own
+/// link can reach is refused, so that nobody asks services there in our name.
+#[derive(Clone, Copy, Debug)]
+pub struct PublicConnect;
+
+impl Connect for PublicConnect {
+    fn connect<'a>(&'a self, url: &'a Uri) -> BoxFuture<'a, io::Result<BoxStream>> {
+        Box::pin(async {
+            let found: Vec<SocketAddr> = lookup_host(place(url)).await?.collect();
+            let is_public = |address: &&SocketAddr| is_public(address.ip());
+            let public: Vec<SocketAddr> = found.iter().filter(is_public).copied().collect();
+            if public.is_empty() {
+                let reason = "its name leads to this computer or its own link, which is not asked";
+                return Err(io::Error::new(io::ErrorKind::PermissionDenied, reason));
+            }
+            let stream = TcpStream::connect(&public[..]).await?;
+            stream.set_nodelay(true)?;
+            Ok(Box::new(stream) as BoxStream)
+        })
+    }
+}
+
+fn is_public(address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    let is_own = address.is_loopback() || address.is_unspecified() || address.is_multicast();
+    !is_own
+        && match address {
+            IpAddr::V4(v4) => !v4.is_link_local() && !v4.is_broadcast() && v4.octets()[0] != 0,
+            IpAddr::V6(v6) => !v6.is_unicast_link_local(),
+        }
+}
+
+fn place(url: &Uri) -> (&str, u16) {
+    let host = url.host().unwrap_or_default().trim_matches(['[', ']']);
+    let usual = if url.scheme_str() == Some("http") { 80 } else { 443 };
+    (host, url.port_u16().unwrap_or(usual))
 }
 
 /// Bytes a memory connection holds in each direction before the writer waits.
@@ -143,3 +179,6 @@ impl Connect for MemoryConnect {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

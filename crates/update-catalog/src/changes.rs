@@ -39,6 +39,13 @@ impl Catalog {
         self.database.read(move |tx| page(tx, since, |_, document| Ok(document))).await
     }
 
+    /// The same in small pages, for whoever looks at one document after the other and has little
+    /// memory.
+    pub async fn few_documents(&self, since: u64) -> Result<Page<StoredDocument>, Error> {
+        let few = (limits::FEW_CHANGES_MAX, limits::FEW_BYTES_MAX);
+        self.database.read(move |tx| bounded(tx, since, few, |_, document| Ok(document))).await
+    }
+
     /// Items and categories changed after change `since`; detectoids are there as nothing.
     pub async fn changed_items(&self, since: u64) -> Result<Page<Extracted>, Error> {
         let mut categories = Categories::default();
@@ -51,6 +58,15 @@ impl Catalog {
 pub(crate) fn page<T>(
     tx: &ReadTx,
     since: u64,
+    make: impl FnMut(&ReadTx, StoredDocument) -> Result<T, Error>,
+) -> Result<Page<T>, Error> {
+    bounded(tx, since, (limits::PAGE_CHANGES_MAX, limits::PAGE_BYTES_MAX), make)
+}
+
+fn bounded<T>(
+    tx: &ReadTx,
+    since: u64,
+    (changes_max, bytes_max): (usize, u64),
     mut make: impl FnMut(&ReadTx, StoredDocument) -> Result<T, Error>,
 ) -> Result<Page<T>, Error> {
     let sql = "SELECT revision.update_id, revision, revision.changed,
@@ -58,14 +74,14 @@ pub(crate) fn page<T>(
                FROM revision LEFT JOIN ruling ON ruling.update_id = revision.update_id
                WHERE revision.changed > ?1 AND is_latest ORDER BY revision.changed LIMIT ?2";
     // One more than a page holds tells whether it is the last.
-    let rows = tx.query_all(sql, params![since, limits::PAGE_CHANGES_MAX + 1], |row| {
+    let rows = tx.query_all(sql, params![since, changes_max + 1], |row| {
         let (number, size) = (row.get::<_, u64>(2)?, row.get::<_, u64>(3)?);
         Ok((update_ref(row)?, number, size, row.get::<_, bool>(4)?))
     })?;
     let mut bytes = 0;
     let fits = |(place, (_, _, size, _)): &(usize, &(UpdateRef, u64, u64, bool))| {
         bytes += size;
-        *place == 0 || (*place < limits::PAGE_CHANGES_MAX && bytes <= limits::PAGE_BYTES_MAX)
+        *place == 0 || (*place < changes_max && bytes <= bytes_max)
     };
     let count = rows.iter().enumerate().take_while(fits).count();
     let (mut changes, mut shelf) = (Vec::with_capacity(count), Shelf::open(tx)?);

@@ -42,6 +42,36 @@ impl Catalog {
         self.database.read(found).await
     }
 
+    /// The documents of the first of these revisions, as many as have so many bytes together and at
+    /// least one, and how many revisions that were.
+    pub async fn documents_within(
+        &self,
+        updates: Vec<UpdateRef>,
+        bytes_max: usize,
+    ) -> Result<(Vec<StoredDocument>, usize), Error> {
+        let found = move |tx: &ReadTx| -> Result<_, Error> {
+            let (mut shelf, mut found, mut bytes, mut read) = (Shelf::open(tx)?, Vec::new(), 0, 0);
+            for update in updates.into_iter().take(limits::DOCUMENTS_MAX) {
+                read += 1;
+                if let Some(stored) = shelf.document(update)? {
+                    bytes += stored.xml.len();
+                    found.push(stored);
+                }
+                if bytes >= bytes_max {
+                    break;
+                }
+            }
+            Ok((found, read))
+        };
+        self.database.read(found).await
+    }
+
+    /// How many revisions are known, those that are gone included.
+    pub async fn revisions(&self) -> Result<u64, Error> {
+        let sql = "SELECT count(*) FROM revision";
+        Ok(self.database.read(move |tx| tx.query_row(sql, [], |row| row.get(0))).await?)
+    }
+
     /// Which of these revisions are not here and were never let go: what a synchronization still
     /// has to fetch.
     pub async fn missing(&self, updates: Vec<UpdateRef>) -> Result<Vec<UpdateRef>, Error> {

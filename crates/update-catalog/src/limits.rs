@@ -17,6 +17,11 @@ pub const RULINGS_MAX: usize = 20_000;
 pub const PAGE_CHANGES_MAX: usize = 500;
 pub const PAGE_BYTES_MAX: u64 = 4 << 20;
 
+/// The same where no message is filled: a look at the index for so many documents costs little
+/// beside reading them.
+pub const FEW_CHANGES_MAX: usize = 64;
+pub const FEW_BYTES_MAX: u64 = 512 << 10;
+
 /// Takes real documents to less than a quarter; a level that takes them to a fifth makes the import
 /// of a catalog a tenth slower.
 pub(crate) const COMPRESSION_LEVEL: i32 = -1;

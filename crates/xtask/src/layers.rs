@@ -51,8 +51,9 @@ pub(crate) const LAYERS: &[(&str, &str)] = &[
     // Roles.
     (
         "software-update-point",
-        "model ambient catalog-bundle rpc transport daemon wsus-protocol update-metadata \
-         publishing update-catalog content-library sqlite-engine",
+        // compliance: its tests alone, which count what computers report.
+        "model ambient compliance catalog-bundle rpc transport daemon wsus-protocol \
+         update-metadata publishing update-catalog content-library sqlite-engine",
     ),
     ("management-point", "model ambient rpc transport daemon sqlite-engine"),
     ("distribution-point", "model ambient rpc transport daemon content-library sqlite-engine"),

@@ -97,6 +97,8 @@ pub(super) fn reinstate(
         return Err(Invalid::new("ids", reason).into());
     }
     let ids = asked.ids.iter().map(|id| id.parse()).collect::<Result<BTreeSet<UpdateId>, _>>()?;
+    // Nobody who has scanned before the next catalog has said what it is to him.
+    let since = c.catalog_version()?.map_or(0, |last| last.version) + 1;
     let mut answer = pb::ReinstateUpdatesResponse::default();
     let (mut changes, mut reinstated) = (Vec::new(), BTreeSet::new());
     for id in ids {
@@ -113,9 +115,8 @@ pub(super) fn reinstate(
         };
         changes.extend(own_ruling(id, ruled));
         answer.gone += u64::from(item.as_ref().is_some_and(|item| item.withdrawn));
-        // What the rule expired is not expired any more, unless no catalog has it any more.
-        if let Some(item) = item.filter(|item| held.is_superseded && !item.withdrawn) {
-            changes.push(Own::put(&Item { expired: false, expired_at: None, ..item }));
+        if let Some(item) = item.filter(|_| held.is_declined() || held.is_superseded) {
+            changes.push(Own::put(&Item { since, ..brought_back(item, &held) }));
         }
         answer.awaited += u64::from(held.cleaned.is_some());
         reinstated.insert(id);
@@ -126,6 +127,14 @@ pub(super) fn reinstate(
     }
     answer.reinstated = reinstated.len() as u64;
     Ok(answer)
+}
+
+/// What the rule expired is not expired any more, unless no catalog has it any more.
+fn brought_back(item: Item, ruling: &Ruling) -> Item {
+    match ruling.is_superseded && !item.withdrawn {
+        true => Item { expired: false, expired_at: None, ..item },
+        false => item,
+    }
 }
 
 fn named(ids: &BTreeSet<UpdateId>) -> String {

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::Agent;
+use super::{Agent, planning};
 use crate::Error;
 use crate::control::{
     Answer, Asked, Caller, Cycle, Refused, Request, Rights, Socket, Standing, Text, limits,
@@ -40,11 +40,14 @@ impl Agent {
         questions
     }
 
-    /// Fails only if the database does.
+    /// Fails only if what is stored is damaged.
     pub(super) async fn answer(&mut self, asked: Asked) -> Result<(), Error> {
         let Asked { request, caller, answer } = asked;
-        let given = match self.may(&request, &caller) {
-            Ok(()) => self.respond(request, &caller).await?,
+        let given = match self.may(&request, &caller).and_then(|()| self.can(&request)) {
+            Ok(()) => match self.respond(request, &caller).await {
+                Err(error) if error.is_of_disk() => self.no_room(&error_chain(&error)).into(),
+                given => given?,
+            },
             Err(refused) => refused.into(),
         };
         if answer.send(given).is_err() {
@@ -64,12 +67,39 @@ impl Agent {
         let may_all = self.client.policy().options.is_on("restart.low_rights_servers");
         match (request, caller.standing) {
             // CSET-17.
-            (Request::Reboot { defer_minutes: None }, Standing::User) if is_server && !may_all => {
+            (Request::Reboot { defer_minutes: None }, Standing::User | Standing::Absent)
+                if is_server && !may_all =>
+            {
                 let what = "policy does not let users without rights restart a server";
                 Err(Refused::new(what, "ask an administrator of this computer, or use sudo"))
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whoever is answered may rely on it, so nothing is promised that cannot be remembered.
+    fn can(&self, request: &Request) -> Result<(), Refused> {
+        let is_promise = !matches!(
+            request,
+            Request::Status
+                | Request::History { .. }
+                | Request::Updates
+                | Request::CacheList
+                | Request::CacheClean
+                | Request::RebootStatus
+                | Request::Policy
+                | Request::Explain { .. }
+        );
+        match self.backlog.failing() {
+            Some(failing) if is_promise => Err(self.no_room(&failing.reason)),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn no_room(&self, reason: &str) -> Refused {
+        let data = self.hands.config.data.display();
+        let remedy = format!("make room on the disk of {data}; see `tierline-agent status`");
+        Refused::new(format!("the agent cannot remember anything: {reason}"), remedy)
     }
 
     async fn respond(&mut self, request: Request, caller: &Caller) -> Result<Answer, Error> {
@@ -93,11 +123,23 @@ impl Agent {
                 };
                 self.scan_by_hand(&command, caller, now).await
             }
+            Request::InstallAt { updates, at } => {
+                match planning::moment(&at, &self.hands.machine.zone()) {
+                    Ok(at) => {
+                        let done = format!("it is installed at {at}; `install --cancel` ends that");
+                        let command = Command::InstallAt(named(updates), at);
+                        self.carry(&command, None, &done, caller).await
+                    }
+                    Err(refused) => Ok(refused.into()),
+                }
+            }
+            Request::Unplan { updates } => {
+                let done = "it is not installed at the time that was set for it";
+                self.carry(&Command::Unplan(named(updates)), None, done, caller).await
+            }
             Request::Install { updates } => {
-                let named: Vec<UpdateId> = updates.into_iter().map(|Text(id)| id).collect();
-                let named = (!named.is_empty()).then_some(named);
                 let done = "the installation begins; `tierline-agent status` tells how far it is";
-                self.carry(&Command::Install(named), None, done, caller).await
+                self.carry(&Command::Install(named(updates)), None, done, caller).await
             }
             Request::Hide { update: Text(id) } => {
                 let done = "the update is offered no more; `show` offers it again";
@@ -145,6 +187,11 @@ impl Agent {
         caller: &Caller,
         now: Timestamp,
     ) -> Result<Answer, Error> {
+        // One scan answers all; whoever asks for them without end would have nothing else done.
+        if caller.standing != Standing::Administrator && self.client.has_scanned_lately(now) {
+            let done = "a scan goes on, or ended less than a minute ago; see `status`";
+            return Ok(Answer::done(done));
+        }
         if self.client.policy().version == 0 {
             // A scan may have to wait for policy, which names the servers.
             self.client.want_policy(now);
@@ -170,7 +217,7 @@ impl Agent {
     }
 
     async fn note(
-        &self,
+        &mut self,
         caller: &Caller,
         update: Option<UpdateId>,
         what: &str,
@@ -187,7 +234,7 @@ impl Agent {
             bytes: None,
             text: format!("{}: {what}", caller.name),
         };
-        Ok(self.store.keep(vec![Keep::Event(event)]).await?)
+        self.keep_with(vec![Keep::Event(event)]).await
     }
 
     async fn history(&self, limit: u32) -> Result<Answer, Error> {
@@ -205,6 +252,12 @@ impl Agent {
     }
 }
 
+/// None: all of them.
+fn named(updates: Vec<Text<UpdateId>>) -> Option<Vec<UpdateId>> {
+    let named: Vec<UpdateId> = updates.into_iter().map(|Text(id)| id).collect();
+    (!named.is_empty()).then_some(named)
+}
+
 /// For the history.
 fn words(command: &Command) -> &'static str {
     match command {
@@ -213,6 +266,8 @@ fn words(command: &Command) -> &'static str {
         Command::Evaluate => "scan --evaluate",
         Command::Install(None) => "install all that is offered",
         Command::Install(Some(_)) => "install",
+        Command::InstallAt(..) => "install --at",
+        Command::Unplan(_) => "install --cancel",
         Command::Hide(_) => "hide",
         Command::Show(_) => "show",
         Command::Defer(_) => "restart put off",
@@ -228,6 +283,14 @@ fn remedy(refused: &NotDone) -> &'static str {
             "see `tierline-agent updates` for what is offered, `explain UPDATE` for why one is not"
         }
         NotDone::Required(_) => "have it taken out of its deployment, or the deployment held",
+        NotDone::PolicyExpired(_) => "see `tierline-agent status` for why no newer policy comes",
+        NotDone::NotHidden(_) => "see `tierline-agent updates` for those that are hidden",
+        NotDone::Past(_) => "name a later time, or none for now",
+        NotDone::TooFar(_) => "name an earlier time",
+        NotDone::AfterDeadline(..) => "name a time before its deadline, or wait for that",
+        NotDone::NotPlanned(_) | NotDone::NothingPlanned => {
+            "see `tierline-agent updates` for what waits for a time that somebody has set"
+        }
         NotDone::NoRestart => "see `tierline-agent reboot-status`",
         NotDone::TooLate(_) => "put it off for less, or restart now",
     }

@@ -14,11 +14,18 @@ impl Hands {
     /// Asks the management points in order until one answers with what can be believed.
     pub(super) async fn ask_policy(&self, asking: &Asking) -> Result<Option<Answered>, Error> {
         let kind = RoleKind::ManagementPoint;
-        let mut has_introduced = false;
+        let (mut has_introduced, mut same) = (false, false);
         for server in self.servers.of(kind) {
             match self.ask(&server, asking, &mut has_introduced).await {
+                // Withheld from it, or from us: another one may have newer policy.
+                Ok(Answer::Same) if asking.expired_at(self.now()).is_some() => {
+                    self.servers.served(kind);
+                    same = true;
+                    self.note_withheld(&server.url, asking);
+                }
                 // Not planned for this client yet.
                 Ok(Answer::Nothing | Answer::Same) if asking.version() == 0 => {
+                    self.servers.served(kind);
                     return Ok(Some(Answered { has_introduced, answer: Answer::Nothing }));
                 }
                 Ok(answer) => {
@@ -26,18 +33,33 @@ impl Hands {
                     return Ok(Some(Answered { has_introduced, answer }));
                 }
                 Err(Error::Policy { url, source }) => {
-                    self.refusals.note(&url, &error_chain(&source), self.now());
+                    let reason = error_chain(&source);
+                    self.servers.failed(kind, format!("the policy that {url} serves: {reason}"));
+                    self.refusals.note(&url, &reason, self.now());
                 }
                 Err(error) => {
                     if error.is_senseless() {
                         self.refusals.note(&server.url, &error_chain(&error), self.now());
                     }
-                    pass_over(&server.url, "no policy from a management point", error)?;
+                    let failure = "no policy from a management point";
+                    self.servers.failed(kind, pass_over(&server.url, failure, error)?);
                 }
             }
         }
+        if same {
+            return Ok(Some(Answered { has_introduced, answer: Answer::Same }));
+        }
         self.servers.unserved(kind);
         Ok(None)
+    }
+
+    /// Whoever has nothing newer than what has expired is named, here and to the site.
+    fn note_withheld(&self, url: &str, asking: &Asking) {
+        let (version, now) = (asking.version(), self.now());
+        if let Some(at) = asking.expired_at(now) {
+            let reason = format!("it has no newer policy than version {version}, expired at {at}");
+            self.refusals.note(url, &reason, now);
+        }
     }
 
     async fn ask(
@@ -48,7 +70,7 @@ impl Hands {
     ) -> Result<Answer, Error> {
         let mut point = ManagementPoint::new(&self.servers, server)?;
         if asking.is_introduced && !*has_introduced {
-            point.register(self.introduction(asking.incarnation)?).await?;
+            point.register(self.introduction(asking.incarnation).await?).await?;
             *has_introduced = true;
         }
         let request = GetPolicyRequest {
@@ -62,8 +84,8 @@ impl Hands {
         Ok(Answer::New(Box::new(accepted)))
     }
 
-    fn introduction(&self, incarnation: u64) -> Result<RegisterRequest, Error> {
-        let facts = self.machine.facts().map_err(Error::Facts)?;
+    async fn introduction(&self, incarnation: u64) -> Result<RegisterRequest, Error> {
+        let facts = self.machine.facts().await.map_err(Error::Facts)?;
         let os = match facts.system {
             System::Linux(linux) => {
                 format!("linux {} {}", linux.id, linux.version_id.unwrap_or_default())
@@ -114,6 +136,10 @@ impl Hands {
             ManagementPoint::new(servers, &server)?.send_state(report).await
         };
         let sent = first_to_answer(servers, "no report taken", send).await?;
+        if let Some(Some(ReportOutcome::Behind(known))) = sent {
+            let serial = report.serial_to;
+            tracing::warn!(serial, known, "the site knows more of this computer than it does");
+        }
         Ok(sent.map(|outcome| outcome.map_or(Taken::Spooled, Taken::BySite)))
     }
 }

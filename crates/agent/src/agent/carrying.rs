@@ -6,23 +6,25 @@ use std::time::Duration;
 
 use ambient::Ambient;
 use client::cache_rules::Occasion;
-use client::fallback::sources;
+use client::fallback::{Fetching, Known, Public as Publicly};
 use client::policy::Policy;
 use client::throttle::Throttle;
-use client::{Outcome, Surroundings, Work, WriteFilter};
+use client::{Arrived, Outcome, Surroundings, Work, WriteFilter};
 use content_library::ContentLibrary;
-use model::{AssignedFile, ClientId, Timestamp, error_chain};
+use model::{AssignedFile, ClientId, RoleKind, Timestamp, error_chain};
 
 use super::Config;
 use crate::Error;
 use crate::agent_update::Releases;
 use crate::cache::{Cache, Copy};
-use crate::calls::{ManagementPoint, first_to_answer};
+use crate::calls::{ManagementPoint, addresses, first_of, first_to_answer};
 use crate::content::Room;
-use crate::download::{Downloads, End};
+use crate::download::{Downloads, End, Public};
+use crate::fetcher::Downloader;
 use crate::foreign::Foreign;
 use crate::inventory::Told;
 use crate::machine::{Filter, FilterState, Form, Machine};
+use crate::quarantine::Quarantine;
 use crate::servers::Servers;
 use crate::summary::Refusals;
 
@@ -37,8 +39,13 @@ pub(super) struct Hands {
     pub(super) client: ClientId,
     pub(super) machine: Arc<dyn Machine>,
     pub(super) servers: Arc<Servers>,
+    pub(super) public: Public,
+    pub(super) downloader: Downloader,
+    /// What that is, and what it lacks, for people.
+    pub(super) reader: String,
     pub(super) library: ContentLibrary,
     pub(super) cache: Cache,
+    pub(super) quarantine: Quarantine,
     /// Of documents in use; none before the first one is complete. Only the lane of scans and
     /// installers touches it.
     pub(super) copy: Mutex<Option<Copy>>,
@@ -62,12 +69,9 @@ impl Hands {
             Work::Send(report) => Outcome::Sent(report.serial_to, self.send(&report).await?),
             Work::Describe(incarnation) => Outcome::Described(self.describe(incarnation).await?),
             Work::Scan(scanning) => Outcome::Scanned(Box::new(self.scan(scanning).await?)),
-            Work::Settle(limit_ms) => {
+            Work::Settle(updates, limit_ms) => {
                 let limit = Duration::from_millis(limit_ms.unsigned_abs());
-                if let Err(error) = self.machine.settle(limit).await {
-                    tracing::warn!(reason = %error, "an installer of before cannot be waited for");
-                }
-                Outcome::Settled
+                Outcome::Settled(self.settle(updates, limit).await)
             }
             Work::Inspect(asked) => {
                 let missing = self.library.missing(asked.clone()).await?;
@@ -146,35 +150,56 @@ impl Hands {
         known.clone()
     }
 
-    async fn fetch(&self, wanted: Vec<(AssignedFile, u32)>) -> Result<Outcome, Error> {
-        let servers = &*self.servers;
-        let files: Vec<AssignedFile> = wanted.iter().map(|(file, _)| file.clone()).collect();
-        let files = &files[..];
-        let locate =
-            |server| async move { ManagementPoint::new(servers, &server)?.locations(files).await };
-        let locations = first_to_answer(servers, "no locations of content", locate).await?;
-        let locations = locations.unwrap_or_default();
-        let (library, refusals) = (&self.library, &self.refusals);
-        let wanted = wanted.into_iter().map(|(file, minutes)| {
-            let points = locations.get(&file.sha256).map_or(&[][..], Vec::as_slice);
-            (file, sources(points, minutes))
-        });
-        let coming = files.iter().map(|file| file.size).fold(0, u64::saturating_add);
+    async fn fetch(&self, wanted: Vec<Fetching>) -> Result<Outcome, Error> {
+        let known = self.find(&wanted).await?;
+        let coming = wanted.iter().map(|wanted| wanted.file.size).fold(0, u64::saturating_add);
         self.make_room(Occasion::Coming(coming)).await;
+        let carriers = |wanted: Fetching| {
+            let carriers = wanted.carriers(&known);
+            (wanted.file, carriers)
+        };
+        let wanted = wanted.into_iter().map(carriers).collect();
         let (mut fetched, mut troubles, mut is_full) = (Vec::new(), Vec::new(), false);
-        let downloads = Downloads { servers, library, refusals };
-        for file in downloads.fetch_all(wanted.collect()).await {
+        let Hands { servers, public, downloader, library, refusals, .. } = self;
+        let downloads = Downloads { servers, public, downloader, library, refusals };
+        for file in downloads.fetch_all(wanted).await {
             is_full |= file.lacks_room();
             match (file.trouble(), file.end) {
                 (_, End::Stopped) => return Err(Error::Stopping),
+                (_, End::Here { from }) => fetched.push(Arrived { file: file.file, from }),
                 (Some(trouble), _) => troubles.push((file.file.sha256, trouble)),
-                (None, _) => fetched.push(file.file),
+                (None, _) => {}
             }
         }
         if is_full {
             self.make_room(Occasion::DiskFull).await;
         }
         Ok(Outcome::Fetched { files: fetched, troubles })
+    }
+
+    /// Who has the files, as far as somebody knows.
+    async fn find(&self, wanted: &[Fetching]) -> Result<Known, Error> {
+        let (servers, mut known) = (&*self.servers, Known::default());
+        let public: Vec<&Fetching> =
+            wanted.iter().filter(|wanted| wanted.public != Publicly::Never).collect();
+        if !public.is_empty() {
+            let (kind, public) = (RoleKind::SoftwareUpdatePoint, &public[..]);
+            let ask = |server| async move { addresses(servers, &server, public).await };
+            known.addresses = first_of(servers, kind, "no addresses of content", ask).await?;
+        }
+        let files: Vec<AssignedFile> = wanted
+            .iter()
+            .filter(|wanted| wanted.needs_points(&known))
+            .map(|wanted| wanted.file.clone())
+            .collect();
+        if !files.is_empty() {
+            let files = &files[..];
+            let locate = |server| async move {
+                ManagementPoint::new(servers, &server)?.locations(files).await
+            };
+            known.points = first_to_answer(servers, "no locations of content", locate).await?;
+        }
+        Ok(known)
     }
 
     async fn notify(&self, remaining: Option<i64>) {

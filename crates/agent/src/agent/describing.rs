@@ -16,14 +16,19 @@ use super::Agent;
 use crate::Error;
 use crate::control::{
     Answer, Cached, CachedFile, Code, Deployed, Deployment, Happening, InEffect, LastScan,
-    NextScan, Offer, Refusal, Restart, Server, Setting, Status, Text, Window, limits,
+    NextScan, Offer, Refusal, Restart, Server, SetAside, Setting, Status, Text, Window, limits,
 };
 use crate::store::Wanted;
 
 mod explaining;
 
-/// Documents that are read at once for their titles.
-const TITLES_MAX: usize = 500;
+pub(super) use explaining::applicability;
+
+/// Documents that are read together for their titles; a larger one comes alone.
+const TITLED_BYTES: usize = 4 << 20;
+
+/// Of a title; a list of the most rows stays within what a command reads.
+const TITLE_CHARACTERS_MAX: usize = 500;
 
 impl Agent {
     pub(super) async fn status(&self, now: Timestamp) -> Result<Answer, Error> {
@@ -32,21 +37,37 @@ impl Agent {
         let points = client.explain_update_points(now);
         let kept = points.points.iter().find(|point| point.standing == PointStanding::Kept);
         let management_points = hands.servers.of(RoleKind::ManagementPoint);
+        let failing = hands.servers.failing(RoleKind::ManagementPoint);
         let policy = client.policy();
         let deployments = policy.assignments.iter();
         let refusals = hands.refusals.list().into_iter();
+        let disk = self.backlog.failing();
+        let (set_aside_count, set_aside) = hands.quarantine.look();
         Ok(Answer::Status(Box::new(Status {
             client: hands.client.to_string(),
             name: hands.config.name.clone(),
             site: hands.servers.credentials().identity().site.to_string(),
             agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+            downloader: hands.reader.clone(),
             management_point: management_points.first().map(|server| server.url.clone()),
             update_point: kept.map(|point| point.url.clone()),
             update_point_next: points.next,
+            management_point_failing_since: failing.as_ref().map(|(since, _)| Text(*since)),
+            management_point_failure: failing.map(|(_, reason)| reason),
+            policy: match (policy.version, client.expired_at(now)) {
+                (0, _) => "none yet",
+                (_, None) => "in effect",
+                (_, Some(_)) => "expired: nothing new is begun before there is newer policy",
+            },
+            policy_asked_at: client.policy_answered_at().map(Text),
+            policy_asked_next_at: client.policy_asked_next().map(|at| Text(at.max(now))),
             policy_version: policy.version,
             policy_signed_at: (policy.version > 0).then_some(Text(policy.signed_at)),
             policy_expires_at: (policy.version > 0).then_some(Text(policy.expires)),
             unsent_reports: client.unsent() as u64,
+            disk_failing_since: disk.map(|failing| Text(failing.since)),
+            disk_failing: disk.map(|failing| failing.reason.clone()),
+            set_aside_count,
             cache_files: files.len() as u64,
             cache_bytes: files.iter().map(|file| file.size).sum(),
             last_scan: self.last_scan().await?,
@@ -63,6 +84,15 @@ impl Agent {
                     reason: refusal.reason,
                 })
                 .collect(),
+            set_aside: set_aside
+                .into_iter()
+                .map(|entry| SetAside {
+                    number: entry.number,
+                    at: Text(Timestamp(entry.at)),
+                    what: entry.what,
+                    reason: entry.reason,
+                })
+                .collect(),
         })))
     }
 
@@ -71,13 +101,14 @@ impl Agent {
         let record = self.client.record();
         let server = record.scan.as_ref().map(|scan| &scan.server);
         let server = server.filter(|server| !server.is_empty());
+        let bytes = record.scan.as_ref().map(|scan| scan.bytes);
         let [required, installed, unknown] = self.client.said_counts();
         Ok(last.map(|event| LastScan {
             at: Text(event.at),
             what: event.text,
             server: server.cloned(),
             duration_ms: event.duration_ms,
-            size_bytes: event.bytes,
+            size_bytes: event.bytes.or(bytes),
             catalog_version: record.covered,
             updates: record.updates,
             required,
@@ -195,11 +226,24 @@ impl Agent {
     }
 
     async fn titles(&self, updates: Vec<UpdateRef>) -> BTreeMap<UpdateId, String> {
-        let mut titles = BTreeMap::new();
-        for some in updates.chunks(TITLES_MAX) {
-            for document in self.documents(some.to_vec()).await {
-                titles.extend(title(&document).map(|title| (document.update.id, title)));
+        let (mut titles, mut rest) = (BTreeMap::new(), &updates[..]);
+        let Some(copy) = self.hands.copy() else { return titles };
+        while !rest.is_empty() {
+            let page = copy.catalog.documents_within(rest.to_vec(), TITLED_BYTES).await;
+            let (stored, read) = match page {
+                Ok(page) => page,
+                Err(error) => {
+                    tracing::warn!(reason = %error_chain(&error), "documents cannot be read");
+                    break;
+                }
+            };
+            for stored in stored {
+                let document = Document::parse(stored.xml.as_bytes()).ok();
+                titles.extend(
+                    document.and_then(|document| Some((stored.update.id, title(&document)?))),
+                );
             }
+            rest = &rest[read..];
         }
         titles
     }
@@ -284,6 +328,8 @@ pub(super) fn happening(event: Event) -> Happening {
         EventKind::Restart => ("restart", EnforcementState::Failed),
         EventKind::Refusal => ("refusal", EnforcementState::Failed),
         EventKind::User => ("user", EnforcementState::Failed),
+        EventKind::Damage => ("damage", EnforcementState::Failed),
+        EventKind::Policy => ("policy", EnforcementState::Failed),
     };
     Happening {
         at: Text(at),
@@ -321,7 +367,7 @@ fn title(document: &Document) -> Option<String> {
     let default =
         |text: &&model::LocalizedText| text.language == document.properties.default_language;
     let text = document.texts.iter().find(default).or(document.texts.first());
-    text.map(|text| text.title.clone())
+    text.map(|text| text.title.chars().take(TITLE_CHARACTERS_MAX).collect())
 }
 
 fn intent(intent: Intent) -> &'static str {

@@ -9,8 +9,11 @@ use model::{AssignedUpdate, ErrorClass, Timestamp, error_chain};
 use update_metadata::{Applicability, Document, InstallResult, Installer, evaluate};
 
 use super::carrying::Hands;
+use super::describing::applicability;
 use crate::limits;
-use crate::machine::{self, Action, Job, look};
+use crate::machine::{self, Job, look};
+
+mod refusing;
 
 /// CRYPT_E_HASH_VALUE: bytes are not those that policy names.
 pub(super) const WRONG_DIGEST: i32 = 0x8009_1007_u32.cast_signed();
@@ -28,7 +31,7 @@ impl Hands {
     pub(super) async fn detect(&self, assigned: &AssignedUpdate) -> Result<Applicability, i32> {
         let document = self.document(assigned).await?;
         match document.installer {
-            Some(_) => Ok(self.judge(&document)),
+            Some(_) => Ok(self.judge(&document).await),
             None => Err(NO_INSTALLER),
         }
     }
@@ -64,7 +67,7 @@ impl Hands {
         }
         failpoint("agent.installing");
         if let Some(wish) = self.wishes_agent(installer) {
-            return (self.adopt(wish, &files).await, self.judge(&document));
+            return (self.adopt(wish, &files).await, self.judge(&document).await);
         }
         tracing::info!(update = %update.id, revision = update.revision, "an installation started");
         let limit = match assigned.max_run_minutes {
@@ -72,15 +75,44 @@ impl Hands {
             0 => limits::INSTALL_MAX,
             minutes => Duration::from_secs(60 * u64::from(minutes)),
         };
-        let job = Job { document: &document, installer, files, limit, action: Action::Install };
+        let job = Job { document: &document, installer, files, limit };
         let begun = self.now();
         let ended = self.machine.install(&job).await;
         self.measure(assigned, begun);
         failpoint("agent.installed");
-        let detected = self.judge(&document);
+        let detected = self.judge(&document).await;
         let ended = ended_as(ended, installer);
-        tracing::info!(update = %update.id, ?ended, ?detected, "an installation ended");
+        let found = applicability(&detected);
+        tracing::info!(update = %update.id, %ended, found, "an installation ended");
         (ended, detected)
+    }
+
+    /// Waits for the installer of an earlier life, that of one of these updates, and says how it
+    /// ended; none if there is none, or nobody saw it.
+    pub(super) async fn settle(
+        &self,
+        updates: Vec<AssignedUpdate>,
+        limit: Duration,
+    ) -> Option<(AssignedUpdate, Ended, Applicability)> {
+        let mut documents = Vec::new();
+        for assigned in &updates {
+            documents.extend(self.document(assigned).await.ok());
+        }
+        let settled = match self.machine.settle(limit, &documents).await {
+            Ok(settled) => settled?,
+            Err(error) => {
+                tracing::warn!(reason = %error, "an installer of before cannot be waited for");
+                return None;
+            }
+        };
+        let document = documents.iter().find(|document| document.update == settled.update)?;
+        let ended = ended_as(settled.ended, document.installer.as_ref()?);
+        let detected = self.judge(document).await;
+        let update = settled.update;
+        let found = applicability(&detected);
+        tracing::info!(update = %update.id, %ended, found, "an earlier installation ended");
+        let assigned = updates.into_iter().find(|assigned| assigned.update == update)?;
+        Some((assigned, ended, detected))
     }
 
     /// Whoever planned with its run time shall know (PAIN-16).
@@ -105,11 +137,13 @@ impl Hands {
         Document::parse(stored.xml.as_bytes()).map_err(|_| UNSPECIFIED)
     }
 
-    fn judge(&self, document: &Document) -> Applicability {
-        let detected = self.machine.facts().and_then(|mut facts| {
-            look(&*self.machine, document, &mut facts)?;
+    async fn judge(&self, document: &Document) -> Applicability {
+        let detected = async {
+            let mut facts = self.machine.facts().await?;
+            look(&*self.machine, document, &mut facts).await?;
             Ok(evaluate(document, &facts))
-        });
+        };
+        let detected: io::Result<Applicability> = detected.await;
         detected.unwrap_or_else(|error| Applicability::Unknown(error.to_string()))
     }
 }
@@ -118,14 +152,8 @@ fn ended_as(ended: io::Result<machine::Ended>, installer: &Installer) -> Ended {
     let code = match ended {
         Ok(machine::Ended::Exited(code)) => code,
         Ok(machine::Ended::TimedOut) => return Ended::Failed(TIMED_OUT),
-        Err(error) => {
-            tracing::warn!(reason = %error, "an installer could not be run");
-            return Ended::Failed(match error.kind() {
-                io::ErrorKind::InvalidData => WRONG_DIGEST,
-                io::ErrorKind::Unsupported => NO_INSTALLER,
-                _ => error.raw_os_error().unwrap_or(UNSPECIFIED),
-            });
-        }
+        Ok(machine::Ended::Unseen) => return Ended::Unseen,
+        Err(error) => return refusing::not_run(&error),
     };
     let outcome = match installer {
         Installer::CommandLine(command) => command.outcome(code),

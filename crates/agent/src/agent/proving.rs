@@ -2,16 +2,15 @@
 
 use std::sync::atomic::Ordering;
 
-use client::agent_update::{Rejected, Wish};
-use client::plan::Phase;
-use client::{Client, Ended, Outcome, Trigger};
+use client::agent_update::Wish;
+use client::{Client, Ended, Outcome};
 use content_library::FileReader;
-use model::{AssignedFile, AssignedUpdate, ClientKind, Timestamp, error_chain};
-use update_metadata::{Applicability, Installer};
+use model::{AssignedFile, ClientKind, Timestamp, error_chain};
+use update_metadata::Installer;
 
 use super::carrying::Hands;
 use super::installing::UNSPECIFIED;
-use crate::agent_update::Releases;
+use crate::agent_update::{RUNNING, Releases};
 
 /// What a version on trial has shown so far: that it gets policy, and that its reports are taken.
 #[derive(Debug)]
@@ -28,13 +27,7 @@ impl Proof {
         client: &mut Client,
         now: Timestamp,
     ) -> Option<Proof> {
-        let versions = releases.load();
-        if versions.trial.is_none() {
-            for rejected in &versions.rejected {
-                tell_failure(rejected, client, now);
-            }
-            return None;
-        }
+        releases.load().trial.as_ref()?;
         client.want_policy(now);
         client.want_everything();
         let releases = releases.clone();
@@ -64,20 +57,14 @@ impl Proof {
     }
 }
 
-/// It was installed, as far as the client knows, and has failed since.
-fn tell_failure(rejected: &Rejected, client: &mut Client, now: Timestamp) {
-    let is_named = |update: &&AssignedUpdate| {
-        update.files.iter().any(|file| file.sha256 == rejected.version.sha256)
-    };
-    let mut updates = client.policy().assignments.iter().flat_map(|a| &a.updates);
-    let Some(assigned) = updates.find(is_named).cloned() else { return };
-    let run = client.run(assigned.update.id);
-    if run.is_some_and(|run| run.phase == Phase::Installed) {
-        let ended = Ended::Failed(rejected.reason.code());
-        client.tell(Outcome::Installed(assigned, ended, Applicability::Applicable), now);
-        // A scan sees that it is gone again.
-        client.want_scan(Trigger::EvaluationAsked);
-    }
+/// Tells the client which versions were given up; whether there are any that it did not know.
+pub(super) fn tell_given_up(releases: &Releases, client: &mut Client, now: Timestamp) -> bool {
+    let versions = releases.load();
+    let running = versions.good.as_ref().map_or(RUNNING, |good| &good.version);
+    let mut untold = versions.untold().peekable();
+    let has_news = untold.peek().is_some();
+    untold.for_each(|rejected| client.gave_up(rejected, running, now));
+    has_news
 }
 
 impl Hands {

@@ -157,30 +157,32 @@ impl Hands {
 
     async fn evaluate(&self, copy: &Copy) -> Result<Scan, Error> {
         match self.judge_all(&copy.catalog).await {
-            Err(Error::Catalog(error)) => {
+            Err(error @ Error::Catalog(_)) => {
+                self.cache.judge(copy, &error).await;
                 self.distrust(copy).await;
-                Err(Error::Catalog(error))
+                Err(error)
             }
             judged => judged,
         }
     }
 
     async fn judge_all(&self, catalog: &Catalog) -> Result<Scan, Error> {
-        let mut facts = self.machine.facts().map_err(Error::Facts)?;
+        let mut facts = self.machine.facts().await.map_err(Error::Facts)?;
         let (mut judging, mut since) = (Judging::default(), 0);
         loop {
-            let page = catalog.changed_documents(since).await?;
+            let page = catalog.few_documents(since).await?;
             for change in page.changes {
                 since = change.number;
                 let Some(stored) = change.content else { continue };
                 // The catalog takes only documents that can be read.
-                let Ok(mut document) = Document::parse(stored.xml.as_bytes()) else { continue };
+                let parsed = Document::parse_without_texts(stored.xml.as_bytes());
+                let Ok(mut document) = parsed else { continue };
                 if change.is_declined {
                     // Others may need it; by itself it is neither counted nor installed.
                     document.properties.is_expired = true;
                     document.properties.is_explicitly_deployable = false;
                 }
-                if let Err(error) = look(&*self.machine, &document, &mut facts) {
+                if let Err(error) = look(&*self.machine, &document, &mut facts).await {
                     // The rules that ask for the file stay unknown.
                     let update = stored.update.id;
                     tracing::info!(%update, reason = %error, "a file cannot be looked at");
@@ -228,14 +230,16 @@ enum Judgment {
 }
 
 /// As administrators know it: the codes of the Windows Update Agent.
-fn code_of(error: &Error) -> i32 {
+pub(crate) fn code_of(error: &Error) -> i32 {
     let code: u32 = match error {
         // WININET_E_CANNOT_CONNECT
         Error::Reach { .. } | Error::ForeignReach { .. } | Error::Connect(_) => 0x8007_2EFD,
+        // WININET_E_DECODING_FAILED, which is of TLS
+        Error::Distrusted { .. } => 0x8007_2F8F,
         // WU_E_PT_HTTP_STATUS_REQUEST_TIMEOUT
-        Error::Silent { .. } => 0x8024_4013,
+        Error::Silent { .. } | Error::Dripping { .. } | Error::Endless { .. } => 0x8024_4013,
         // WININET_E_CONNECTION_ABORTED
-        Error::CutOff { .. } => 0x8007_2EFE,
+        Error::CutOff { .. } | Error::Broken { .. } => 0x8007_2EFE,
         // As HTTP 503.
         Error::Call { .. } if error.class() == model::ErrorClass::Unavailable => 0x8024_4022,
         // WU_E_PT_HTTP_STATUS_DENIED

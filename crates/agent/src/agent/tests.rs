@@ -17,7 +17,10 @@ use super::*;
 use crate::world::{HOUR_MS, NOW, SCRIPT, World, software, update_id};
 use crate::{Ended, Job, LinuxMachine, PretendedMachine, Summary, Wanted};
 
+mod crowding;
+mod damaged;
 mod describing;
+mod endless;
 mod fallback;
 mod local;
 mod outside;
@@ -187,6 +190,59 @@ async fn an_altered_document_is_refused_and_another_update_point_asked() {
     assert_eq!(agent.summary().await.expect("one").scan_error, None);
 }
 
+/// Symptom: a management point that answered reports with garbage was passed over without a word.
+/// Repair: it is named to the site through the next one.
+#[tokio::test]
+async fn a_management_point_that_answers_garbage_is_named_to_the_site() {
+    let mut world = World::new().await;
+    world.add_sup(&[]).await;
+    let answer = || async { ([("content-type", "application/grpc")], "\0\0\0\0\u{5}\u{ff}no") };
+    let garbage = axum::Router::new().fallback(answer);
+    let url = world.serve(model::RoleKind::ManagementPoint, garbage).await;
+    let mut agent = world.agent(world.machine()).await;
+    world.servers.rotate_right(1);
+    world.assign(1, &[], NOW);
+    agent.step().await.expect("a pass");
+    let refusals = agent.summary().await.expect("one").refusals;
+    assert!(refusals.iter().all(|refusal| refusal.url == url), "{refusals:?}");
+    let named = |report: &StateReport| report.refused.iter().any(|server| server.url == url);
+    assert_eq!(world.mp.lock().reports.iter().filter(|report| named(report)).count(), 1);
+    // It stays bad, which is no news.
+    agent.woken().await;
+    assert_eq!(world.mp.lock().reports.iter().filter(|report| named(report)).count(), 1);
+}
+
+/// The disk of a computer is put back to an earlier snapshot.
+#[tokio::test]
+async fn a_computer_that_was_put_back_says_everything_after_what_its_site_knows() {
+    let mut world = World::new().await;
+    let documents = [software(1)];
+    world.add_sup(&documents).await;
+    let database = world.directory.path().join("data").join("agent.db");
+    drop(world.agent(world.machine()).await);
+    let snapshot = std::fs::read(&database).expect("it is there");
+    let mut agent = world.agent(world.machine()).await;
+    world.assign(1, &[], NOW);
+    agent.step().await.expect("a pass");
+    let known = agent.summary().await.expect("one").serial;
+    drop(agent);
+    std::fs::write(&database, snapshot).expect("put back");
+    for beside in ["agent.db-wal", "agent.db-shm"] {
+        let _ = std::fs::remove_file(database.with_file_name(beside));
+    }
+    world.mp.lock().reports.clear();
+    world.mp.lock().outcomes = vec![ReportOutcome::Behind(known), ReportOutcome::Applied];
+    let mut agent = world.agent(world.machine()).await;
+    agent.step().await.expect("a pass");
+    expect![[r#"
+        1-1 v0 full=true
+        4-4 v0 full=true
+        5-6 v1 full=false 1:2/0(0)
+    "#]]
+    .assert_eq(&world.told());
+    assert_eq!(agent.summary().await.expect("one").unsent, 0);
+}
+
 #[tokio::test]
 async fn altered_content_is_refused_and_nothing_is_executed() {
     let mut world = World::new().await;
@@ -217,11 +273,15 @@ async fn altered_content_is_refused_and_nothing_is_executed() {
 struct Crashing(LinuxMachine, Arc<Notify>);
 
 impl Machine for Crashing {
-    fn facts(&self) -> io::Result<Facts> {
+    fn facts(&self) -> BoxFuture<'_, io::Result<Facts>> {
         self.0.facts()
     }
 
-    fn file(&self, path: &str, digest: Wanted) -> io::Result<Option<FileFact>> {
+    fn file<'a>(
+        &'a self,
+        path: &'a str,
+        digest: Wanted,
+    ) -> BoxFuture<'a, io::Result<Option<FileFact>>> {
         self.0.file(path, digest)
     }
 
@@ -367,6 +427,41 @@ async fn a_declined_update_is_neither_counted_nor_installed_and_comes_back() {
         2-4 v1 full=false 1:2/0(0) 2:2/0(0)
         5-5 v2 full=false 1:1/0(0)
         6-6 v3 full=false 1:2/0(0)
+    "#]]
+    .assert_eq(&world.told());
+}
+
+/// Symptom: an expired update that is installed was counted at the computer and not at its site.
+/// Cause: what is listed still was reported. Repair: neither counts what expired.
+#[tokio::test]
+async fn what_expired_is_counted_nowhere_even_where_it_is_installed() {
+    let mut world = World::new().await;
+    let mut documents = [software(1), software(2), software(3)];
+    documents[1].rules.is_installed = Some(update_metadata::Rule::True);
+    let sup = world.add_sup(&documents).await;
+    let mut agent = world.agent(world.machine()).await;
+    world.assign(1, &[], NOW);
+    assert!(agent.step().await.expect("a pass").scanned);
+    let counts = async |agent: &Agent| {
+        let Summary { required, installed, not_required, unknown, .. } =
+            agent.summary().await.expect("one");
+        [required, installed, not_required, unknown]
+    };
+    assert_eq!(counts(&agent).await, [2, 1, 0, 0]);
+    let mut expired = documents.clone();
+    for document in &mut expired[1..] {
+        document.update.revision = 2;
+        document.properties.is_expired = true;
+    }
+    sup.set(2, &[&documents[..], &expired[1..]].concat());
+    world.settings.catalog_version = 2;
+    world.assign(2, &[], NOW);
+    assert!(agent.woken().await.scanned);
+    assert_eq!(counts(&agent).await, [1, 0, 0, 0]);
+    expect![[r#"
+        1-1 v0 full=true
+        2-5 v1 full=false 1:2/0(0) 2:3/0(0) 3:2/0(0)
+        6-7 v2 full=false 2:1/0(0) 3:1/0(0)
     "#]]
     .assert_eq(&world.told());
 }

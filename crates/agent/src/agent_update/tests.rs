@@ -17,13 +17,30 @@ struct Case {
     launcher: Launcher,
 }
 
+/// A file that is there as long as it is held.
+#[derive(Debug)]
+pub(crate) struct Held(pub(crate) PathBuf);
+
+impl Turn for Held {
+    fn take(&self) -> Result<(), Box<dyn StdError + Send + Sync>> {
+        Ok(fs::write(&self.0, "")?)
+    }
+
+    fn let_go(&self) -> Result<(), Box<dyn StdError + Send + Sync>> {
+        Ok(fs::remove_file(&self.0)?)
+    }
+}
+
 impl Case {
     /// With a version on trial whose program is this.
     fn trying(program: &str) -> Case {
         let directory = TempDir::new().expect("a directory");
         let clock = Arc::new(ManualClock::at(0));
         let releases = Releases::within(directory.path());
+        let held = Held(directory.path().join("held"));
+        held.take().expect("taken");
         let launcher = Launcher {
+            turn: Box::new(held),
             releases,
             limits: Limits { trial_ms: TRIAL_MS, starts: 2 },
             ambient: Ambient::new(clock, Arc::new(SystemEntropy)),
@@ -50,7 +67,7 @@ impl Case {
     fn rejected(&self) -> Option<Reason> {
         let versions = self.launcher.releases.load();
         assert_eq!(versions.good, None);
-        let [Rejected { version, reason }] = versions.rejected.as_slice() else { return None };
+        let [Rejected { version, reason, .. }] = versions.rejected.as_slice() else { return None };
         let gone = !self.launcher.releases.place(version).exists();
         assert!(gone, "what is given up is removed, so that detection does not find it");
         assert_eq!(versions.trial, None);
@@ -88,8 +105,10 @@ async fn a_program_that_was_changed_is_not_started() {
 
 #[tokio::test]
 async fn a_program_that_ends_by_itself_is_tried_again_and_then_gives_way() {
-    let case = Case::trying("#!/bin/sh\necho run >> \"${0%/*}/../runs\"\nexit 1\n");
+    let case =
+        Case::trying("#!/bin/sh\ncd \"${0%/*}/..\"\n[ -e ../held ] || echo run >> runs\nexit 1\n");
     runs_here(&case).await;
+    assert!(case.at("held").exists(), "this program has taken its turn again");
     assert_eq!(case.rejected(), Some(Reason::Ended));
     let runs = fs::read_to_string(case.at("agent/runs")).expect("it ran");
     assert_eq!(runs.lines().count(), 2);
@@ -137,4 +156,22 @@ async fn an_end_by_order_is_passed_on_and_does_not_count() {
     assert!(case.at("agent/told").exists(), "it was asked to end");
     let trial = case.launcher.releases.load().trial.expect("still on trial");
     assert_eq!(trial.starts, 0);
+}
+
+/// Symptom: whoever could write to the directory of versions had root run his program. Cause: it
+/// was run before anybody looked at whose it was. Repair: what others can change is refused first.
+#[tokio::test]
+async fn a_version_that_others_can_change_is_not_run() {
+    let case = Case::trying("#!/bin/sh\ntouch \"${0%/*}/../ran\"\nexit 1\n");
+    let before = case.launcher.releases.load();
+    for name in ["agent", "agent/current", "agent/9.1.0", "agent/9.1.0/tierline-agent"] {
+        let path = case.at(name);
+        let was = fs::metadata(&path).expect("there").permissions();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).expect("set");
+        let said = case.launcher.run().await.expect_err("it is refused").to_string();
+        assert!(said.ends_with(&format!("chmod go-w {}", path.display())), "{said}");
+        fs::set_permissions(&path, was).expect("set");
+    }
+    assert!(!case.at("agent/ran").exists());
+    assert_eq!(case.launcher.releases.load(), before, "nor is it given up");
 }

@@ -25,7 +25,6 @@ fn every_problem_is_reported_with_its_key() {
         },
         handlers: HandlersSection {
             install: [("msi".to_owned(), "msiexec /i {file}".to_owned())].into(),
-            ..HandlersSection::default()
         },
         ..File::default()
     };

@@ -35,6 +35,10 @@ impl Rights<'_> {
             Need::Administering if is_administrator => Ok(()),
             Need::Administering => refused("only administrators may"),
             Need::Installing => match self.install_by {
+                // A service is nobody who could look after what it starts.
+                Installers::All if caller.standing == Standing::Absent => {
+                    refused("policy lets those alone who are logged on")
+                }
                 Installers::All => Ok(()),
                 Installers::Administrators | Installers::AdministratorsAndPrimary
                     if is_administrator =>
@@ -64,7 +68,11 @@ fn need(request: &Request) -> Need {
         | Request::RebootStatus
         | Request::Policy
         | Request::Explain { .. } => Need::Nothing,
-        Request::Scan { .. } | Request::Install { .. } | Request::Reboot { .. } => Need::Installing,
+        Request::Scan { .. }
+        | Request::Install { .. }
+        | Request::InstallAt { .. }
+        | Request::Unplan { .. }
+        | Request::Reboot { .. } => Need::Installing,
         Request::Hide { .. } | Request::Show { .. } | Request::CacheClean | Request::Reset => {
             Need::Administering
         }

@@ -62,16 +62,31 @@ pub(crate) struct Status {
     pub(crate) name: String,
     pub(crate) site: String,
     pub(crate) agent_version: String,
+    /// Who reads the answers of servers that have files, and what is less there than should be.
+    pub(crate) downloader: String,
     /// The first that is asked.
     pub(crate) management_point: Option<String>,
     /// The one that served last.
     pub(crate) update_point: Option<String>,
     /// Which one the next scan asks, and when.
     pub(crate) update_point_next: String,
+    /// Since when none has answered, and why not; null: the last one asked has.
+    pub(crate) management_point_failing_since: Option<Text<Timestamp>>,
+    pub(crate) management_point_failure: Option<String>,
+    /// `none yet`, `in effect`, or what its end means.
+    pub(crate) policy: &'static str,
+    /// When a management point last answered which policy is the newest, and is asked next.
+    pub(crate) policy_asked_at: Option<Text<Timestamp>>,
+    pub(crate) policy_asked_next_at: Option<Text<Timestamp>>,
     pub(crate) policy_version: u64,
     pub(crate) policy_signed_at: Option<Text<Timestamp>>,
     pub(crate) policy_expires_at: Option<Text<Timestamp>>,
     pub(crate) unsent_reports: u64,
+    /// The disk takes nothing, so that nothing begins.
+    pub(crate) disk_failing_since: Option<Text<Timestamp>>,
+    pub(crate) disk_failing: Option<String>,
+    /// How much of what was stored was damaged, or not this client's, and was set aside.
+    pub(crate) set_aside_count: u64,
     pub(crate) cache_files: u64,
     pub(crate) cache_bytes: u64,
     pub(crate) last_scan: Option<LastScan>,
@@ -80,6 +95,17 @@ pub(crate) struct Status {
     pub(crate) deployments: Vec<Deployed>,
     /// Servers that were not believed, the newest last.
     pub(crate) refusals: Vec<Refusal>,
+    /// What was set aside, the newest last.
+    pub(crate) set_aside: Vec<SetAside>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct SetAside {
+    /// Files in `<data>/quarantine` begin with it.
+    pub(crate) number: u64,
+    pub(crate) at: Text<Timestamp>,
+    pub(crate) what: String,
+    pub(crate) reason: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -90,7 +116,7 @@ pub(crate) struct LastScan {
     /// The last update point that was asked.
     pub(crate) server: Option<String>,
     pub(crate) duration_ms: Option<i64>,
-    /// Fetched for it.
+    /// Fetched from it at the last contact.
     pub(crate) size_bytes: Option<u64>,
     pub(crate) catalog_version: u64,
     pub(crate) updates: u64,

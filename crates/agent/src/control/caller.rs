@@ -8,6 +8,9 @@ use std::io;
 
 use tokio::net::UnixStream;
 
+use super::names::Names;
+use crate::machine::is_logged_on;
+
 /// A user of this computer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Caller {
@@ -21,6 +24,8 @@ pub(crate) struct Caller {
 pub(crate) enum Standing {
     Administrator,
     User,
+    /// A user who is not logged on: a service, or somebody's background job.
+    Absent,
 }
 
 /// Whom an agent takes for an administrator.
@@ -31,37 +36,50 @@ pub(super) struct Administrators {
     pub(super) groups: Vec<String>,
 }
 
-impl Caller {
-    pub(super) fn of(stream: &UnixStream, administrators: &Administrators) -> io::Result<Caller> {
+/// Whoever has connected, as the kernel knows them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Peer {
+    pub(super) uid: u32,
+    groups: Vec<u32>,
+}
+
+impl Peer {
+    pub(super) fn of(stream: &UnixStream) -> io::Result<Peer> {
         let peer = stream.peer_cred()?;
         let uid = peer.uid();
         let status =
             peer.pid().and_then(|pid| fs::read_to_string(format!("/proc/{pid}/status")).ok());
         let mut groups = status.map_or_else(Vec::new, |status| groups_of(&status, uid));
         groups.push(peer.gid());
-        // Read anew each time: an administrator that is made or unmade counts at once.
-        let named = fs::read_to_string("/etc/group").unwrap_or_default();
-        let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
-        let name = name_of(&users, uid).unwrap_or_else(|| format!("user {uid}"));
-        let standing = administrators.standing(uid, &groups, &named);
-        Ok(Caller { uid, name, standing })
+        Ok(Peer { uid, groups })
+    }
+}
+
+impl Caller {
+    /// May wait for whatever knows the names of users and groups.
+    pub(super) async fn of(peer: Peer, administrators: &Administrators, names: &Names) -> Caller {
+        let Peer { uid, groups } = peer;
+        let name = names.user(uid).await;
+        let standing = match administrators.include(uid, &groups, names).await {
+            true => Standing::Administrator,
+            false if is_logged_on(uid, &name) => Standing::User,
+            false => Standing::Absent,
+        };
+        Caller { uid, name, standing }
     }
 }
 
 impl Administrators {
-    /// `named` is the text of group(5).
-    fn standing(&self, uid: u32, groups: &[u32], named: &str) -> Standing {
-        let is_meant = |line: &str| {
-            let mut fields = line.split(':');
-            let name = fields.next().unwrap_or_default();
-            let gid = fields.nth(1).and_then(|gid| gid.parse().ok());
-            self.groups.iter().any(|group| group == name)
-                && gid.is_some_and(|gid| groups.contains(&gid))
-        };
-        match uid == 0 || uid == self.owner || named.lines().any(is_meant) {
-            true => Standing::Administrator,
-            false => Standing::User,
+    async fn include(&self, uid: u32, groups: &[u32], names: &Names) -> bool {
+        if uid == 0 || uid == self.owner {
+            return true;
         }
+        for group in &self.groups {
+            if names.group(group).await.is_some_and(|gid| groups.contains(&gid)) {
+                return true;
+            }
+        }
+        false
     }
 }
 
@@ -77,15 +95,6 @@ fn groups_of(status: &str, uid: u32) -> Vec<u32> {
         Some(effective) if *effective == uid => numbers("Groups:"),
         Some(_) | None => Vec::new(),
     }
-}
-
-/// From the text of passwd(5).
-fn name_of(users: &str, uid: u32) -> Option<String> {
-    users.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
-    })
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What the code of a failed step means, and what helps: the words of a person at this computer.
 
+use client::plan::BUSY;
 use model::{EnforcementState, Hresult};
 use serde::Serialize;
 
@@ -12,8 +13,29 @@ pub(crate) struct Code {
     pub(crate) remedy: String,
 }
 
-/// Codes of agents that the table of the platform does not have: meaning and remedy.
+/// Codes that mean something of their own where an agent says them: meaning and remedy.
 const OWN: &[(u32, &str, &str)] = &[
+    (
+        0x8007_0002,
+        "the program that would install the update is not on this computer",
+        "install that program, or name another in [handlers.install] of the agent's configuration",
+    ),
+    (
+        0x8007_0005,
+        "the system does not let the agent run the installer",
+        "see whether data_dir is on a file system mounted with noexec, or something denies it",
+    ),
+    (
+        0x8007_000E,
+        "the system has no room for another process",
+        "see what takes memory or processes on this computer",
+    ),
+    (0x8007_0013, "what the agent writes to cannot be written", "mount it for writing"),
+    (
+        0x8007_0070,
+        "there is no room on the disk for the installer",
+        "free space where the agent's data_dir is",
+    ),
     (
         0x8000_4001,
         "the update names no installer that this system can run",
@@ -46,6 +68,11 @@ impl Code {
                 status.to_string(),
                 "the server answered with this HTTP status instead of the file",
                 "see whether the content is on a distribution point of this place",
+            )),
+            (_, BUSY) => Some(Code::new(
+                BUSY.to_string(),
+                "another installation is in progress on this computer",
+                "wait: it is tried again in ten minutes; if that stays so, see who holds the lock",
             )),
             (_, exit) => Some(Code::new(
                 exit.to_string(),

@@ -35,3 +35,18 @@ pub(crate) const ASKED_MAX: usize = CONVERSATIONS_MAX;
 
 /// After a failure to accept, such as too many open files.
 pub(super) const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
+
+/// Questions of a user that are let through at once, and how often after that: a person types no
+/// faster, and each costs the agent up to a second of evaluation.
+pub(super) const QUESTIONS_AT_ONCE: u32 = 20;
+pub(super) const QUESTION_EVERY: Duration = Duration::from_secs(1);
+
+/// Users who are held apart from each other; real computers have fewer that ask.
+pub(super) const USERS_ASKING_MAX: usize = 1_000;
+
+/// Whoever knows users and groups: how long that is waited for, how much of an answer is read, and
+/// how long and how many of them are remembered.
+pub(super) const NAME_WAIT: Duration = Duration::from_secs(5);
+pub(super) const NAME_BYTES_MAX: u64 = 64 << 10;
+pub(super) const NAME_REMEMBERED: Duration = Duration::from_secs(60);
+pub(super) const NAMES_MAX: usize = 1_000;

@@ -22,6 +22,15 @@ pub(crate) enum Request {
     Install {
         updates: Vec<Text<UpdateId>>,
     },
+    /// The same, at a time: RFC 3339, or what the computer's clock shows then.
+    InstallAt {
+        updates: Vec<Text<UpdateId>>,
+        at: String,
+    },
+    /// Not at the time that was set for these, or for any.
+    Unplan {
+        updates: Vec<Text<UpdateId>>,
+    },
     Hide {
         update: Text<UpdateId>,
     },
@@ -60,7 +69,11 @@ impl Request {
         let request: Request = serde_json::from_slice(line)
             .map_err(|error| Refused::new(format!("not a request: {error}"), remedy))?;
         match &request {
-            Request::Install { updates } if updates.len() > NAMED_UPDATES_MAX => {
+            Request::Install { updates }
+            | Request::InstallAt { updates, .. }
+            | Request::Unplan { updates }
+                if updates.len() > NAMED_UPDATES_MAX =>
+            {
                 let many = format!("{} updates, at most {NAMED_UPDATES_MAX}", updates.len());
                 Err(Refused::new(
                     Invalid::new("updates", many).to_string(),

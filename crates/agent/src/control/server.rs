@@ -6,21 +6,24 @@ use std::io;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream as Probe;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::caller::Administrators;
+use super::allowance::Allowance;
+use super::caller::{Administrators, Peer};
 use super::limits::{
     ACCEPT_PAUSE, ANSWER_WAIT, CONVERSATIONS_MAX, CONVERSATIONS_OF_USER_MAX, REQUEST_BYTES_MAX,
     REQUEST_WAIT, WRITE_WAIT,
 };
-use super::{Answer, Asked, Caller, Local, Refused, Request};
+use super::names::Names;
+use super::{Answer, Asked, Caller, Local, Refused, Request, Standing};
 
 /// Everybody may connect; who may do what is decided for each request.
 const MODE: u32 = 0o666;
@@ -30,7 +33,15 @@ const MODE: u32 = 0o666;
 pub(crate) struct Socket {
     listener: UnixListener,
     path: PathBuf,
-    administrators: Arc<Administrators>,
+    desk: Arc<Desk>,
+}
+
+/// What all conversations share.
+#[derive(Debug)]
+pub(super) struct Desk {
+    pub(super) administrators: Administrators,
+    pub(super) names: Names,
+    pub(super) allowance: Mutex<Allowance>,
 }
 
 impl Socket {
@@ -46,7 +57,9 @@ impl Socket {
         // Made by this process just now.
         let owner = fs::metadata(path)?.uid();
         let administrators = Administrators { owner, groups: admin_groups.clone() };
-        Ok(Socket { listener, path: path.clone(), administrators: Arc::new(administrators) })
+        let (names, allowance) = (Names::of_this_computer(), Mutex::default());
+        let desk = Arc::new(Desk { administrators, names, allowance });
+        Ok(Socket { listener, path: path.clone(), desk })
     }
 
     /// Hands questions to `asked` until `stop`.
@@ -66,10 +79,10 @@ impl Socket {
                     of_users.retain(|_, count| *count > 0);
                 }
                 accepted = self.listener.accept() => {
-                    let Some((stream, caller)) = self.welcome(accepted, &stop).await else {
+                    let Some((stream, peer)) = self.welcome(accepted, &stop).await else {
                         continue;
                     };
-                    let of_user = of_users.entry(caller.uid).or_default();
+                    let of_user = of_users.entry(peer.uid).or_default();
                     if *of_user >= CONVERSATIONS_OF_USER_MAX
                         || conversations.len() >= CONVERSATIONS_MAX
                     {
@@ -77,7 +90,7 @@ impl Socket {
                         continue;
                     }
                     *of_user += 1;
-                    conversations.spawn(converse(stream, caller, asked.clone()));
+                    conversations.spawn(converse(stream, peer, self.desk.clone(), asked.clone()));
                 }
             }
         }
@@ -91,10 +104,10 @@ impl Socket {
         &self,
         accepted: io::Result<(UnixStream, tokio::net::unix::SocketAddr)>,
         stop: &CancellationToken,
-    ) -> Option<(UnixStream, Caller)> {
+    ) -> Option<(UnixStream, Peer)> {
         let known = accepted.and_then(|(stream, _)| {
-            let caller = Caller::of(&stream, &self.administrators)?;
-            Ok((stream, caller))
+            let peer = Peer::of(&stream)?;
+            Ok((stream, peer))
         });
         match known {
             Ok(known) => Some(known),
@@ -137,11 +150,33 @@ fn turn_away(stream: &UnixStream) {
 }
 
 /// One question and its answer; returns whose it was.
-async fn converse(stream: UnixStream, caller: Caller, asked: mpsc::Sender<Asked>) -> u32 {
+async fn converse(
+    stream: UnixStream,
+    peer: Peer,
+    desk: Arc<Desk>,
+    asked: mpsc::Sender<Asked>,
+) -> u32 {
+    let caller = Caller::of(peer, &desk.administrators, &desk.names).await;
+    let uid = caller.uid;
+    talk(stream, caller, &desk.allowance, &asked).await;
+    uid
+}
+
+pub(super) async fn talk(
+    stream: UnixStream,
+    caller: Caller,
+    allowance: &Mutex<Allowance>,
+    asked: &mpsc::Sender<Asked>,
+) {
     let uid = caller.uid;
     let mut stream = BufReader::new(stream);
     let answer = match timeout(REQUEST_WAIT, read(&mut stream)).await {
-        Ok(Ok(request)) => ask(request, caller, &asked).await,
+        Ok(Ok(request)) => {
+            if caller.standing != Standing::Administrator {
+                sleep(turn(allowance, uid)).await;
+            }
+            ask(request, caller, asked).await
+        }
         Ok(Err(refused)) => refused.into(),
         Err(_) => Refused::new("no request came in time", "send one line of JSON at once").into(),
     };
@@ -155,7 +190,11 @@ async fn converse(stream: UnixStream, caller: Caller, asked: mpsc::Sender<Asked>
         Ok(Err(error)) => tracing::debug!(uid, %error, "an answer was not taken"),
         Err(_) => tracing::debug!(uid, "an answer was not taken in time"),
     }
-    uid
+}
+
+/// How long until the next question of a user is let through.
+fn turn(allowance: &Mutex<Allowance>, uid: u32) -> Duration {
+    allowance.lock().unwrap_or_else(PoisonError::into_inner).wait(uid, Instant::now())
 }
 
 async fn read(stream: &mut BufReader<UnixStream>) -> Result<Request, Refused> {

@@ -172,6 +172,31 @@ async fn one_user_holds_no_more_than_some_conversations() {
     }
 }
 
+/// Symptom: any account of the computer asked six thousand times in forty seconds, and the agent did
+/// nothing but answer it. Cause: only conversations at the same time were bounded. Repair: after
+/// some questions a user's next one waits for its turn.
+#[tokio::test(start_paused = true)]
+async fn whoever_asks_without_end_is_answered_once_a_second() {
+    let (sender, mut asked) = mpsc::channel::<Asked>(limits::ASKED_MAX);
+    let allowance = std::sync::Mutex::default();
+    let begun = tokio::time::Instant::now();
+    for standing in [Standing::Absent, Standing::Administrator] {
+        for _ in 0..30 {
+            let (mut here, there) = UnixStream::pair().expect("a pair");
+            let caller = Caller { uid: 1000, name: "otto".to_owned(), standing };
+            let driver = async {
+                let asked = asked.recv().await.expect("a question");
+                asked.answer.send(Answer::done("so")).expect("somebody waits");
+            };
+            let talk = server::talk(there, caller, &allowance, &sender);
+            let (answer, (), ()) =
+                tokio::join!(say(&mut here, "{\"verb\":\"status\"}\n"), talk, driver);
+            assert!(answer.contains("so"), "{answer}");
+        }
+        assert_eq!(begun.elapsed().as_secs(), 10, "{standing:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_dead_socket_is_replaced_and_a_living_one_is_not() {
     let mut rig = Rig::start();

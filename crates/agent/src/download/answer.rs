@@ -7,13 +7,15 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, HeaderName, 
 use http::{HeaderMap, Response, StatusCode};
 use model::Invalid;
 
+use crate::limits;
+
 /// Of an address in an answer, enough to recognize it.
 const SHOWN_CHARS: usize = 200;
 
 /// Why an answer is not read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Unfit {
-    /// It leads elsewhere; nobody follows.
+pub(crate) enum Unfit {
+    /// It leads to this address, which is as it came, but for its length.
     Elsewhere(String),
     Status(u16),
     /// It is about something else than the file.
@@ -22,12 +24,12 @@ pub(super) enum Unfit {
 
 /// The byte of the file with which the body begins, if the bytes from `offset` on of a file of
 /// `size` were asked for.
-pub(super) fn begins_at<B>(answer: &Response<B>, offset: u64, size: u64) -> Result<u64, Unfit> {
+pub(crate) fn begins_at<B>(answer: &Response<B>, offset: u64, size: u64) -> Result<u64, Unfit> {
     let headers = answer.headers();
     let status = answer.status();
     if status.is_redirection() && headers.contains_key(LOCATION) {
-        let to = text(headers, &LOCATION).unwrap_or_else(|| "an address that is none".to_owned());
-        return Err(Unfit::Elsewhere(to));
+        let to = value(headers, &LOCATION).unwrap_or("an address that is none");
+        return Err(Unfit::Elsewhere(to.chars().take(limits::ADDRESS_BYTES_MAX + 1).collect()));
     }
     let (start, length) = match status {
         StatusCode::OK => (0, size),
@@ -73,11 +75,16 @@ fn range(headers: &HeaderMap, offset: u64, size: u64) -> Result<(u64, u64), Unfi
 
 /// The one value of a header, as far as it can be shown.
 fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    Some(value(headers, name)?.chars().take(SHOWN_CHARS).collect())
+}
+
+/// The one value of a header.
+fn value<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();
-    let (value, None) = (values.next()?, values.next()) else {
-        return Some("several".to_owned());
-    };
-    Some(value.to_str().unwrap_or("no text").chars().take(SHOWN_CHARS).collect())
+    match (values.next()?, values.next()) {
+        (value, None) => Some(value.to_str().unwrap_or("no text")),
+        (_, Some(_)) => Some("several"),
+    }
 }
 
 fn other(field: &'static str, reason: String) -> Unfit {

@@ -43,14 +43,14 @@ impl Pace {
 
 /// What a source has sent lately, without the time in which it was not read from.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Flow {
+pub(crate) struct Flow {
     waited_ms: i64,
     bytes: u64,
 }
 
 impl Flow {
     /// So much came after so long; false if it is too little to go on.
-    pub(super) fn goes_on(&mut self, bytes: u64, (asked, came): (Timestamp, Timestamp)) -> bool {
+    pub(crate) fn goes_on(&mut self, bytes: u64, (asked, came): (Timestamp, Timestamp)) -> bool {
         self.waited_ms += (came.0 - asked.0).max(0);
         self.bytes = self.bytes.saturating_add(bytes);
         if Duration::from_millis(self.waited_ms.unsigned_abs()) < limits::SILENCE_MAX {

@@ -1,26 +1,48 @@
 //! One source of a file, and one answer of it.
+//!
+//! Owns whom a request goes to, whether a redirect is followed, and the reading of an answer, no
+//! faster than allowed and no slower than sensible. Refuses to know how HTTP is spoken.
 
 use std::time::Duration;
 
-use content_library::{Receipt, ask_from};
-use futures_util::{StreamExt as _, stream};
-use http_body_util::BodyExt as _;
-use model::{AssignedFile, ServerRef, Timestamp};
-use tonic::body::Body;
-use tower::ServiceExt as _;
+use content_library::Receipt;
+use futures_util::stream;
+use http::Uri;
+use model::{AssignedFile, Invalid, ServerRef, Timestamp};
+use transport::BoxStream;
 
 use super::Downloads;
-use super::answer::{Unfit, begins_at};
+use super::answer::Unfit;
+use super::connection::Connection;
 use super::pace::Flow;
+use super::public::{self, shown};
+use crate::fetcher::Order;
 use crate::{Error, limits};
 
-#[derive(Clone, Copy)]
-pub(super) struct Source<'a> {
-    pub(super) point: &'a ServerRef,
-    pub(super) url: &'a str,
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Source<'a> {
+    /// A distribution point, at one of its addresses.
+    Point { point: &'a ServerRef, url: &'a str },
+    /// Where the publisher offers the file to everybody.
+    Public(&'a str),
 }
 
-impl Source<'_> {
+/// Where exactly is asked: of a public server, perhaps where it has sent us.
+struct Place {
+    /// For messages.
+    url: String,
+    uri: Uri,
+    path: String,
+}
+
+impl<'a> Source<'a> {
+    /// As it is named to people.
+    pub(super) fn url(self) -> &'a str {
+        match self {
+            Source::Point { url, .. } | Source::Public(url) => url,
+        }
+    }
+
     /// Takes in what is missing of a file.
     pub(super) async fn receive(
         self,
@@ -32,52 +54,103 @@ impl Source<'_> {
         if offset == file.size {
             return Ok(());
         }
-        let url = || self.url.to_owned();
-        let request = ask_from(&format!("/content/sha256/{}", file.sha256), offset);
-        let request = request.body(Body::empty()).expect("a digest makes a good path");
-        let channel = with.servers.connection(self.point, self.url)?.channel();
-        let answer = with.servers.bounded(self.url, channel.oneshot(request)).await?;
-        let answer = answer.map_err(|source| Error::Reach { url: url(), source })?;
-        let start = begins_at(&answer, offset, file.size).map_err(|unfit| match unfit {
-            Unfit::Elsewhere(to) => Error::Redirected { url: url(), to },
-            Unfit::Status(status) => Error::Fetch { url: url(), status },
-            Unfit::Other(source) => Error::Answer { url: url(), source },
-        })?;
-        let body = answer.into_body().into_data_stream();
-        let reading = (body, Flow::default(), Duration::ZERO);
-        let pieces = stream::try_unfold(reading, async |(mut body, mut flow, owed)| {
-            if !owed.is_zero() {
-                let waited = with.servers.stop.run_until_cancelled(tokio::time::sleep(owed)).await;
-                waited.ok_or(Error::Stopping)?;
-            }
-            let asked = with.servers.now();
-            let piece = with.servers.bounded(self.url, body.next()).await?;
-            let Some(piece) = piece.transpose().map_err(Error::call(self.url))? else {
-                return Ok(None);
+        let mut place = self.place(file)?;
+        for _ in 0..=limits::REDIRECTS_MAX {
+            let Place { url, uri, path } = &place;
+            let host = uri.authority().map_or_else(String::new, ToString::to_string);
+            let order = Order { host, path: path.clone(), offset, size: file.size };
+            let stream = with.servers.bounded(url, self.open(with, uri)).await??;
+            let asked = Connection::ask(with.downloader, url, stream, &order);
+            let unfit = match with.servers.bounded(url, asked).await?? {
+                Ok(answer) => return read(with, url, answer, file, receipt).await,
+                Err(unfit) => unfit,
             };
-            let (came, bytes) = (with.servers.now(), piece.len() as u64);
-            self.flows(&mut flow, bytes, (asked, came))?;
-            Ok::<_, Error>(Some((piece, (body, flow, with.servers.pace.spend(bytes, came)))))
-        });
-        receipt.receive(start, pieces).await?;
-        match receipt.offset() {
-            offset if offset < file.size => {
-                Err(Error::CutOff { url: url(), name: file.name.clone(), offset })
+            let url = url.clone();
+            place = match unfit {
+                Unfit::Elsewhere(to) => self.follow(&place, &to)?,
+                Unfit::Status(status) => return Err(Error::Fetch { url, status }),
+                Unfit::Other(source) => return Err(Error::Answer { url, source }),
+            };
+        }
+        let (url, to, reason) = (shown(self.url()), place.url, "it has led on too often");
+        Err(Error::Astray { url, to, reason })
+    }
+
+    fn place(self, file: &AssignedFile) -> Result<Place, Error> {
+        match self {
+            Source::Point { url, .. } => {
+                let bad = |_| Error::answer(url)(Invalid::new("url", "it is no address"));
+                let path = format!("/content/sha256/{}", file.sha256);
+                Ok(Place { url: url.to_owned(), uri: url.parse().map_err(bad)?, path })
             }
-            _ => Ok(()),
+            Source::Public(url) => Ok(Place::public(public::address(url)?)),
         }
     }
 
-    fn flows(
-        self,
-        flow: &mut Flow,
-        bytes: u64,
-        times: (Timestamp, Timestamp),
-    ) -> Result<(), Error> {
-        if flow.goes_on(bytes, times) {
-            return Ok(());
+    async fn open(self, with: Downloads<'_>, uri: &Uri) -> Result<BoxStream, Error> {
+        match self {
+            Source::Point { point, url } => with.servers.open(point, url).await,
+            Source::Public(_) => with.public.open(uri).await,
         }
-        let (url, limit) = (self.url.to_owned(), limits::SILENCE_MAX);
-        Err(Error::Dripping { url, least: limits::FLOW_BYTES_MIN, limit })
     }
+
+    /// Servers of publishers lead to other servers of theirs; points have the files themselves.
+    fn follow(self, at: &Place, to: &str) -> Result<Place, Error> {
+        match self {
+            Source::Point { url, .. } => {
+                Err(Error::Redirected { url: url.to_owned(), to: shown(to) })
+            }
+            Source::Public(_) => Ok(Place::public(public::next(&at.uri, to)?)),
+        }
+    }
+}
+
+impl Place {
+    fn public(uri: Uri) -> Place {
+        Place { url: shown(&uri.to_string()), path: public::path(&uri), uri }
+    }
+}
+
+/// Reads an answer that begins at a byte of the file.
+async fn read(
+    with: Downloads<'_>,
+    url: &str,
+    (start, connection): (u64, Connection),
+    file: &AssignedFile,
+    receipt: &mut Receipt,
+) -> Result<(), Error> {
+    let reading = (connection, Flow::default(), Duration::ZERO);
+    let pieces = stream::try_unfold(reading, async |(mut connection, mut flow, owed)| {
+        if !owed.is_zero() {
+            let waited = with.servers.stop.run_until_cancelled(tokio::time::sleep(owed)).await;
+            waited.ok_or(Error::Stopping)?;
+        }
+        let asked = with.servers.now();
+        let Some(piece) = with.servers.bounded(url, connection.piece()).await?? else {
+            return Ok(None);
+        };
+        let (came, bytes) = (with.servers.now(), piece.len() as u64);
+        flows(url, &mut flow, bytes, (asked, came))?;
+        Ok::<_, Error>(Some((piece, (connection, flow, with.servers.pace.spend(bytes, came)))))
+    });
+    receipt.receive(start, pieces).await?;
+    match receipt.offset() {
+        offset if offset < file.size => {
+            Err(Error::CutOff { url: url.to_owned(), name: file.name.clone(), offset })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn flows(
+    url: &str,
+    flow: &mut Flow,
+    bytes: u64,
+    times: (Timestamp, Timestamp),
+) -> Result<(), Error> {
+    if flow.goes_on(bytes, times) {
+        return Ok(());
+    }
+    let (url, limit) = (url.to_owned(), limits::SILENCE_MAX);
+    Err(Error::Dripping { url, least: limits::FLOW_BYTES_MIN, limit })
 }

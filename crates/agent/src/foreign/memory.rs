@@ -70,7 +70,7 @@ impl Memory {
 
     /// The same, with what the documents in the catalog say of the computer now. A revision
     /// whose document is not there is forgotten.
-    pub(super) async fn read(catalog: &Catalog, judge: Judge<'_>) -> Result<Memory, Error> {
+    pub(super) async fn read(catalog: &Catalog, judge: &mut dyn Judge) -> Result<Memory, Error> {
         let mut memory = Memory::kept(catalog).await?;
         let numbers = |(id, known): (&i32, &Known)| Some((known.update?, *id));
         let numbers: BTreeMap<UpdateRef, i32> = memory.known.iter().filter_map(numbers).collect();
@@ -89,7 +89,7 @@ impl Memory {
                 else {
                     continue;
                 };
-                known.is_installed = judge(&document) == Applicability::Installed;
+                known.is_installed = judge.judge(&document).await == Applicability::Installed;
             }
             if page.is_last {
                 break;

@@ -43,7 +43,7 @@ impl Foreign {
     pub(super) async fn follow_within(
         &mut self,
         catalog: &Catalog,
-        judge: Judge<'_>,
+        judge: &mut dyn Judge,
     ) -> Result<Followed, Error> {
         let (requests, received) = (self.web.requests, self.web.received);
         let last = std::mem::take(&mut self.memory);
@@ -71,7 +71,7 @@ impl Foreign {
     async fn rounds(
         &mut self,
         catalog: &Catalog,
-        judge: Judge<'_>,
+        judge: &mut dyn Judge,
         received: usize,
         cost: &mut Cost,
     ) -> Result<(), Error> {
@@ -105,7 +105,7 @@ impl Foreign {
     async fn take(
         &mut self,
         catalog: &Catalog,
-        judge: Judge<'_>,
+        judge: &mut dyn Judge,
         info: SyncInfo,
     ) -> Result<(), Error> {
         let dropped = info.out_of_scope.iter().chain(&info.deployed_out_of_scope);
@@ -149,7 +149,7 @@ impl Foreign {
     async fn learn(
         &mut self,
         catalog: &Catalog,
-        judge: Judge<'_>,
+        judge: &mut dyn Judge,
         chunk: Vec<New>,
     ) -> Result<(), Error> {
         let mut details = self.details(&chunk).await?;
@@ -159,7 +159,7 @@ impl Foreign {
             let (mut update, mut is_installed) = (None, false);
             match document(&core, &details) {
                 Ok((xml, document)) => {
-                    is_installed = judge(&document) == Applicability::Installed;
+                    is_installed = judge.judge(&document).await == Applicability::Installed;
                     update = Some(document.update);
                     updates.insert(document.update.id);
                     documents.push(xml);

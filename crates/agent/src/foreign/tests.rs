@@ -116,8 +116,8 @@ impl Pc {
 
     async fn follow(&mut self) -> Result<Followed, Error> {
         let facts = &self.facts;
-        let judge: Judge<'_> = &mut |document: &Document| evaluate(document, facts);
-        self.foreign.follow(&self.catalog, facts, judge).await
+        let mut judge = |document: &Document| evaluate(document, facts);
+        self.foreign.follow(&self.catalog, facts, &mut judge).await
     }
 
     /// The verdicts on what is to be reported, by title.

@@ -23,14 +23,14 @@ const RPM_FORMAT: &str = "%{NAME}\t%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\t%{
 
 pub(super) async fn software(root: &Path) -> BTreeSet<Software> {
     let mut found = dpkg_status(&read(&root.join("var/lib/dpkg/status")));
-    if let Some(list) = rpm(root).await {
+    if let Some(list) = rpm(root, RPM_FORMAT).await {
         found.extend(rpm_list(&list));
     }
     found
 }
 
 /// Nothing of a file that is not there, is no text, or is too large.
-pub(super) fn read(path: &Path) -> String {
+pub(crate) fn read(path: &Path) -> String {
     let mut bytes = Vec::new();
     let read = || File::open(path)?.take(INVENTORY_BYTES_MAX).read_to_end(&mut bytes);
     match { read }() {
@@ -59,13 +59,14 @@ pub(super) fn dpkg_status(text: &str) -> BTreeSet<Software> {
     text.split("\n\n").filter_map(package).take(INVENTORY_SOFTWARE_MAX).collect()
 }
 
-async fn rpm(root: &Path) -> Option<String> {
+/// What rpm lists in this form; none where there is no database of it, or none that it can read.
+pub(crate) async fn rpm(root: &Path, format: &str) -> Option<String> {
     let is_there = |path: &&str| {
         fs::read_dir(root.join(path)).is_ok_and(|mut entries| entries.next().is_some())
     };
     RPM_DATABASES.into_iter().find(is_there)?;
-    let mut command = Command::new("rpm");
-    command.arg("--root").arg(root).args(["-qa", "--queryformat", RPM_FORMAT]);
+    let mut command = Command::new("/usr/bin/rpm");
+    command.arg("--root").arg(root).args(["-qa", "--queryformat", format]);
     command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").current_dir("/");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.kill_on_drop(true).spawn().ok()?;

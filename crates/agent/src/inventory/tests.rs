@@ -1,6 +1,7 @@
 use std::fs;
 use std::path::Path;
 
+use ambient::Ambient;
 use expect_test::expect;
 use model::{ClientId, ReportOutcome, SoftwareOrigin, Timestamp};
 use proptest::prelude::*;
@@ -9,6 +10,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::machine::{Machine as _, PretendedMachine};
+use crate::quarantine::Quarantine;
 
 fn write(root: &Path, path: &str, text: &str) {
     let path = root.join(path);
@@ -264,7 +266,11 @@ async fn a_facts_file_describes_computers_with_windows_too() {
 fn only_what_changed_is_said_and_everything_after_a_gap() {
     let directory = TempDir::new().expect("a directory");
     let path = directory.path().join("inventory");
-    let open = || Told::open(&path, ClientId(Uuid::from_u128(1))).expect("opens");
+    let (data, ambient) = (directory.path(), Ambient::seeded(1, 0));
+    let quarantine = Quarantine::within(data, ambient).expect("opens");
+    let open_of =
+        |client| Told::open(&path, ClientId(Uuid::from_u128(client)), &quarantine).expect("opens");
+    let open = || open_of(1);
     let computer = |memory| {
         let mut inventory = Inventory::default();
         inventory.computer.hardware.memory = memory;
@@ -291,8 +297,14 @@ fn only_what_changed_is_said_and_everything_after_a_gap() {
     told.taken(&second, &computer(2), Some(ReportOutcome::SendFull)).expect("is kept");
     assert_eq!(said(&told, 2, 7), Some((3, true)));
     assert_eq!(said(&open(), 2, 7), Some((3, true)));
+    assert_eq!(said(&open_of(2), 2, 7), Some((1, true)), "of another client nothing is said");
+    assert_eq!(quarantine.look().0, 1);
     fs::write(&path, "garbage").expect("writes");
     assert_eq!(said(&open(), 2, 7), Some((1, true)));
+    assert_eq!(quarantine.look().0, 2);
+    fs::create_dir(&path).expect("it can be made");
+    assert_eq!(said(&open(), 2, 7), Some((1, true)));
+    assert_eq!(quarantine.look().0, 3);
 }
 
 #[tokio::test]

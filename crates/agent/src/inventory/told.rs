@@ -1,16 +1,19 @@
 //! What the site was told last, so that the next report says what changed since.
 //!
 //! Owns the file it is kept in: the last report as if it had been a full one. A file that cannot be
-//! read is nothing told, and everything is said again. Refuses to know how reports are sent.
+//! read, or is of another client, is set aside; then nothing was told, and everything is said
+//! again. Refuses to know how reports are sent.
 
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use ambient::failpoint;
 use model::{ClientId, INVENTORY_SCHEMA, Inventory, InventoryReport, ReportOutcome, Timestamp};
 
 use super::news;
 use crate::Error;
+use crate::quarantine::{Found, Quarantine};
 
 #[derive(Debug)]
 pub(crate) struct Told {
@@ -30,13 +33,17 @@ struct Last {
 }
 
 impl Told {
-    pub(crate) fn open(path: &Path, client: ClientId) -> Result<Told, Error> {
+    pub(crate) fn open(
+        path: &Path,
+        client: ClientId,
+        quarantine: &Quarantine,
+    ) -> Result<Told, Error> {
         let path = path.to_owned();
-        let last = match fs::read(&path) {
-            Ok(bytes) => rpc::convert::decode_inventory_report(&bytes).ok().map(Last::of),
-            Err(error) if error.kind() == ErrorKind::NotFound => None,
-            Err(source) => return Err(failed("read", &path)(source)),
-        };
+        let last = read(&path, client).or_else(|reason| {
+            let found = Found::Files(vec![path.clone()]);
+            quarantine.set_aside("what the site was told of this computer", &reason, found)?;
+            Ok::<_, Error>(None)
+        })?;
         Ok(Told { path, client, last })
     }
 
@@ -83,8 +90,14 @@ impl Told {
         // Beside it first, so that a crash leaves one whole file or the other.
         let beside = self.path.with_extension("new");
         let bytes = rpc::convert::encode_inventory_report(&whole);
-        let write = || fs::write(&beside, bytes).and_then(|()| fs::rename(&beside, &self.path));
-        write().map_err(failed("write", &self.path))
+        let write = || {
+            fs::write(&beside, bytes)?;
+            failpoint("agent.inventory_written");
+            fs::rename(&beside, &self.path)
+        };
+        write().map_err(failed("write", &self.path))?;
+        failpoint("agent.inventory_kept");
+        Ok(())
     }
 }
 
@@ -94,6 +107,20 @@ impl Last {
         let inventory = Inventory::default().with(change);
         let has_gap = inventory.digest() != digest_after;
         Last { incarnation, serial, inventory, has_gap }
+    }
+}
+
+/// The last report of this client; otherwise why there is none, although there is a file.
+fn read(path: &Path, client: ClientId) -> Result<Option<Last>, String> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.to_string()),
+    };
+    match rpc::convert::decode_inventory_report(&bytes) {
+        Ok(report) if report.client == client => Ok(Some(Last::of(report))),
+        Ok(report) => Err(format!("it is of client {}", report.client)),
+        Err(invalid) => Err(invalid.to_string()),
     }
 }
 

@@ -6,41 +6,49 @@
 //! a restart, a notice, its write filter, is a command of the configuration.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Read as _};
-use std::os::unix::process::ExitStatusExt as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use model::{Inventory, Sha256};
+use model::{Inventory, Sha256, UpdateRef};
 use recurrence::Zone;
+use rustix::fs::OFlags;
 use sha2::{Digest as _, Sha256 as Hasher};
-use tokio::process::Command;
 use tokio::sync::Mutex;
 use transport::BoxFuture;
-use update_metadata::{Facts, FileFact, PackageOrder, System};
+use update_metadata::{Document, Facts, FileFact, Installer, PackageOrder, System};
 
-use super::{Ended, Filter, FilterState, Form, Job, Machine, Wanted, architecture};
-use crate::inventory::{Sources, collect};
+use super::{Ended, Filter, FilterState, Form, Job, Machine, Settled, Wanted, architecture};
+use crate::inventory::{Sources, collect, packages};
 use crate::limits;
 
+mod aside;
+mod dpkg;
+mod ending;
 mod group;
 mod handlers;
+mod output;
 mod reading;
 mod running;
 mod setup;
 mod staging;
 mod tools;
 mod transcript;
+mod waiting;
 mod words;
 
+use aside::Aside;
+use ending::Ending;
 use handlers::{Program, invocation};
-use running::Runner;
+use running::{Runner, Waiter};
 pub use setup::{HandlersSection, MachineSection, Setup};
-use staging::Staged;
 pub(crate) use staging::copy as stage;
+use staging::{Staged, Start};
+use waiting::Order;
+pub use waiting::run_installer;
 
 const READ_BYTES: usize = 64 * 1024;
 
@@ -52,6 +60,8 @@ pub struct LinuxMachine {
     staging: PathBuf,
     installs: PathBuf,
     setup: Setup,
+    waiter: Waiter,
+    aside: Aside,
     /// One installer at a time: package managers lock each other out.
     turn: Mutex<()>,
 }
@@ -66,11 +76,20 @@ impl LinuxMachine {
     #[must_use]
     pub fn with(data: &Path, setup: Setup) -> LinuxMachine {
         let (staging, installs) = (data.join("staging"), data.join("installs"));
-        LinuxMachine { staging, installs, setup, turn: Mutex::new(()) }
+        let (waiter, aside, turn) = (Waiter::Here, Aside::new(), Mutex::new(()));
+        LinuxMachine { staging, installs, setup, waiter, aside, turn }
+    }
+
+    /// With a process of its own that waits for installers and outlives this one: a program that
+    /// begins with [`run_installer`].
+    #[must_use]
+    pub fn waiting_apart(self) -> LinuxMachine {
+        LinuxMachine { waiter: Waiter::Apart(vec![waiting::VERB.into()]), ..self }
     }
 
     fn runner(&self) -> Runner<'_> {
-        Runner { installs: &self.installs, stop_grace: self.setup.stop_grace }
+        let stop_grace = self.setup.stop_grace;
+        Runner { installs: &self.installs, stop_grace, waiter: &self.waiter }
     }
 
     async fn run(&self, job: &Job<'_>) -> io::Result<Ended> {
@@ -79,55 +98,49 @@ impl LinuxMachine {
         self.runner().settle(limit).await?;
         let directory = staging::directory(&self.staging, job);
         let invocation = invocation(job, &self.setup, &directory)?;
+        let is_dpkg = invocation.handler.as_deref() == Some("deb");
+        if is_dpkg {
+            dpkg::wait(&self.setup).await?;
+        }
         let staged = Staged::new(&self.staging, job).await?;
-        let (mut command, held) = match &invocation.program {
-            Program::System(path) => (Command::new(path), None),
-            Program::Staged(name) => {
-                let start = staged.start(name)?;
-                let mut command = Command::new(&start.path);
-                command.arg0(directory.join(name));
-                (command, start.held)
-            }
+        let (program, called) = match invocation.program {
+            Program::System(path) => (Start { path: path.clone(), held: None }, path),
+            Program::Staged(name) => (staged.start(&name)?, directory.join(name)),
         };
-        command.args(&invocation.arguments).current_dir(&directory);
-        command.env_clear().env("PATH", PATH).env("DEBIAN_FRONTEND", "noninteractive");
-        let update = job.document.update;
-        let name = format!("{}-{}", update.id, update.revision);
-        let ended = self.runner().run(command, &name, limit).await;
-        drop(held);
+        let order = Order {
+            installs: self.installs.clone(),
+            name: recorded_as(job.document.update),
+            limit,
+            stop_grace: self.setup.stop_grace,
+            directory,
+            program,
+            called,
+            arguments: invocation.arguments.into_iter().map(Into::into).collect(),
+        };
+        let ended = self.runner().run(order).await;
 
         if let Err(error) = staged.remove() {
             tracing::warn!(%error, "staged files could not be removed");
         }
-        Ok(ended?.map_or(Ended::TimedOut, |status| meant(status, job)))
-    }
-
-    /// What rpm says is installed; none where there is no database of it, or none that it can read.
-    fn rpm_list(&self) -> Option<String> {
-        let databases = ["/usr/lib/sysimage/rpm", "/var/lib/rpm"];
-        databases.into_iter().find(|path| self.setup.at(path).is_dir())?;
-        let mut command = std::process::Command::new("/usr/bin/timeout");
-        let limit = limits::TOOL_TIME.as_secs().to_string();
-        command.arg(limit).args(["/usr/bin/rpm", "--root"]).arg(&self.setup.root);
-        command.args(["--query", "--all", "--queryformat", reading::RPM_FORMAT]);
-        command.env_clear().env("PATH", PATH).stdin(Stdio::null()).stderr(Stdio::null());
-        let output = command.output().ok().filter(|output| output.status.success())?;
-        Some(String::from_utf8_lossy(&output.stdout).into_owned())
+        let Some(ending) = ended? else { return Ok(Ended::Unseen) };
+        if let (true, Ending::Exited(code)) = (is_dpkg, ending) {
+            dpkg::check_end(&self.setup, code.into())?;
+        }
+        meant(ending, job.installer)
     }
 
     fn read(&self, path: &str) -> String {
-        fs::read_to_string(self.setup.at(path)).unwrap_or_default()
+        packages::read(&self.setup.at(path))
     }
-}
 
-impl Machine for LinuxMachine {
-    fn facts(&self) -> io::Result<Facts> {
+    async fn facts_now(&self) -> io::Result<Facts> {
         let release = fs::read_to_string(self.setup.at("/etc/os-release"));
         let release = release.or_else(|_| fs::read_to_string(self.setup.at("/usr/lib/os-release")));
         let mut linux = reading::os_release(&release?);
-        if let Ok(status) = fs::read_to_string(self.setup.at("/var/lib/dpkg/status")) {
-            linux.packages = Some(reading::dpkg_status(&status));
-        } else if let Some(list) = self.rpm_list() {
+        let status = self.setup.at("/var/lib/dpkg/status");
+        if status.is_file() {
+            linux.packages = Some(reading::dpkg_status(&packages::read(&status)));
+        } else if let Some(list) = packages::rpm(&self.setup.root, reading::RPM_FORMAT).await {
             linux.packages = Some(reading::rpm_list(&list));
             linux.order = PackageOrder::Rpm;
         }
@@ -137,20 +150,20 @@ impl Machine for LinuxMachine {
             system: System::Linux(linux),
         })
     }
+}
 
-    fn file(&self, path: &str, digest: Wanted) -> io::Result<Option<FileFact>> {
+impl Machine for LinuxMachine {
+    fn facts(&self) -> BoxFuture<'_, io::Result<Facts>> {
+        Box::pin(self.facts_now())
+    }
+
+    fn file<'a>(
+        &'a self,
+        path: &'a str,
+        digest: Wanted,
+    ) -> BoxFuture<'a, io::Result<Option<FileFact>>> {
         let path = self.setup.at(path);
-        let found = match fs::metadata(&path) {
-            Ok(found) if found.is_file() => found,
-            Ok(_) => return Ok(None),
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            // A rule that asks below a file asks for what cannot be there.
-            Err(error) if error.kind() == ErrorKind::NotADirectory => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let is_hashed = digest == Wanted::Digest && found.len() <= limits::HASHED_BYTES_MAX;
-        let sha256 = is_hashed.then(|| hash(&path)).transpose()?;
-        Ok(Some(FileFact { size: found.len(), sha256, ..FileFact::default() }))
+        Box::pin(self.aside.look(path, move |path| look_at(path, digest)))
     }
 
     fn inventory(&self) -> BoxFuture<'_, Inventory> {
@@ -239,11 +252,25 @@ impl Machine for LinuxMachine {
         })
     }
 
-    fn settle(&self, limit: Duration) -> BoxFuture<'_, io::Result<()>> {
+    fn settle<'a>(
+        &'a self,
+        limit: Duration,
+        documents: &'a [Document],
+    ) -> BoxFuture<'a, io::Result<Option<Settled>>> {
         Box::pin(async move {
             let _turn = self.turn.lock().await;
-            self.runner().settle(limit.min(self.setup.run_time_max)).await
+            let settled = self.runner().settle(limit.min(self.setup.run_time_max)).await?;
+            let Some((name, ending)) = settled else { return Ok(None) };
+            let is_named = |document: &&Document| name == recorded_as(document.update);
+            let Some(document) = documents.iter().find(is_named) else { return Ok(None) };
+            let meant =
+                |installer| Settled { update: document.update, ended: meant(ending, installer) };
+            Ok(document.installer.as_ref().map(meant))
         })
+    }
+
+    fn forget_settled(&self) -> io::Result<()> {
+        Ending::forget(&self.installs)
     }
 
     fn install<'a>(&'a self, job: &'a Job<'a>) -> BoxFuture<'a, io::Result<Ended>> {
@@ -251,21 +278,60 @@ impl Machine for LinuxMachine {
     }
 }
 
-/// As the document calls it; what a signal ended, as shells do.
-fn meant(status: ExitStatus, job: &Job<'_>) -> Ended {
-    let exited = status.code().and_then(|code| u8::try_from(code).ok());
-    let signal = || 128 + status.signal().unwrap_or(0);
-    Ended::Exited(exited.map_or_else(signal, |byte| job.installer.exit_code(byte)))
+/// Under which name an installer is recorded.
+fn recorded_as(update: UpdateRef) -> String {
+    format!("{}-{}", update.id, update.revision)
 }
 
+/// As the document calls it; what a signal ended, as shells do.
+fn meant(ending: Ending, installer: &Installer) -> io::Result<Ended> {
+    match ending {
+        Ending::Exited(byte) => Ok(Ended::Exited(installer.exit_code(byte))),
+        Ending::Signaled(signal) => Ok(Ended::Exited(128 + signal)),
+        Ending::Overran => Ok(Ended::TimedOut),
+        Ending::Refused(0) => Err(ErrorKind::Other.into()),
+        Ending::Refused(code) => Err(io::Error::from_raw_os_error(code)),
+    }
+}
+
+fn look_at(path: &Path, digest: Wanted) -> io::Result<Option<FileFact>> {
+    let found = match fs::metadata(path) {
+        Ok(found) if found.is_file() => found,
+        Ok(_) => return Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        // A rule that asks below a file asks for what cannot be there.
+        Err(error) if error.kind() == ErrorKind::NotADirectory => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let is_hashed = digest == Wanted::Digest && found.len() <= limits::HASHED_BYTES_MAX;
+    let sha256 = is_hashed.then(|| hash(path)).transpose()?;
+    Ok(Some(FileFact { size: found.len(), sha256, ..FileFact::default() }))
+}
+
+/// Of a file of a bounded size. Whatever has its name by now, a pipe or a device, holds nobody up.
 pub(crate) fn hash(path: &Path) -> io::Result<Sha256> {
-    let (mut file, mut hasher, mut buffer) = (File::open(path)?, Hasher::new(), [0; READ_BYTES]);
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    let mut options = OpenOptions::new();
+    let file = options.read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(ErrorKind::InvalidInput, "it is no file any more"));
+    }
+    let (mut file, mut hasher) = (file.take(limits::HASHED_BYTES_MAX + 1), Hasher::new());
+    let mut buffer = [0; READ_BYTES];
     loop {
         match file.read(&mut buffer)? {
+            0 if file.limit() == 0 => return Err(ErrorKind::FileTooLarge.into()),
             0 => return Ok(Sha256(hasher.finalize().into())),
             count => hasher.update(&buffer[..count]),
         }
     }
+}
+
+/// Whether a user of the system that this runs on is logged on.
+pub(crate) fn is_logged_on(uid: u32, name: &str) -> bool {
+    let session = fs::read_to_string(format!("/run/systemd/users/{uid}")).unwrap_or_default();
+    let has_record = || fs::read("/run/utmp").is_ok_and(|log| reading::utmp(&log).contains(name));
+    reading::logind_user(&session).is_some() || has_record()
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use recurrence::Zone;
 use transport::BoxFuture;
 use update_metadata::{Facts, FileFact, InstallResult};
 
-use super::{Action, Ended, Filter, FilterState, Form, Job, Machine, Wanted};
+use super::{Ended, Filter, FilterState, Form, Job, Machine, Wanted};
 use crate::inventory::bounded;
 use crate::limits::NOTICES_MAX;
 
@@ -89,10 +89,7 @@ impl PretendedMachine {
         let meaning = job.installer.outcome(outcome.exit_code);
         let has_effect = outcome.takes_effect && meaning.result == InstallResult::Succeeded;
         if let Some(rule) = document.rules.is_installed.as_ref().filter(|_| has_effect) {
-            self.change(|now| match job.action {
-                Action::Install => pretending::make_true(rule, update, now),
-                Action::Uninstall => pretending::make_false(rule, now),
-            })?;
+            self.change(|now| pretending::make_true(rule, update, now))?;
         }
         Ok(Ended::Exited(outcome.exit_code))
     }
@@ -122,12 +119,12 @@ impl PretendedMachine {
 }
 
 impl Machine for PretendedMachine {
-    fn facts(&self) -> io::Result<Facts> {
-        self.lock().now.facts()
+    fn facts(&self) -> BoxFuture<'_, io::Result<Facts>> {
+        Box::pin(async { self.lock().now.facts() })
     }
 
-    fn file(&self, path: &str, _: Wanted) -> io::Result<Option<FileFact>> {
-        self.lock().now.file(path)
+    fn file<'a>(&'a self, path: &'a str, _: Wanted) -> BoxFuture<'a, io::Result<Option<FileFact>>> {
+        Box::pin(async { self.lock().now.file(path) })
     }
 
     fn inventory(&self) -> BoxFuture<'_, Inventory> {

@@ -61,7 +61,7 @@ impl Bench {
         files: Vec<(&'a AssignedFile, FileReader)>,
         limit: Duration,
     ) -> Job<'a> {
-        Job { document: &self.document, installer, files, limit, action: Action::Install }
+        Job { document: &self.document, installer, files, limit }
     }
 }
 

@@ -12,19 +12,26 @@ use super::Store;
 /// A month of patching and the two before it; older things are at the site.
 const KEPT_MS: i64 = 90 * 24 * 60 * 60 * 1000;
 
-/// Some hundred a day for those ninety days; whatever causes more must not fill the disk.
-const EVENTS_MAX: i64 = 10_000;
+/// Each event makes two old ones go: enough that what is old goes in the end, and so few that a
+/// clock that is wrong for a while takes the past from nobody.
+const OLD_AT_ONCE: i64 = 2;
+
+/// A dozen a day for those ninety days. Each kind has its own share: what people here can cause at
+/// will, scans and requests, must not take the place of what was installed.
+const EVENTS_OF_KIND_MAX: i64 = 1_250;
 
 /// Texts come from servers and installers, too.
 const TEXT_CHARACTERS_MAX: usize = 500;
 
-const KINDS: [EventKind; 6] = [
+const KINDS: [EventKind; 8] = [
     EventKind::Scan,
     EventKind::Fetch,
     EventKind::Install,
     EventKind::Restart,
     EventKind::Refusal,
     EventKind::User,
+    EventKind::Damage,
+    EventKind::Policy,
 ];
 
 /// Which events are wanted; the newest first.
@@ -62,9 +69,13 @@ pub(super) fn put_event(tx: &WriteTx, event: &Event) -> Result<(), EngineError> 
     let (id, revision) = (update.as_ref().map(|u| u.id.as_bytes()), update.map(|u| u.revision));
     let kind = number(*kind);
     tx.execute(sql, params![at.0, kind, id, revision, code, duration_ms, bytes, text])?;
-    let old = "DELETE FROM history
-               WHERE at < ?1 OR number <= (SELECT max(number) FROM history) - ?2";
-    tx.execute(old, [at.0.saturating_sub(KEPT_MS), EVENTS_MAX]).map(drop)
+    let many = "DELETE FROM history WHERE kind = ?1 AND number <= (
+                    SELECT number FROM history WHERE kind = ?1
+                    ORDER BY number DESC LIMIT 1 OFFSET ?2)";
+    tx.execute(many, params![kind, EVENTS_OF_KIND_MAX])?;
+    let old = "DELETE FROM history WHERE number IN
+               (SELECT number FROM history WHERE at < ?1 ORDER BY number LIMIT ?2)";
+    tx.execute(old, [at.0.saturating_sub(KEPT_MS), OLD_AT_ONCE]).map(drop)
 }
 
 /// As stored.
@@ -76,6 +87,8 @@ fn number(kind: EventKind) -> u8 {
         EventKind::Restart => 4,
         EventKind::Refusal => 5,
         EventKind::User => 6,
+        EventKind::Damage => 7,
+        EventKind::Policy => 8,
     }
 }
 

@@ -5,7 +5,14 @@ use super::*;
 
 fn open(directory: &TempDir, seed: u64) -> Store {
     let ambient = Ambient::seeded(seed, 0);
-    Store::open(&ambient, &directory.path().join("agent.db"), Executor::Inline).expect("opens")
+    let path = directory.path().join("agent.db");
+    Store::open(&ambient, &path, &identity(), Executor::Inline).expect("opens")
+}
+
+pub(super) fn identity() -> PeerIdentity {
+    let id = "0195a0c0-0000-7000-8000-000000000001";
+    let identity = format!("tierline://{id}/PR1/client/{id}");
+    identity.parse().expect("of a client")
 }
 
 #[tokio::test]
@@ -62,7 +69,42 @@ async fn where_deployments_and_the_last_scan_stand_survives_a_restart() {
         store.keep(vec![Keep::Acknowledged(2), said]).await.expect("kept");
     }
     drop(store);
-    let memory = open(&directory, 2).memory().await.expect("it is whole");
+    let memory = open(&directory, 2).memory().await.expect("it is whole").0;
     assert_eq!(memory.said, told(&[2]));
     assert_eq!(memory.record.scan, record.scan);
+}
+
+#[tokio::test]
+async fn a_memory_is_of_the_client_that_began_it() {
+    let directory = TempDir::new().expect("a directory");
+    let store = open(&directory, 1);
+    store.is_of(&identity()).await.expect("it is");
+    let other = PeerIdentity { site: "PR2".parse().expect("a code"), ..identity() };
+    let said = store.is_of(&other).await.expect_err("it is not");
+    assert!(said.is_damage(), "{said}");
+}
+
+/// What happens to a file, for tests of what comes of it.
+impl Store {
+    pub(crate) async fn perform(&self, sql: &'static str) {
+        let done = self.database.write(move |tx| tx.execute(sql, [])).await;
+        assert_ne!(done.expect("it is done"), 0);
+    }
+
+    /// The file may grow no more, and every event needs room.
+    pub(crate) async fn fill(&self) {
+        self.limit("PRAGMA max_page_count = 1").await;
+        let sql = "INSERT INTO history (at, kind, what) VALUES (9000000000000, 6, 'x')";
+        let more = || self.database.write(move |tx: &WriteTx| tx.execute(sql, []));
+        while more().await.is_ok() {}
+    }
+
+    pub(crate) async fn make_room(&self) {
+        self.limit("PRAGMA max_page_count = 1000000").await;
+    }
+
+    async fn limit(&self, sql: &'static str) {
+        let read = move |tx: &WriteTx| tx.query_row(sql, [], |row| row.get::<_, u64>(0));
+        self.database.write::<_, EngineError, _>(read).await.expect("it is limited");
+    }
 }

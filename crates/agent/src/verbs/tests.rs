@@ -13,13 +13,27 @@ use crate::control::{Answer, Done, Happening, Refused, Restart};
 
 #[derive(Debug, Parser)]
 struct Line {
+    #[command(flatten)]
+    options: Output,
     #[command(subcommand)]
     verb: Verb,
 }
 
-fn parse(line: &str) -> Result<Verb, clap::Error> {
+fn parse(line: &str) -> Result<Line, clap::Error> {
     let words = std::iter::once("tierline-agent").chain(line.split_whitespace());
-    Line::try_parse_from(words).map(|line| line.verb)
+    Line::try_parse_from(words)
+}
+
+impl Line {
+    async fn ask(
+        self,
+        data: &Path,
+        configured: Option<&Path>,
+        output: &mut Vec<u8>,
+    ) -> Result<(), Failure> {
+        let places = self.options.places(data, configured);
+        self.verb.ask(&places, &self.options, output).await
+    }
 }
 
 const ID: &str = "00000000-0000-0000-0000-000000000007";
@@ -35,6 +49,11 @@ fn a_verb_is_a_question() {
         ("scan --evaluate", Request::Scan { cycle: Cycle::Evaluation }),
         ("install", Request::Install { updates: Vec::new() }),
         (&format!("install {ID}"), Request::Install { updates: vec![update] }),
+        (
+            "install --at 2026-11-22T03:00",
+            Request::InstallAt { updates: Vec::new(), at: "2026-11-22T03:00".to_owned() },
+        ),
+        (&format!("install {ID} --cancel"), Request::Unplan { updates: vec![update] }),
         (&format!("hide {ID}"), Request::Hide { update }),
         (&format!("show {ID}"), Request::Show { update }),
         ("updates", Request::Updates),
@@ -47,10 +66,20 @@ fn a_verb_is_a_question() {
         ("policy", Request::Policy),
         (&format!("explain {ID}"), Request::Explain { update }),
     ] {
-        assert_eq!(parse(line).expect(line).request().0, expected, "{line}");
-        assert_eq!(parse(&format!("{line} -o json")).expect(line).request().1.output, Format::Json);
+        assert_eq!(parse(line).expect(line).verb.request(), expected, "{line}");
+        // Before and after the verb, as with every other command of the product.
+        for line in [format!("{line} -o json"), format!("-o json {line}")] {
+            assert_eq!(parse(&line).expect(&line).options.output, Format::Json);
+        }
     }
-    for wrong in ["hide", "install 5", "reboot --defer soon", "cache", "status -o yaml"] {
+    for wrong in [
+        "hide",
+        "install 5",
+        "install --at 3 --cancel",
+        "reboot --defer soon",
+        "cache",
+        "status -o yaml",
+    ] {
         parse(wrong).expect_err(wrong);
     }
 }

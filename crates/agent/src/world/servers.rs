@@ -22,7 +22,8 @@ use rpc::pb::client::{
 use rpc::pb::management::{FileLocations, Outcome, Point, SignedHead, WakeUp};
 use rpc::pb::metadata::metadata_service_server::{MetadataService, MetadataServiceServer};
 use rpc::pb::metadata::{
-    Document as WireDocument, FollowDocumentsRequest, FollowDocumentsResponse,
+    Document as WireDocument, FindFilesRequest, FindFilesResponse, FollowDocumentsRequest,
+    FollowDocumentsResponse, FoundFile,
 };
 use rpc::status::refuse;
 use tokio::sync::{Notify, mpsc};
@@ -49,6 +50,8 @@ pub(crate) struct MpState {
     /// Minutes before a point may be used; 0 for those that are not here.
     pub(crate) waits: BTreeMap<String, u32>,
     pub(crate) is_deaf: bool,
+    /// No policy comes from it.
+    pub(crate) is_away: bool,
     pub(crate) reports: Vec<StateReport>,
     pub(crate) inventories: Vec<InventoryReport>,
     /// It wants everything instead of changes.
@@ -96,6 +99,9 @@ impl ClientService for FakeMp {
         request: Request<GetPolicyRequest>,
     ) -> Result<Answer<GetPolicyResponse>, Status> {
         let GetPolicyRequest { have_parts, have_version, .. } = request.into_inner();
+        if self.lock().is_away {
+            return Err(refuse(ErrorClass::Unavailable, "not now"));
+        }
         let Some(offer) = self.lock().offer.clone() else {
             return Ok(Answer::new(GetPolicyResponse::default()));
         };
@@ -123,16 +129,17 @@ impl ClientService for FakeMp {
         }
         self.log.say(&words(&report));
         state.reports.push(report);
-        let outcome = match state.outcomes.is_empty() {
-            true => Outcome::Unspecified,
+        let (outcome, known_serial) = match state.outcomes.is_empty() {
+            true => (Outcome::Unspecified, 0),
             false => match state.outcomes.remove(0) {
-                ReportOutcome::Applied => Outcome::Applied,
-                ReportOutcome::Known => Outcome::Known,
-                ReportOutcome::SendFull => Outcome::SendFull,
+                ReportOutcome::Applied => (Outcome::Applied, 0),
+                ReportOutcome::Known => (Outcome::Known, 0),
+                ReportOutcome::SendFull => (Outcome::SendFull, 0),
+                ReportOutcome::Behind(known) => (Outcome::Behind, known),
             },
         };
         self.reported.notify_one();
-        Ok(Answer::new(SendStateResponse { outcome: outcome.into() }))
+        Ok(Answer::new(SendStateResponse { outcome: outcome.into(), known_serial }))
     }
 
     async fn send_inventory(
@@ -217,12 +224,14 @@ pub(crate) struct FakeSup {
     pub(crate) catalog: Mutex<(u64, Vec<WireDocument>)>,
     /// Whose documents are declined, by their places.
     pub(crate) declined: Mutex<Vec<usize>>,
+    /// Where files are offered to everybody, by digest.
+    pub(crate) offers: Mutex<BTreeMap<String, Vec<String>>>,
 }
 
 impl FakeSup {
     pub(crate) fn new(server_id: u128, documents: &[Document], log: Log) -> FakeSup {
-        let (is_away, catalog, declined) = Default::default();
-        let sup = FakeSup { server_id, log, is_away, catalog, declined };
+        let (is_away, catalog, declined, offers) = Default::default();
+        let sup = FakeSup { server_id, log, is_away, catalog, declined, offers };
         sup.set(1, documents);
         sup
     }
@@ -279,6 +288,26 @@ impl MetadataService for FakeSup {
             declined: Vec::new(),
         });
         Ok(Answer::new(Box::pin(iter(pages.into_iter().map(Ok)))))
+    }
+
+    async fn find_files(
+        &self,
+        request: Request<FindFilesRequest>,
+    ) -> Result<Answer<FindFilesResponse>, Status> {
+        let wanted = request.into_inner().files;
+        let names: Vec<String> = wanted.iter().map(|file| name(&file.sha256)).collect();
+        let number = self.server_id;
+        self.log.say(&format!("SUP{number} is asked who offers {}", names.join(" ")));
+        if self.is_away.load(Ordering::SeqCst) {
+            return Err(refuse(ErrorClass::Unavailable, "not now"));
+        }
+        let offers = self.offers.lock().expect("whole").clone();
+        let found = |file: rpc::pb::metadata::WantedFile| {
+            let urls = offers.get(&name(&file.sha256))?.clone();
+            Some(FoundFile { sha256: file.sha256, urls })
+        };
+        let files = wanted.into_iter().filter_map(found).collect();
+        Ok(Answer::new(FindFilesResponse { files }))
     }
 }
 

@@ -17,7 +17,7 @@ fn held(serial: u64, memory: u64) -> Option<(InventoryRecord, Inventory)> {
         schema: INVENTORY_SCHEMA,
         incarnation: 1,
         serial,
-        collected_at: Timestamp(1),
+        collected_at: Timestamp(2),
         computer: inventory.computer.clone(),
     };
     Some((record, inventory))
@@ -55,6 +55,11 @@ fn a_report_follows_the_one_before_or_everything_is_wanted() {
     assert_eq!(after(held(3, 5), &full), Ok(new.clone()));
     assert_eq!(after(None, &InventoryReport { incarnation: 2, ..full.clone() }), Ok(new));
     assert_eq!(after(held(9, 6), &full), Err(known));
+    // A computer that was put back counts from there, but later.
+    let back = InventoryReport { collected_at: Timestamp(3), ..next };
+    assert_eq!(after(held(4, 6), &back), Err(gap));
+    let back = InventoryReport { collected_at: Timestamp(3), ..full };
+    assert_eq!(after(held(20, 5), &back), Ok(inventory(6)));
 }
 
 #[test]

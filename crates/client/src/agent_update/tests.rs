@@ -69,7 +69,8 @@ fn one_that_is_silent_gives_way_to_the_one_before() {
     // Another start does not prolong it.
     assert_eq!(start(&mut versions, 900), Start::Trial(version("1.2.0", 2), at(1_010)));
     assert_eq!(start(&mut versions, 1_010), Start::Good(version("1.1.0", 1)));
-    let rejected = Rejected { version: version("1.2.0", 2), reason: Reason::Silent };
+    let rejected =
+        Rejected { version: version("1.2.0", 2), reason: Reason::Silent, is_told: false };
     assert_eq!(versions.rejected, [rejected]);
 }
 
@@ -158,4 +159,17 @@ fn what_is_remembered_is_bounded_and_survives_its_text() {
     let text = serde_json::to_string(&versions).expect("text");
     assert_eq!(serde_json::from_str::<Versions>(&text).expect("readable"), versions);
     assert_eq!(versions.kept().count(), 1);
+}
+
+/// Symptom: two versions were deployed together, the second one was no good, and neither ran. Cause:
+/// the first one took the second before it had proved itself. Repair: it waits.
+#[test]
+fn a_version_on_trial_is_not_cut_short_by_another_one() {
+    let mut versions = trying("1.1.0", 1);
+    versions.take(wish("1.2.0"), Sha256([2; 32]), INSTALLED).expect("no trial has begun");
+    start(&mut versions, 5);
+    let waits = versions.take(wish("1.3.0"), Sha256([3; 32]), "1.2.0").expect_err("is not taken");
+    assert_eq!(waits.code(), crate::plan::BUSY);
+    versions.proved();
+    versions.take(wish("1.3.0"), Sha256([3; 32]), "1.2.0").expect("now it is its turn");
 }

@@ -9,8 +9,9 @@ use super::Client;
 use crate::limits::{
     DAY_MS, FILTER_AGAIN_MS, MINUTE_MS, RESTART_TAKES_MS, SETTLE_MAX_MS, SETTLE_MIN_MS,
 };
-use crate::plan::{NOT_DETECTED, Phase, Run};
+use crate::plan::{BUSY, NOT_DETECTED, Phase, Run, leaves};
 use crate::restart::{self, Need, Scene, Standing};
+use crate::scan::Scan;
 use crate::triggers::{Reach, Trigger};
 use crate::work::{Ended, Event, EventKind, Keep, Notes, Work, WriteFilter};
 
@@ -27,7 +28,7 @@ impl Client {
         }
         if !self.is_settled {
             if let Some(limit) = self.settle_limit(now) {
-                return Some(Work::Settle(limit));
+                return Some(Work::Settle(self.unattended(), limit));
             }
             self.is_settled = true;
         }
@@ -63,13 +64,56 @@ impl Client {
         running.map(left).max()
     }
 
+    /// What an earlier life was installing, as far as policy still names it.
+    fn unattended(&self) -> Vec<AssignedUpdate> {
+        let is_running = |assigned: &&AssignedUpdate| {
+            let run = self.runs.get(&assigned.update.id);
+            run.is_some_and(|run| run.is_going_on(assigned))
+        };
+        let assigned = self.policy.assignments.iter().flat_map(|assigned| &assigned.updates);
+        let mut updates: Vec<AssignedUpdate> = assigned.filter(is_running).cloned().collect();
+        updates.sort_by_key(|assigned| assigned.update);
+        updates.dedup();
+        updates
+    }
+
+    /// What was begun by an earlier life has ended, and this one has not been told yet.
+    pub(super) fn ended_unattended(
+        &mut self,
+        assigned: &AssignedUpdate,
+        ended: Ended,
+        detected: Applicability,
+        now: Timestamp,
+    ) {
+        let run = self.runs.get(&assigned.update.id).filter(|run| run.is_going_on(assigned));
+        if let Some(run) = run {
+            self.begun = run.at;
+            self.installed(assigned, ended, detected, now);
+        }
+    }
+
     /// It was about to begin, and does not.
     fn withdraw(&mut self, assigned: &AssignedUpdate, now: Timestamp) {
         self.settle(assigned, Phase::Waiting, 0, now);
-        if let Some(run) = self.runs.get_mut(&assigned.update.id) {
+        self.uncount(assigned.update.id);
+    }
+
+    /// Its last start is as if it had not been.
+    fn uncount(&mut self, id: UpdateId) {
+        if let Some(run) = self.runs.get_mut(&id) {
             run.attempts = run.attempts.saturating_sub(1);
-            self.keeps.push(Keep::Run(assigned.update.id, run.clone()));
+            self.keeps.push(Keep::Run(id, run.clone()));
         }
+    }
+
+    /// Whether somebody here has started it, by itself or with its bundle.
+    fn is_wished(&self, id: UpdateId) -> bool {
+        let wishes = &self.notes.wishes;
+        let has_leaf = |scan: &Arc<Scan>| {
+            let mut roots = wishes.keys().filter_map(|root| scan.updates.get(root));
+            roots.any(|root| leaves(scan, root).iter().any(|leaf| leaf.update.id == id))
+        };
+        wishes.contains_key(&id) || self.scan.as_ref().is_some_and(has_leaf)
     }
 
     /// Installs it unless detection says that it is not needed any more (SCAN-16).
@@ -106,6 +150,7 @@ impl Client {
         self.running = None;
         self.has_installed = true;
         self.want_describe(now);
+        let mut not_run = String::new();
         let phase = match (ended, &detected) {
             (Ended::ContentLost(files), _) => {
                 self.present.retain(|file| !files.contains(file));
@@ -114,13 +159,33 @@ impl Client {
                 // Nothing was run.
                 return self.withdraw(assigned, now);
             }
+            // It may have been ended for good, or with the next one again: as after a crash.
+            (Ended::Unseen, Applicability::Applicable) => {
+                let text = "nobody saw how its installer ended";
+                let update = Some(assigned.update);
+                return self.event(Event { update, ..Event::new(EventKind::Install, now, text) });
+            }
+            (Ended::Unseen, _) => Phase::Installed,
             (Ended::Failed(code), _) => Phase::Failed(code),
+            (Ended::NotRun { code, reason }, _) => {
+                not_run = format!(": its installer was not run: {reason}");
+                Phase::Failed(code)
+            }
             (Ended::Succeeded { needs_restart: true }, _) => Phase::PendingRestart,
             (Ended::Succeeded { .. }, Applicability::Applicable) => Phase::Failed(NOT_DETECTED),
             (Ended::Succeeded { .. }, _) => Phase::Installed,
         };
         self.has_lost = false;
         self.settle(assigned, phase, 0, now);
+        // Neither whoever starts it again and again nor others' installers put off when it starts
+        // by itself.
+        match phase {
+            Phase::Failed(BUSY) => self.uncount(assigned.update.id),
+            Phase::Failed(_) if self.is_wished(assigned.update.id) => {
+                self.uncount(assigned.update.id);
+            }
+            _ => {}
+        }
         if phase == Phase::Installed {
             self.judge(assigned.update.id, detected);
         }
@@ -128,7 +193,7 @@ impl Client {
             update: Some(assigned.update),
             code: Some(if let Phase::Failed(code) = phase { code } else { 0 }),
             duration_ms: Some(now.0.saturating_sub(self.begun.0).max(0)),
-            ..Event::new(EventKind::Install, now, phase.as_str())
+            ..Event::new(EventKind::Install, now, format!("{}{not_run}", phase.as_str()))
         });
     }
 
@@ -140,11 +205,19 @@ impl Client {
     }
 
     /// Remembers where an installation stands. `starts` are added to how often it was started.
-    fn settle(&mut self, assigned: &AssignedUpdate, phase: Phase, starts: u32, now: Timestamp) {
+    pub(super) fn settle(
+        &mut self,
+        assigned: &AssignedUpdate,
+        phase: Phase,
+        starts: u32,
+        now: Timestamp,
+    ) {
         let update = assigned.update;
         let known = self.runs.get(&update.id).filter(|run| run.revision == update.revision);
         let attempts = known.map_or(0, |run| run.attempts) + starts;
-        let boot = self.around.boot.clone();
+        // The system may have started anew since its installer ended.
+        let begun = known.filter(|run| run.phase == Phase::Installing && starts == 0);
+        let boot = begun.map_or_else(|| self.around.boot.clone(), |run| run.boot.clone());
         let run = Run { revision: update.revision, phase, attempts, at: now, boot };
         self.keeps.push(Keep::Run(update.id, run.clone()));
         self.runs.insert(update.id, run);

@@ -4,9 +4,9 @@ use model::{Timestamp, UpdateId};
 use update_metadata::Applicability;
 
 use super::Client;
-use crate::limits::MINUTE_MS;
+use crate::limits::{MINUTE_MS, SCAN_AGAIN_MS};
 use crate::restart::Standing;
-use crate::triggers::Trigger;
+use crate::triggers::{Reach, Trigger};
 use crate::update_point::UpdatePoint;
 use crate::work::{Event, EventKind};
 
@@ -18,6 +18,10 @@ pub enum Command {
     Evaluate,
     /// Install these, or all that is offered, now (DEP-07, DEP-18, MW-06).
     Install(Option<Vec<UpdateId>>),
+    /// Install these, or all that is offered, at that time (DEP-07).
+    InstallAt(Option<Vec<UpdateId>>, Timestamp),
+    /// Not at the time that was set for these, or for any.
+    Unplan(Option<Vec<UpdateId>>),
     Hide(UpdateId),
     Show(UpdateId),
     /// Put the restart off for so many minutes.
@@ -38,6 +42,20 @@ pub enum NotDone {
     Required(UpdateId),
     #[error("nothing is offered to be installed")]
     NothingOffered,
+    #[error("the policy here expired at {0}; nothing is begun before there is a newer one")]
+    PolicyExpired(Timestamp),
+    #[error("update {0} is not hidden here")]
+    NotHidden(UpdateId),
+    #[error("{0} has passed")]
+    Past(Timestamp),
+    #[error("{0} is more than a year away")]
+    TooFar(Timestamp),
+    #[error("update {0} is installed at its deadline, {1}, at the latest")]
+    AfterDeadline(UpdateId, Timestamp),
+    #[error("no time is set for update {0}")]
+    NotPlanned(UpdateId),
+    #[error("no time is set for any update")]
+    NothingPlanned,
     #[error("no restart is pending")]
     NoRestart,
     #[error("the restart cannot be put off beyond {0}")]
@@ -54,9 +72,13 @@ impl Client {
                 self.fetches.until(now);
             }
             Command::Install(wished) => return self.wish(wished.as_deref(), now),
+            Command::InstallAt(wished, at) => return self.plan_for(wished.as_deref(), *at, now),
+            Command::Unplan(planned) => return self.unplan(planned.as_deref()),
             Command::Hide(update) => return self.hide(*update),
             Command::Show(update) => {
-                self.notes.hidden.remove(update);
+                if !self.notes.hidden.remove(update) {
+                    return Err(NotDone::NotHidden(*update));
+                }
                 self.keep_notes();
             }
             Command::Defer(minutes) => return self.defer(*minutes, now),
@@ -70,7 +92,26 @@ impl Client {
         Ok(())
     }
 
-    fn wish(&mut self, wished: Option<&[UpdateId]>, now: Timestamp) -> Result<(), NotDone> {
+    /// A scan goes on or is about to, or ended within the last minute: another one would find the
+    /// same.
+    #[must_use]
+    pub fn has_scanned_lately(&self, now: Timestamp) -> bool {
+        let is_wanted = self.wanted.iter().any(|trigger| trigger.reach() > Reach::Offline);
+        let age = self.judged_at.map(|at| now.0.saturating_sub(at.0));
+        self.scanning.is_some()
+            || is_wanted
+            || age.is_some_and(|age| (0..SCAN_AGAIN_MS).contains(&age))
+    }
+
+    /// Those that are meant, if all of them are offered.
+    pub(super) fn meant(
+        &self,
+        wished: Option<&[UpdateId]>,
+        now: Timestamp,
+    ) -> Result<Vec<UpdateId>, NotDone> {
+        if let Some(at) = self.expired_at(now) {
+            return Err(NotDone::PolicyExpired(at));
+        }
         let offered = &self.plan.offered;
         let ids: Vec<UpdateId> = match wished {
             Some(ids) => ids.to_vec(),
@@ -82,9 +123,17 @@ impl Client {
         if ids.is_empty() {
             return Err(NotDone::NothingOffered);
         }
-        for id in ids {
-            self.notes.wishes.insert(id, now);
+        Ok(ids)
+    }
+
+    fn wish(&mut self, wished: Option<&[UpdateId]>, now: Timestamp) -> Result<(), NotDone> {
+        for id in self.meant(wished, now)? {
+            let is_new = self.notes.wishes.insert(id, now).is_none();
+            self.notes.planned.remove(&id);
             self.notes.hidden.remove(&id);
+            if !is_new {
+                continue;
+            }
             let scan = self.scan.as_ref();
             let update = scan.and_then(|scan| scan.updates.get(&id)).map(|judged| judged.update);
             self.event(Event {
@@ -111,6 +160,7 @@ impl Client {
         }
         self.notes.hidden.insert(update);
         self.notes.wishes.remove(&update);
+        self.notes.planned.remove(&update);
         self.keep_notes();
         Ok(())
     }
@@ -139,7 +189,8 @@ impl Client {
             self.runs.iter().filter(|(_, run)| failed(run)).map(|(id, _)| *id).collect();
         for id in failed {
             if let Some(run) = self.runs.get_mut(&id) {
-                run.phase = crate::plan::Phase::Waiting;
+                // As if it were new: what fails next is repeated soon.
+                (run.phase, run.attempts) = (crate::plan::Phase::Waiting, 0);
                 self.keeps.push(crate::work::Keep::Run(id, run.clone()));
             }
         }

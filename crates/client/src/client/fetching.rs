@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use model::{AssignedFile, EnforcementState, Sha256, Timestamp};
+use model::{EnforcementState, Sha256, Timestamp};
 
 use super::Client;
+use crate::fallback::{Fetching, Public};
 use crate::limits::FETCH_FILES_MAX;
+use crate::plan::Wanted;
 use crate::triggers::Trigger;
-use crate::work::{Event, EventKind, Work};
+use crate::work::{Arrived, Event, EventKind, Work};
 
 impl Client {
     pub(super) fn inspect(&self) -> Option<Work> {
@@ -25,10 +27,9 @@ impl Client {
             return None;
         }
         let is_due = self.fetches.is_due(now);
-        let untried = |file: &&AssignedFile| !self.troubles.contains_key(&file.sha256);
+        let untried = |wanted: &&Wanted| !self.troubles.contains_key(&wanted.file.sha256);
         // What has failed does not keep waiting what was never tried.
-        let mut files: Vec<AssignedFile> =
-            self.plan.fetch.iter().filter(untried).cloned().collect();
+        let mut files: Vec<Wanted> = self.plan.fetch.iter().filter(untried).cloned().collect();
         if files.is_empty() && is_due {
             files.clone_from(&self.plan.fetch);
         }
@@ -38,29 +39,37 @@ impl Client {
         }
         self.fetches.due = None;
         let wanted = &self.plan.fetch;
-        self.searches.keep(|sha256| wanted.iter().any(|file| file.sha256 == *sha256));
-        let searched = files.into_iter().map(|file| {
+        self.searches.keep(|sha256| wanted.iter().any(|wanted| wanted.file.sha256 == *sha256));
+        let is_on_internet = self.rules.is_on_internet;
+        let searched = files.into_iter().map(|Wanted { file, update, is_public }| {
             let minutes = self.searches.minutes(file.sha256, now);
-            (file, minutes)
+            let public = match (is_on_internet, is_public) {
+                (true, _) => Public::Always,
+                (false, true) => Public::Last,
+                (false, false) => Public::Never,
+            };
+            Fetching { file, update, minutes, public }
         });
         Some(Work::Fetch(searched.collect()))
     }
 
     pub(super) fn fetched(
         &mut self,
-        files: Vec<AssignedFile>,
+        files: Vec<Arrived>,
         troubles: Vec<(Sha256, (EnforcementState, i32))>,
         now: Timestamp,
     ) {
-        for file in files {
+        for Arrived { file, from } in files {
             self.searches.end(&file.sha256);
             self.present.insert(file.sha256);
             let bytes = Some(file.size);
-            self.event(Event { bytes, ..Event::new(EventKind::Fetch, now, file.name) });
+            let text = from.map_or(file.name.clone(), |url| format!("{}, from {url}", file.name));
+            self.event(Event { bytes, ..Event::new(EventKind::Fetch, now, text) });
         }
         let wanted = &self.plan.fetch;
         self.troubles.retain(|sha256, _| {
-            wanted.iter().any(|file| file.sha256 == *sha256) && !self.present.contains(sha256)
+            wanted.iter().any(|wanted| wanted.file.sha256 == *sha256)
+                && !self.present.contains(sha256)
         });
         self.troubles.extend(troubles);
         if self.troubles.is_empty() {

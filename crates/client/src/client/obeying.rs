@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::Timestamp;
+use model::{AssignedUpdate, Intent, Timestamp};
 
 use super::Client;
 use crate::limits::{REGISTER_EVERY_MS, WOKEN_WITHIN_MS};
@@ -43,12 +43,14 @@ impl Client {
         self.chance.within(now, self.profile.scan_spread_ms)
     }
 
-    /// A scan within the spread. One moment is drawn for it: of several, the earliest would win,
-    /// and the scans of a site would crowd at the beginning.
+    /// A scan within the spread, which ends with the first deadline that waits for a scan. One
+    /// moment is drawn for it: of several, the earliest would win, and the scans of a site would
+    /// crowd at the beginning.
     pub(super) fn scan_within_spread(&mut self, now: Timestamp) {
         let end = now.plus_ms(self.profile.scan_spread_ms);
+        let end = self.unjudged_deadline().map_or(end, |deadline| end.min(deadline.max(now)));
         if self.scans.due.is_none_or(|due| due > end) {
-            let at = self.within_spread(now);
+            let at = self.chance.within(now, end.0 - now.0);
             self.scans.until(at);
         }
     }
@@ -73,6 +75,7 @@ impl Client {
         let Some(Answered { has_introduced, answer }) = answered else {
             return self.polls.failed(now, &mut self.chance);
         };
+        self.answered_at = Some(now);
         if has_introduced {
             self.register_at = now.plus_ms(REGISTER_EVERY_MS);
             self.want_describe(now);
@@ -116,10 +119,31 @@ impl Client {
         self.fetches.until(now);
     }
 
-    /// A deadline has come already, and this computer has been scanned before.
+    /// A deadline has come already, and what it is about is not known here.
     fn is_late(&self, now: Timestamp) -> bool {
-        let deadlines = self.policy.assignments.iter().filter_map(|assignment| assignment.deadline);
-        self.record.catalog.is_some() && deadlines.min().is_some_and(|deadline| deadline <= now)
+        self.unjudged_deadline().is_some_and(|deadline| deadline <= now)
+    }
+
+    /// The first deadline of something required that the last scan did not know. None where there
+    /// was no scan yet: the first of all waits for its random moment (SCAN-02), and after a start
+    /// what is here is scanned before.
+    pub(super) fn unjudged_deadline(&self) -> Option<Timestamp> {
+        self.record.catalog?;
+        let is_unjudged = |assigned: &AssignedUpdate| match &self.scan {
+            None => self.judged_at.is_some(),
+            Some(scan) => scan
+                .updates
+                .get(&assigned.update.id)
+                .is_none_or(|judged| judged.update.revision < assigned.update.revision),
+        };
+        let assignments = self.policy.assignments.iter();
+        let required = assignments.filter(|assignment| assignment.intent == Intent::Required);
+        let deadlines = required.filter_map(|assignment| {
+            let deadline = self.moment(assignment, assignment.deadline?);
+            let deadline = deadline.max(self.moment(assignment, assignment.available_at));
+            assignment.updates.iter().any(is_unjudged).then_some(deadline)
+        });
+        deadlines.min()
     }
 
     /// Holds together with other clients of this process what is the same with them.

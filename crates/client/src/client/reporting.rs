@@ -2,21 +2,16 @@
 
 use std::sync::Arc;
 
-use model::{DeploymentState, RefusedServer, ReportOutcome, Timestamp};
-use rpc::limits::REFUSED_SERVERS_MAX;
+use model::{DeploymentState, RefusedServer, ReportOutcome, SetAside, Timestamp};
+use rpc::limits::{GIVEN_UP_MAX, REFUSED_SERVERS_MAX, SET_ASIDE_MAX};
 
 use super::Client;
 use crate::ledger::{self, Extent, Knowledge};
-use crate::limits::{DESCRIBE_AFTER_MS, REFUSALS_MAX, REPORTS_MAX, RETRY_MAX};
+use crate::limits::{DESCRIBE_AFTER_MS, REFUSALS_MAX, REPORTS_MAX, RETRY_MAX, SERIAL_MAX};
 use crate::states::{self, Scene};
 use crate::work::{Event, EventKind, Keep, Taken, Work};
 
 impl Client {
-    /// The site wants a report now.
-    pub fn want_send(&mut self, now: Timestamp) {
-        self.sends.until(now);
-    }
-
     /// The site wants to be told everything (STATE-16).
     pub fn want_everything(&mut self) {
         self.wants_everything = true;
@@ -58,7 +53,8 @@ impl Client {
         let holds = self.holds(now);
         let news = ledger::changes(&self.said.states, &holds.states, now);
         let stands = states::deployment_changes(&self.said.deployments, &holds.deployments);
-        let has_refused = !self.untold.is_empty();
+        let has_refused =
+            !self.untold.is_empty() || !self.given_up.is_empty() || !self.set_aside.is_empty();
         let is_new = !news.is_empty() || !stands.is_empty() || self.kept != self.record;
         let is_same = !is_new && !has_refused;
         if is_same && !self.wants_everything {
@@ -118,13 +114,20 @@ impl Client {
         if let Some(last) = reports.last_mut() {
             let count = self.untold.len().min(REFUSED_SERVERS_MAX);
             last.refused = self.untold.drain(..count).collect();
+            let count = self.given_up.len().min(GIVEN_UP_MAX);
+            last.given_up = self.given_up.drain(..count).collect();
+            let count = self.set_aside.len().min(SET_ASIDE_MAX);
+            last.set_aside = self.set_aside.drain(..count).collect();
             self.record.serial = last.serial_to;
         }
         let reports: Vec<_> = reports.into_iter().map(Arc::new).collect();
         if extent == Extent::Everything {
-            // What was refused is in no full report of before.
-            let lost = self.outbox.drain(..).flat_map(|report| report.refused.clone());
-            self.untold.extend(lost.collect::<Vec<_>>());
+            // What was refused, given up or set aside is in no full report of before.
+            for report in self.outbox.drain(..) {
+                self.untold.extend(report.refused.iter().cloned());
+                self.given_up.extend(report.given_up.iter().cloned());
+                self.set_aside.extend(report.set_aside.iter().cloned());
+            }
             self.untold.truncate(REFUSALS_MAX);
             self.wants_everything = false;
         }
@@ -146,7 +149,17 @@ impl Client {
                 self.keeps.push(Keep::Acknowledged(serial));
                 self.resent_at = None;
             }
-            Taken::BySite(ReportOutcome::SendFull) => {
+            Taken::BySite(ReportOutcome::Behind(known)) if known <= self.record.serial => {
+                // It came late, after what was said since.
+                self.outbox.retain(|report| report.serial_to != serial);
+                self.keeps.push(Keep::Acknowledged(serial));
+            }
+            Taken::BySite(outcome) => {
+                // This computer was put back to what it was before: its site remembers more of it
+                // than it does itself.
+                if let ReportOutcome::Behind(known) = outcome {
+                    self.record.serial = known.min(SERIAL_MAX);
+                }
                 self.write(Extent::Everything, self.said.clone(), now);
                 // A site that is not content with everything is not asked twice at once.
                 if self.resent_at.replace(now).is_some() {
@@ -154,6 +167,15 @@ impl Client {
                     self.sends.due = Some(now.plus_ms(wait));
                 }
             }
+        }
+    }
+
+    /// What was remembered is not what was written: whoever runs the computer should look at it.
+    pub(super) fn set_aside(&mut self, set_aside: SetAside, now: Timestamp) {
+        let SetAside { what, reason, .. } = &set_aside;
+        self.event(Event::new(EventKind::Damage, now, format!("{what} was set aside: {reason}")));
+        if self.set_aside.len() < SET_ASIDE_MAX {
+            self.set_aside.push_back(set_aside);
         }
     }
 

@@ -1,14 +1,15 @@
 //! When the client scans, and what it makes of a scan.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use model::{LastScan, RoleKind, ServerRef, Switching, Timestamp};
+use model::{LastScan, RoleKind, ServerRef, Switching, Timestamp, UpdateId};
 use update_metadata::Applicability;
 
 use super::Client;
 use crate::limits::{CATALOG_FRESH_MS, DAY_MS};
-use crate::plan::Phase;
-use crate::scan::{Judged, Scan};
+use crate::plan::{Phase, Run};
+use crate::scan::Scan;
 use crate::states::{Retry, last_scan};
 use crate::triggers::{Reach, Trigger};
 use crate::update_point::{Explained, Listed, Next};
@@ -109,7 +110,13 @@ impl Client {
             self.keep_notes();
         }
         if trigger.reach() > Reach::Offline || scanned.end.is_err() {
-            let last = last_scan(&scanned, self.retry(now), now);
+            let mut last = last_scan(&scanned, self.retry(now), now);
+            if scanned.end.is_ok() && scanned.attempts.is_empty() && last.server.is_empty() {
+                // What is here has done: it came with the last contact.
+                let before = self.record.scan.as_ref();
+                let contact = before.map(|before| (before.server.clone(), before.bytes));
+                (last.server, last.bytes) = contact.unwrap_or_default();
+            }
             // To fail once more as before is no news, or a server that is away would mean a report
             // for each attempt.
             let has_failed = scanned.end.is_err();
@@ -145,30 +152,31 @@ impl Client {
             self.record.scan_error = missing;
         }
         self.record.covered = covered;
-        // Policy may have named a newer one meanwhile.
-        if covered > 0 && covered < self.policy.settings().catalog_version {
-            self.scan_within_spread(now);
-        }
-        self.record.updates = scan.visible().filter(|judged| !judged.is_expired).count() as u64;
+        self.record.updates = scan.counted().count() as u64;
         self.record.catalog = Some(catalog);
         self.scan = Some(scan);
+        // Policy may have named a newer one meanwhile, or before the start.
+        let is_behind = covered > 0 && covered < self.policy.settings().catalog_version;
+        let is_local = trigger.reach() == Reach::Offline;
+        if is_behind || (is_local && self.unjudged_deadline().is_some()) {
+            self.scan_within_spread(now);
+        }
     }
 
     /// What asked for a restart is not installed before there was one, even if detection sees it
     /// (STATE-08).
     fn withhold(&self, scan: &mut Arc<Scan>) {
-        for (id, run) in &self.runs {
-            let waits = run.phase == Phase::PendingRestart && run.boot == self.around.boot;
-            let is_meant = |judged: &Judged| {
-                waits
-                    && judged.update.revision == run.revision
-                    && judged.verdict == Applicability::Installed
-            };
-            if scan.updates.get(id).is_some_and(is_meant)
-                && let Some(judged) = Arc::make_mut(scan).updates.get_mut(id)
-            {
-                judged.verdict = Applicability::Applicable;
-            }
+        let waits = |(id, run): (&UpdateId, &Run)| {
+            let judged = scan.updates.get(id)?;
+            let waits = run.phase == Phase::PendingRestart
+                && run.boot == self.around.boot
+                && judged.update.revision == run.revision
+                && judged.verdict == Applicability::Installed;
+            waits.then_some(*id)
+        };
+        let waiting: BTreeSet<UpdateId> = self.runs.iter().filter_map(waits).collect();
+        if !waiting.is_empty() {
+            Arc::make_mut(scan).withhold(waiting);
         }
     }
 

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use expect_test::expect;
 use model::{
-    AssignedFile, AssignedUpdate, Assignment, ClientOptions, ClientSettings, Intent, RoleKind,
-    ServerList, ServerRef,
+    AssignedUpdate, Assignment, ClientOptions, ClientSettings, Intent, RoleKind, ServerList,
+    ServerRef,
 };
 use recurrence::Zone;
 use rpc::convert::Part;
@@ -14,19 +14,29 @@ use update_metadata::{Applicability, Document, Facts, LinuxFacts, System};
 use uuid::Uuid;
 
 use super::*;
+use crate::EventKind;
 use crate::digest::sha256;
+use crate::fallback::{Fetching, Public};
 use crate::limits::{DAY_MS, MINUTE_MS};
 use crate::plan::{Doubt, doubt};
 use crate::scan::Scanning as Judging;
 use crate::testing::{HOUR_MS, NOW, World, assignment, pr1, software, update_id};
 use crate::triggers::Reach;
 use crate::update_point;
-use crate::work::{Answer, Answered, Attempt, Ended, Failure, Found, Scanned, Source, Taken};
+use crate::work::{
+    Answer, Answered, Arrived, Attempt, Ended, Failure, Found, Scanned, Source, Taken,
+};
 
+mod asking;
+mod damaged;
 mod deploying;
 mod describing;
 mod enduring;
+mod expiring;
+mod hurrying;
+mod planning;
 mod restarting;
+mod settling;
 mod talking;
 mod triggering;
 mod viewing;
@@ -45,14 +55,24 @@ struct Scene {
     installed: BTreeSet<UpdateId>,
     is_update_point_away: bool,
     is_management_point_deaf: bool,
+    /// The last serial that the site has of a life that was taken back.
+    known: u64,
     /// How the next installers end; then they succeed.
     endings: VecDeque<Ended>,
     /// Installers end the process of the client with them.
     is_deadly: bool,
+    /// How an installer ended that took the client with it, if anybody saw it.
+    seen: Option<Ended>,
+    /// What needs a restart is found by detection before it.
+    is_seen_at_once: bool,
     /// Installers that do nothing although they say so.
     is_ineffective: bool,
     /// When the computer was described, in minutes.
     described: Vec<i64>,
+    /// What the history says of policy, after minutes.
+    policy_events: String,
+    /// When the site signs.
+    sign_at: Timestamp,
     memory: MemoryKept,
 }
 
@@ -131,10 +151,15 @@ impl Scene {
             installed: BTreeSet::new(),
             is_update_point_away: false,
             is_management_point_deaf: false,
+            known: 0,
             endings: VecDeque::new(),
             is_deadly: false,
+            seen: None,
+            is_seen_at_once: false,
             is_ineffective: false,
             described: Vec::new(),
+            policy_events: String::new(),
+            sign_at: NOW,
             memory,
         }
     }
@@ -167,7 +192,9 @@ impl Scene {
             Part::Options(ClientOptions { values }),
         ];
         parts.extend(assignments.into_iter().map(Part::Assignment));
-        let head = self.world.head(7, self.version, &parts);
+        let mut head = self.world.head(7, self.version, &parts);
+        let age = self.sign_at.0 - head.signed_at.0;
+        (head.signed_at, head.expires) = (self.sign_at, head.expires.plus_ms(age));
         let offer = self.world.sign(&head, &parts);
         self.client.want_policy(self.now);
         let held = self.client.policy.clone();
@@ -217,7 +244,8 @@ impl Scene {
 
     /// The process ends without a word and starts again.
     fn crash(&mut self) {
-        self.client = start(&self.world, &self.memory, self.around.clone(), 0, self.now);
+        let spread_ms = self.client.profile.scan_spread_ms;
+        self.client = start(&self.world, &self.memory, self.around.clone(), spread_ms, self.now);
         self.log += "crash\n";
         self.run();
     }
@@ -225,7 +253,8 @@ impl Scene {
     fn restart(&mut self, boot: &str) {
         self.around.boot = boot.to_owned();
         self.say("the system restarts");
-        self.client = start(&self.world, &self.memory, self.around.clone(), 0, self.now);
+        let spread_ms = self.client.profile.scan_spread_ms;
+        self.client = start(&self.world, &self.memory, self.around.clone(), spread_ms, self.now);
         self.run();
     }
 
@@ -255,6 +284,10 @@ impl Scene {
                 }
                 Keep::Run(update, run) => drop(self.memory.runs.insert(update, run)),
                 Keep::Notes(notes) => self.memory.notes = notes,
+                Keep::Event(Event { kind: EventKind::Policy, text, .. }) => {
+                    let minutes = (self.now.0 - NOW.0) / MINUTE_MS;
+                    let _ = writeln!(self.policy_events, "{minutes} {text}");
+                }
                 Keep::Event(_) => {}
             }
         }
@@ -282,13 +315,19 @@ impl Scene {
             }
             Work::Send(report) => self.take_report(&report),
             Work::Scan(scanning) => Outcome::Scanned(Box::new(self.scan(&scanning))),
-            Work::Settle(_) => Outcome::Settled,
+            Work::Settle(updates, _) => Outcome::Settled(self.settled(updates)),
             Work::Inspect(asked) => Outcome::Inspected { missing: asked.clone(), asked },
             Work::Fetch(files) => {
-                let files: Vec<AssignedFile> = files.into_iter().map(|(file, _)| file).collect();
-                for file in &files {
-                    self.say(&format!("fetch {}", file.name));
+                for Fetching { file, public, .. } in &files {
+                    let public = match public {
+                        Public::Never => "",
+                        Public::Last => ", also from its publisher",
+                        Public::Always => " from its publisher",
+                    };
+                    self.say(&format!("fetch {}{public}", file.name));
                 }
+                let arrived = |Fetching { file, .. }| Arrived { file, from: None };
+                let files = files.into_iter().map(arrived).collect();
                 Outcome::Fetched { files, troubles: Vec::new() }
             }
             Work::Detect(assigned) => {
@@ -329,8 +368,11 @@ impl Scene {
             let _ = write!(text, " {error}");
         }
         self.say(&text);
-        let taken = Taken::BySite(model::ReportOutcome::Applied);
-        Outcome::Sent(report.serial_to, Some(taken))
+        let outcome = match report.serial_to <= self.known {
+            true => model::ReportOutcome::Behind(self.known),
+            false => model::ReportOutcome::Applied,
+        };
+        Outcome::Sent(report.serial_to, Some(Taken::BySite(outcome)))
     }
 
     fn verdict(&self, update: UpdateId) -> Applicability {
@@ -345,11 +387,27 @@ impl Scene {
         self.say(&format!("install {}", id.0.as_u128()));
         let ended = self.endings.pop_front();
         let ended = ended.unwrap_or(Ended::Succeeded { needs_restart: false });
-        if ended == (Ended::Succeeded { needs_restart: false }) && !self.is_ineffective {
+        let is_effective = match ended {
+            Ended::Succeeded { needs_restart } => !needs_restart || self.is_seen_at_once,
+            Ended::Failed(_) | Ended::NotRun { .. } | Ended::Unseen | Ended::ContentLost(_) => {
+                false
+            }
+        };
+        if is_effective && !self.is_ineffective {
             self.installed.insert(id);
         }
         let verdict = self.verdict(id);
         Outcome::Installed(assigned, ended, verdict)
+    }
+
+    fn settled(
+        &mut self,
+        updates: Vec<AssignedUpdate>,
+    ) -> Option<(AssignedUpdate, Ended, Applicability)> {
+        let (assigned, ended) = (updates.into_iter().next()?, self.seen.take()?);
+        self.say(&format!("install {} has ended", assigned.update.id.0.as_u128()));
+        let verdict = self.verdict(assigned.update.id);
+        Some((assigned, ended, verdict))
     }
 
     fn judge(&self) -> crate::scan::Scan {
@@ -420,9 +478,9 @@ fn start(
     now: Timestamp,
 ) -> Client {
     let profile = Profile {
-        client: world.client,
+        client: world.client(),
         site: pr1(),
-        anchor: std::sync::Arc::new(world.pki.anchor().clone()),
+        anchor: std::sync::Arc::new(world.pki().anchor().clone()),
         scan_spread_ms,
     };
     let memory = Memory {
@@ -435,4 +493,10 @@ fn start(
         notes: memory.notes.clone(),
     };
     Client::new(profile, memory, around, 42, now)
+}
+
+/// In which minutes an installer was started.
+fn installs(log: &str) -> Vec<i64> {
+    let lines = log.lines().filter(|line| line.contains("install "));
+    lines.filter_map(|line| line.split(' ').next()?.parse().ok()).collect()
 }

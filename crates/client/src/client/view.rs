@@ -37,6 +37,8 @@ pub enum Wait {
     NotNeeded,
     /// Whether it is needed cannot be told.
     Unjudged(String),
+    /// Policy has expired, and nothing new is begun before there is a newer one.
+    Policy,
     /// No scan has found out since the start of the client.
     Scan,
     /// The catalog here does not have it.
@@ -45,6 +47,8 @@ pub enum Wait {
     Available,
     /// Somebody has hidden it.
     Hidden,
+    /// Somebody here has set a time for it.
+    Planned,
     /// A user starts it, or the software that decides in their place.
     User,
     /// Its deadline, or the time at which updates are installed here.
@@ -72,10 +76,12 @@ impl Wait {
         let words = match self {
             Wait::Installed | Wait::NotNeeded | Wait::Nothing => return None,
             Wait::Unjudged(reason) => return Some(format!("a rule cannot be judged: {reason}")),
+            Wait::Policy => "newer policy: the one here has expired",
             Wait::Scan => "the first scan",
             Wait::Catalog => "an update point whose catalog has it",
             Wait::Available => "the time at which it becomes available",
             Wait::Hidden => "it is hidden here; `show` offers it again",
+            Wait::Planned => "the time that somebody here has set for it",
             Wait::User => "somebody to start it",
             Wait::Time => "its deadline or scheduled time",
             Wait::Spread => "this computer's share of the time after the deadline",
@@ -109,6 +115,18 @@ impl Client {
     #[must_use]
     pub fn notes(&self) -> &Notes {
         &self.notes
+    }
+
+    /// When a management point last answered what the newest policy is; none: not since the start.
+    #[must_use]
+    pub fn policy_answered_at(&self) -> Option<Timestamp> {
+        self.answered_at
+    }
+
+    /// When one is asked next; none: one is being asked.
+    #[must_use]
+    pub fn policy_asked_next(&self) -> Option<Timestamp> {
+        self.polls.due
     }
 
     /// None until documents were judged since the start.
@@ -191,7 +209,11 @@ impl Client {
             return match (self.notes.hidden.contains(&id), assignment.intent) {
                 _ if available > now => Stand { acts_at: None, ..still(Wait::Available) },
                 (true, _) => still(Wait::Hidden),
-                (false, Intent::Available) => still(Wait::User),
+                (false, Intent::Available) if self.expired_at(now).is_some() => still(Wait::Policy),
+                (false, Intent::Available) => match self.planned_at(id) {
+                    None => still(Wait::User),
+                    at => Stand { acts_at: at, ..still(Wait::Planned) },
+                },
                 // What is removed is not carried out here.
                 (false, Intent::Required | Intent::Uninstall) => still(Wait::NotNeeded),
             };
@@ -208,11 +230,28 @@ impl Client {
         update: &AssignedUpdate,
         now: Timestamp,
     ) -> (Wait, Option<Timestamp>) {
+        let is_begun = matches!(
+            state,
+            EnforcementState::Installing
+                | EnforcementState::Installed
+                | EnforcementState::PendingRestart
+        );
+        if !is_begun && self.expired_at(now).is_some() {
+            return (Wait::Policy, None);
+        }
         match state {
             EnforcementState::WaitingForContent
             | EnforcementState::Downloading
             | EnforcementState::DownloadFailed => (Wait::Content, dated.at),
-            EnforcementState::PendingInstallation => (Wait::User, None),
+            EnforcementState::PendingInstallation => match self.planned_at(judged.update.id) {
+                None => (Wait::User, None),
+                at => (Wait::Planned, at),
+            },
+            EnforcementState::Downloaded | EnforcementState::Started
+                if self.is_planned_before(judged.update.id, dated.at) =>
+            {
+                (Wait::Planned, self.planned_at(judged.update.id))
+            }
             EnforcementState::Downloaded | EnforcementState::Started => match dated.deadline {
                 Some(deadline) if deadline <= now => (Wait::Spread, dated.at),
                 Some(_) | None => (Wait::Time, dated.at),
@@ -236,6 +275,11 @@ impl Client {
             EnforcementState::Installing => (Wait::Nothing, Some(now)),
             EnforcementState::Installed => (Wait::Installed, None),
         }
+    }
+
+    fn is_planned_before(&self, update: UpdateId, at: Option<Timestamp>) -> bool {
+        let planned = self.planned_at(update);
+        planned.is_some_and(|planned| at.is_none_or(|at| planned < at))
     }
 
     fn retry_at(&self, judged: &Judged) -> Option<Timestamp> {

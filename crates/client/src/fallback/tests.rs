@@ -41,3 +41,44 @@ fn a_search_lasts_from_its_first_failure_to_its_end() {
     search.keep(|wanted| *wanted == 2);
     assert_eq!(search.lasted(&1, at(90)), 0);
 }
+
+#[test]
+fn publishers_are_asked_last_or_alone() {
+    let file = AssignedFile { name: "a".to_owned(), size: 1, sha256: Sha256([1; 32]) };
+    let update = UpdateRef { id: model::UpdateId(uuid::Uuid::nil()), revision: 1 };
+    let points = |servers: &[ServerRef]| Some(BTreeMap::from([(file.sha256, servers.to_vec())]));
+    let offered = || Some(BTreeMap::from([(file.sha256, vec!["https://cdn/a".to_owned()])]));
+    let near_and_far = [server(1, 0), server(2, 30)];
+    let known = [
+        Known { points: points(&near_and_far), addresses: offered() },
+        Known { points: points(&near_and_far), addresses: Some(BTreeMap::new()) },
+        Known { points: Some(BTreeMap::new()), addresses: offered() },
+        Known { points: None, addresses: offered() },
+        Known { points: points(&near_and_far), addresses: None },
+    ];
+    let mut said = String::new();
+    for public in [Public::Never, Public::Last, Public::Always] {
+        for minutes in [0, 30] {
+            let fetching = Fetching { file: file.clone(), update, minutes, public };
+            let name = |carrier| match carrier {
+                Carrier::Point(point) => point.url,
+                Carrier::Public(url) => url,
+            };
+            let names = |known| {
+                let names: Vec<String> = fetching.carriers(known).into_iter().map(name).collect();
+                format!("[{}]", names.join(" ").replace("https://", ""))
+            };
+            let names: Vec<String> = known.iter().map(names).collect();
+            said.push_str(&format!("{public:?} after {minutes}: {}\n", names.join(" ")));
+        }
+    }
+    expect_test::expect![[r#"
+        Never after 0: [1] [1] [] [] [1]
+        Never after 30: [1 2] [1 2] [] [] [1 2]
+        Last after 0: [1] [1] [cdn/a] [] [1]
+        Last after 30: [1 2 cdn/a] [1 2] [cdn/a] [] [1 2]
+        Always after 0: [cdn/a] [1] [cdn/a] [cdn/a] []
+        Always after 30: [cdn/a] [1 2] [cdn/a] [cdn/a] []
+    "#]]
+    .assert_eq(&said);
+}

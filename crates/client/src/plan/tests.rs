@@ -96,12 +96,13 @@ impl Case {
             hidden: &BTreeSet::new(),
             is_server: true,
             is_filter_closed: false,
+            is_expired: false,
             missed_until: Timestamp(0),
             running: None,
             ready_since: &BTreeMap::new(),
             now: *now,
         });
-        let fetch: Vec<_> = plan.fetch.iter().map(|file| file.name.as_str()).collect();
+        let fetch: Vec<_> = plan.fetch.iter().map(|wanted| wanted.file.name.as_str()).collect();
         let install: Vec<_> = plan.install.iter().map(|a| a.update.id.0.as_u128()).collect();
         let progress: Vec<_> =
             plan.progress.iter().map(|(id, standing)| (id.0.as_u128(), *standing)).collect();

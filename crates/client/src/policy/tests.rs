@@ -10,8 +10,12 @@ fn policy_is_believed_only_as_the_site_signed_it_for_this_client() {
     let world = World::new();
     let parts =
         [Part::Settings(limits::SETTINGS), Part::Servers(model::ServerList { servers: vec![] })];
-    let standing =
-        Standing { anchor: world.pki.anchor(), site: pr1(), client: world.client, incarnation: 7 };
+    let standing = Standing {
+        anchor: world.pki().anchor(),
+        site: pr1(),
+        client: world.client(),
+        incarnation: 7,
+    };
     let held = |version| Policy { version, key_epoch: 1, ..Policy::default() };
     let good = world.sign(&world.head(7, 5, &parts), &parts);
     let mut said = String::new();

@@ -105,6 +105,8 @@ impl Sender {
                 code: 0,
             }),
             refused: Vec::new(),
+            given_up: Vec::new(),
+            set_aside: Vec::new(),
             digest_after: state_digest(self.states.iter().map(|(n, state)| (update(*n), *state))),
         }
     }
@@ -130,10 +132,55 @@ fn a_report_counts_once() {
     let second = sender.report(&[(3, Required), (4, Required), (3, Installed)]);
     let held = applied(Some(&held), &second, &items(9));
     assert_eq!((held.vector.serial, &held.vector.required[..]), (4, &[4][..]));
-    for old in [first, second] {
-        let folded = fold(Some(&held), &old, &items(9));
-        assert_eq!(folded, Folded { outcome: ReportOutcome::Known, write: None });
+    let outcomes = [first, second].map(|old| fold(Some(&held), &old, &items(9)));
+    let expected = [ReportOutcome::Behind(4), ReportOutcome::Known]
+        .map(|outcome| Folded { outcome, write: None });
+    assert_eq!(outcomes, expected);
+}
+
+/// Symptom: what a computer said after its disk was put back to an earlier snapshot was taken for
+/// what it had said before, until its serials came as far again. Cause: serials alone decided what
+/// is known. Repair: who is behind hears so, and goes on after the last serial that is known.
+#[test]
+fn a_client_that_was_put_back_goes_on_after_what_is_known() {
+    let mut sender = Sender::new();
+    sender.states = BTreeMap::from([(3, Required)]);
+    let held = applied(None, &sender.full(), &items(9));
+    let snapshot = sender.clone();
+    let held = applied(Some(&held), &sender.report(&[(3, Installed)]), &items(9));
+    for later in 0..3_usize {
+        let (mut back, mut sender, mut held) = (snapshot.clone(), sender.clone(), held.clone());
+        for _ in 0..later {
+            held = applied(Some(&held), &sender.report(&[]), &items(9));
+        }
+        let known = held.vector.serial;
+        // By the same serial as before, or by a lower one, it says something else.
+        let said = back.report(&[(4, Required)]);
+        let outcome = fold(Some(&held), &said, &items(9)).outcome;
+        let wanted =
+            if later == 0 { ReportOutcome::SendFull } else { ReportOutcome::Behind(known) };
+        assert_eq!(outcome, wanted, "{later} later");
+        back.serial = known;
+        let held = applied(Some(&held), &back.full(), &items(9));
+        assert_eq!((&held.vector.required[..], held.vector.serial), (&[3, 4][..], known + 1));
     }
+    // The digest knows no steps: what goes on from the snapshot is told apart by its serials.
+    let mut back = snapshot.clone();
+    back.serial = held.vector.serial - 1;
+    let overlap = back.report(&[(3, Installed), (4, Required), (4, NotRequired)]);
+    assert_eq!(fold(Some(&held), &overlap, &items(9)).outcome, ReportOutcome::SendFull);
+    let mut again = snapshot.clone();
+    let mut same = again.report(&[(3, Installed)]);
+    assert_eq!(fold(Some(&held), &same, &items(9)).outcome, ReportOutcome::Known);
+    same.changes[0].state.state = Required;
+    assert_eq!(fold(Some(&held), &same, &items(9)).outcome, ReportOutcome::SendFull);
+    // What is still under way of its former life opens a gap at most.
+    let mut back = snapshot;
+    back.serial = held.vector.serial;
+    let again = applied(Some(&held), &back.full(), &items(9));
+    sender.serial = back.serial - 1;
+    let late = sender.report(&[(5, Required), (6, Required)]);
+    assert_eq!(fold(Some(&again), &late, &items(9)).outcome, ReportOutcome::SendFull);
 }
 
 #[test]
@@ -276,6 +323,9 @@ enum Step {
     Deliver(prop::sample::Index),
     Lose(prop::sample::Index),
     Forget,
+    Snapshot,
+    /// The client is what it was at the snapshot, but for what happened to its computer.
+    PutBack,
     ItemsArrive,
 }
 
@@ -289,6 +339,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         6 => any::<prop::sample::Index>().prop_map(Step::Deliver),
         2 => any::<prop::sample::Index>().prop_map(Step::Lose),
         1 => Just(Step::Forget),
+        1 => Just(Step::Snapshot),
+        1 => Just(Step::PutBack),
         1 => Just(Step::ItemsArrive),
     ];
     prop::collection::vec(step, 0..80)
@@ -300,6 +352,9 @@ struct Site {
     items: ItemNumbers,
     under_way: Vec<StateReport>,
     send_full: bool,
+    /// The last serial of which the client of that incarnation heard.
+    behind: Option<(u64, u64)>,
+    snapshot: Option<Sender>,
 }
 
 impl Site {
@@ -312,6 +367,18 @@ impl Site {
         }
         self.held = folded.write.or(self.held.take());
         self.send_full |= folded.outcome == ReportOutcome::SendFull;
+        if let ReportOutcome::Behind(known) = folded.outcome {
+            self.behind = Some((report.incarnation, known));
+        }
+    }
+
+    /// Whether everything is wanted of a client, which goes on after what is known then.
+    fn wants_everything(&mut self, sender: &mut Sender) -> bool {
+        let known =
+            self.behind.take().filter(|(incarnation, _)| *incarnation == sender.incarnation);
+        let behind = known.is_some_and(|(_, known)| known > sender.serial);
+        sender.serial = sender.serial.max(known.map_or(0, |(_, known)| known));
+        std::mem::take(&mut self.send_full) || behind
     }
 
     fn step(&mut self, step: Step, sender: &mut Sender, pending: &mut Pending) {
@@ -319,9 +386,16 @@ impl Site {
             Step::Change(number, state) => pending.states.push((number, state)),
             Step::Deploy(number, state) => pending.deployments.push((number, state)),
             Step::Flush => {
+                let full = self.wants_everything(sender);
                 let report = sender.report_all(std::mem::take(pending));
-                let full = std::mem::take(&mut self.send_full);
                 self.under_way.push(if full { sender.full() } else { report });
+            }
+            Step::Snapshot => self.snapshot = Some(sender.clone()),
+            Step::PutBack => {
+                if let Some(snapshot) = &self.snapshot {
+                    *sender = snapshot.clone();
+                    *pending = Pending::default();
+                }
             }
             Step::Deliver(which) if !self.under_way.is_empty() => {
                 let report = which.get(&self.under_way).clone();
@@ -334,6 +408,7 @@ impl Site {
             Step::Forget => {
                 *sender = Sender { incarnation: sender.incarnation + 1, ..Sender::new() };
                 *pending = Pending::default();
+                self.snapshot = None;
             }
             Step::ItemsArrive => {
                 self.items = items(12);
@@ -345,25 +420,37 @@ impl Site {
 }
 
 proptest! {
-    /// Reports are doubled, reordered and lost; the client lives anew; items come late. In the end
-    /// the site holds what the client says of itself.
+    /// Reports are doubled, reordered and lost; the client lives anew, or is put back to what it was
+    /// before; items come late. In the end the site holds what the client says of itself.
     #[test]
     fn a_site_ends_with_the_clients_own_state(steps in steps()) {
         let mut site =
-            Site { held: None, items: items(6), under_way: Vec::new(), send_full: false };
+            Site {
+                held: None,
+                items: items(6),
+                under_way: Vec::new(),
+                send_full: false,
+                behind: None,
+                snapshot: None,
+            };
         let (mut sender, mut pending) = (Sender::new(), Pending::default());
         for step in steps {
             site.step(step, &mut sender, &mut pending);
         }
-        // Those of an incarnation that is gone come before the last word, the others even after.
+        // Those of an incarnation that is gone come before the last word, and those of a life that
+        // was taken back; the others even after.
+        let is_put_back = site.snapshot.is_some();
         let (late, gone): (Vec<_>, Vec<_>) = std::mem::take(&mut site.under_way)
             .into_iter()
-            .partition(|report| report.incarnation == sender.incarnation);
+            .partition(|report| report.incarnation == sender.incarnation && !is_put_back);
         gone.iter().for_each(|report| site.receive(report));
         site.receive(&sender.report_all(pending));
-        if site.held.as_ref().is_none_or(|held| held.vector.gap) {
-            prop_assert!(site.send_full);
-            site.receive(&sender.full());
+        for _ in 0..2 {
+            // Of a life that was taken back there may have been more than one word.
+            let has_gap = site.held.as_ref().is_none_or(|held| held.vector.gap);
+            if site.wants_everything(&mut sender) || has_gap {
+                site.receive(&sender.full());
+            }
         }
         let held = site.held.clone().expect("a full report has arrived");
         late.iter().for_each(|report| site.receive(report));

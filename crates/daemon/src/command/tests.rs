@@ -24,6 +24,7 @@ struct Stub;
 
 impl Program for Stub {
     const NAME: &'static str = "tierline-stub";
+    const UNUSED: &'static [&'static str] = &["migrate"];
     type File = File;
     type Config = Base;
 
@@ -76,7 +77,9 @@ enum StubVerb {
 }
 
 impl Verbs<Stub> for StubVerb {
-    async fn perform(self, config: Base, output: &mut dyn Write) -> Outcome {
+    type Options = NoOptions;
+
+    async fn perform(self, _: NoOptions, config: Base, output: &mut dyn Write) -> Outcome {
         match self {
             StubVerb::Where => Ok(writeln!(output, "{}", config.data.display())?),
             StubVerb::Fail => Err("refused".into()),
@@ -121,10 +124,45 @@ fn a_binary_understands_verbs_of_its_own_beside_those_of_all() {
 }
 
 #[test]
+fn help_names_no_command_that_a_binary_has_no_use_for() {
+    let help = grammar::<Stub, StubVerb>().render_help().to_string();
+    assert!(help.contains("restore") && help.contains("where"), "{help}");
+    assert!(!help.contains("migrate"), "{help}");
+}
+
+#[test]
 fn check_config_prints_what_is_in_effect() {
     let (code, printed) = execute_stub(&["check-config"], &[("TIERLINE__LOG__FORMAT", "json")]);
     assert_eq!(code, ExitCode::SUCCESS);
     assert_eq!(printed, "data = \"/nowhere\"\n\n[log]\nformat = \"json\"\nfilter = \"info\"\n");
+}
+
+#[test]
+fn nothing_begins_where_others_may_write_or_beside_another_process() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let directory = tempfile::tempdir().expect("a directory");
+    let data = directory.path().join("data");
+    let file = File { data: data.display().to_string(), ..File::default() };
+    let begin = |place| {
+        let config = Stub::validate(&file, &mut Problems::default()).expect("it is usable");
+        prepare::<Stub>((File::default(), config), place)
+    };
+    assert!(begin(custody::find).is_err());
+    assert!(!data.exists(), "to look makes nothing");
+    let held = begin(custody::make).expect("it is made");
+    let said = begin(custody::find).err().expect("it is in use").to_string();
+    assert!(said.contains("works in"), "{said}");
+    drop(held);
+    let allow = |mode| {
+        let permissions = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(&data, permissions).expect("it is ours");
+    };
+    allow(0o777);
+    let said = begin(custody::make).err().expect("it is open to others").to_string();
+    assert!(said.contains("chmod go-w"), "{said}");
+    allow(0o700);
+    begin(custody::make).expect("it is ours alone again");
 }
 
 #[test]

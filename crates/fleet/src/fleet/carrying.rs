@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use client::fallback::Fetching;
 use client::plan::{Doubt, doubt};
 use client::update_point::Ended as Attempted;
 use client::{
-    Answered, Asking, Attempt, Ended, Failure, Found, Outcome, Reach, Scanned, Scanning, Source,
-    Taken, Work,
+    Answered, Arrived, Asking, Attempt, Ended, Failure, Found, Outcome, Reach, Scanned, Scanning,
+    Source, Taken, Work,
 };
 use model::{AssignedUpdate, ReportOutcome, StateReport};
 use rpc::pb::metadata::FollowDocumentsRequest;
@@ -32,7 +33,7 @@ impl Fleet {
             Work::AskPolicy(asking) => self.ask_policy(number, asking),
             Work::Send(report) => self.send(number, report),
             Work::Scan(scanning) => self.scan_or_follow(number, scanning),
-            Work::Settle(_) => Some(Outcome::Settled),
+            Work::Settle(..) => Some(Outcome::Settled(None)),
             // A pretended computer is not made of anything.
             Work::Describe(_) => Some(Outcome::Described(true)),
             Work::Notify(_) => Some(Outcome::Notified),
@@ -45,7 +46,8 @@ impl Fleet {
                 Some(Outcome::Detected(assigned, Ok(verdict)))
             }
             Work::Fetch(files) => {
-                let files = files.into_iter().map(|(file, _)| file).collect();
+                let arrived = |Fetching { file, .. }| Arrived { file, from: None };
+                let files = files.into_iter().map(arrived).collect();
                 let minutes = self.config.manner.fetch_minutes;
                 let at = self.seats[number as usize].computer.within(minutes, now);
                 let fetched = Outcome::Fetched { files, troubles: Vec::new() };

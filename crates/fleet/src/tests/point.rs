@@ -15,7 +15,8 @@ use rpc::pb::client::client_service_server::{ClientService, ClientServiceServer}
 use rpc::pb::management::{Outcome, SignedHead};
 use rpc::pb::metadata::metadata_service_server::{MetadataService, MetadataServiceServer};
 use rpc::pb::metadata::{
-    Document as WireDocument, FollowDocumentsRequest, FollowDocumentsResponse,
+    Document as WireDocument, FindFilesRequest, FindFilesResponse, FollowDocumentsRequest,
+    FollowDocumentsResponse,
 };
 use rpc::status::refuse;
 use testkit::pki::{Pki, SiteKeys};
@@ -132,7 +133,7 @@ impl ClientService for Points {
         assert_eq!(report.client, client);
         self.seen().reports.entry(client).or_default().push(report);
         let outcome = Outcome::Unspecified.into();
-        Ok(Response::new(pb::SendStateResponse { outcome }))
+        Ok(Response::new(pb::SendStateResponse { outcome, known_serial: 0 }))
     }
 
     type WakeStream = Streamed<pb::WakeResponse>;
@@ -183,5 +184,12 @@ impl MetadataService for Points {
             ..FollowDocumentsResponse::default()
         };
         Ok(Response::new(Box::pin(once(Ok(page)))))
+    }
+
+    async fn find_files(
+        &self,
+        _: Request<FindFilesRequest>,
+    ) -> Result<Response<FindFilesResponse>, Status> {
+        nothing()
     }
 }

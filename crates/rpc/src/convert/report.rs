@@ -2,15 +2,16 @@
 
 use model::{
     AssignmentCompliance, AssignmentEnforcement, AssignmentEvaluation, ClientId, ComplianceState,
-    DeploymentChange, DeploymentId, DeploymentState, EnforcementState, Invalid, LastScan,
-    RefusedServer, SourceScan, StateChange, StateReport, Timestamp, UpdateId, UpdateRef,
-    UpdateState,
+    DeploymentChange, DeploymentId, DeploymentState, EnforcementState, GivenUpVersion, Invalid,
+    LastScan, RefusedServer, SetAside, SourceScan, StateChange, StateReport, Timestamp, UpdateId,
+    UpdateRef, UpdateState,
 };
 use prost::Message as _;
 
 use crate::limits::{
-    REFUSED_SERVERS_MAX, REFUSED_TEXT_BYTES_MAX, REPORT_CHANGES_MAX, REPORT_DEPLOYMENTS_MAX,
-    SCAN_SERVER_BYTES_MAX,
+    GIVEN_UP_MAX, GIVEN_UP_TEXT_BYTES_MAX, REFUSED_SERVERS_MAX, REFUSED_TEXT_BYTES_MAX,
+    REPORT_CHANGES_MAX, REPORT_DEPLOYMENTS_MAX, SCAN_SERVER_BYTES_MAX, SET_ASIDE_MAX,
+    SET_ASIDE_TEXT_BYTES_MAX,
 };
 use crate::pb::client as pb;
 
@@ -42,6 +43,8 @@ impl From<&StateReport> for pb::StateReport {
             deployments_digest: value.deployments_digest.to_vec(),
             scan: value.scan.as_ref().map(Into::into),
             refused: value.refused.iter().map(Into::into).collect(),
+            given_up: value.given_up.iter().map(Into::into).collect(),
+            set_aside: value.set_aside.iter().map(Into::into).collect(),
         }
     }
 }
@@ -65,6 +68,46 @@ impl TryFrom<pb::RefusedServer> for RefusedServer {
     }
 }
 
+impl From<&GivenUpVersion> for pb::GivenUpVersion {
+    fn from(value: &GivenUpVersion) -> pb::GivenUpVersion {
+        let GivenUpVersion { version, running, code, reason } = value.clone();
+        pb::GivenUpVersion { version, running, code, reason }
+    }
+}
+
+impl TryFrom<pb::GivenUpVersion> for GivenUpVersion {
+    type Error = Invalid;
+
+    fn try_from(message: pb::GivenUpVersion) -> Result<GivenUpVersion, Invalid> {
+        let pb::GivenUpVersion { version, running, code, reason } = message;
+        if version.len().max(running.len()).max(reason.len()) > GIVEN_UP_TEXT_BYTES_MAX {
+            let reason = format!("a version or a reason is over {GIVEN_UP_TEXT_BYTES_MAX} bytes");
+            return Err(Invalid::new("given_up", reason));
+        }
+        Ok(GivenUpVersion { version, running, code, reason })
+    }
+}
+
+impl From<&SetAside> for pb::SetAside {
+    fn from(value: &SetAside) -> pb::SetAside {
+        let SetAside { what, reason, count } = value.clone();
+        pb::SetAside { what, reason, count }
+    }
+}
+
+impl TryFrom<pb::SetAside> for SetAside {
+    type Error = Invalid;
+
+    fn try_from(message: pb::SetAside) -> Result<SetAside, Invalid> {
+        let pb::SetAside { what, reason, count } = message;
+        if what.len().max(reason.len()) > SET_ASIDE_TEXT_BYTES_MAX {
+            let reason = format!("a name or a reason is over {SET_ASIDE_TEXT_BYTES_MAX} bytes");
+            return Err(Invalid::new("set_aside", reason));
+        }
+        Ok(SetAside { what, reason, count })
+    }
+}
+
 impl TryFrom<pb::StateReport> for StateReport {
     type Error = Invalid;
 
@@ -84,8 +127,12 @@ impl TryFrom<pb::StateReport> for StateReport {
             deployments_digest,
             scan,
             refused,
+            given_up,
+            set_aside,
         } = message;
         at_most("refused", refused.len(), REFUSED_SERVERS_MAX)?;
+        at_most("given_up", given_up.len(), GIVEN_UP_MAX)?;
+        at_most("set_aside", set_aside.len(), SET_ASIDE_MAX)?;
         at_most("changes", changes.len(), REPORT_CHANGES_MAX)?;
         at_most("deployments", deployments.len(), REPORT_DEPLOYMENTS_MAX)?;
         if serial_from == 0 || serial_from > serial_to {
@@ -109,6 +156,8 @@ impl TryFrom<pb::StateReport> for StateReport {
             deployments_digest: digest("deployments_digest", deployments_digest)?,
             scan: scan.map(TryInto::try_into).transpose()?,
             refused: refused.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
+            given_up: given_up.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
+            set_aside: set_aside.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
         })
     }
 }

@@ -105,6 +105,21 @@ async fn what_is_in_the_spool_reaches_the_primary_in_order() {
     world.submit(9).await;
     world.primary.seen("report 9").await;
     assert_eq!(world.submit(10).await, pb::Outcome::SendFull);
+    world.primary.script().outcome = pb::Outcome::Applied;
+    world.primary.seen("report 10").await;
+    assert_eq!(world.primary.script().backlogs.last(), Some(&(0, 0)));
+    // A client that was put back hears after which report it goes on, which is no use to anybody.
+    world.primary.script().outcome = pb::Outcome::Behind;
+    world.primary.script().known_serial = 50;
+    let mut woken = world.relay.0.wake_ups.subscribe();
+    world.submit(11).await;
+    world.primary.seen("report 11").await;
+    assert_eq!(world.submit(12).await, pb::Outcome::Behind);
+    world.primary.script().outcome = pb::Outcome::Applied;
+    assert_eq!(world.submit(51).await, pb::Outcome::Unspecified);
+    let seen = world.primary.seen("report 51").await;
+    assert_eq!(seen[seen.len() - 2..], ["report 11", "report 51"]);
+    assert!(woken.try_recv().is_err(), "it was woken just before");
 }
 
 #[tokio::test(start_paused = true)]

@@ -74,8 +74,18 @@ impl Register {
         self.database.read(all).await
     }
 
-    /// Notes what the site made of reports.
-    pub(crate) async fn settle(&self, outcomes: Vec<(StateReport, Outcome)>) -> Result<(), Error> {
+    /// How many computers said something that the site lacks.
+    pub(crate) async fn unsaid(&self) -> Result<u64, Error> {
+        let sql = "SELECT count(*) FROM computer
+                   WHERE standing = 'known' AND (reported < serial OR wants_full)";
+        self.database.read(move |tx: &ReadTx| tx.query_row(sql, [], |row| row.get(0))).await
+    }
+
+    /// Notes what the site made of reports, and of those that are behind the last serial it has.
+    pub(crate) async fn settle(
+        &self,
+        outcomes: Vec<(StateReport, (Outcome, u64))>,
+    ) -> Result<(), Error> {
         let settle = move |tx: &WriteTx| -> Result<(), Error> {
             outcomes.iter().try_for_each(|(report, outcome)| settle(tx, report, *outcome))
         };
@@ -276,14 +286,27 @@ fn report(tx: &ReadTx, id: Uuid) -> Result<Option<StateReport>, Error> {
         deployments_digest: deployment_digest([]),
         scan: None,
         refused: Vec::new(),
+        given_up: Vec::new(),
+        set_aside: Vec::new(),
     }))
 }
 
-fn settle(tx: &WriteTx, report: &StateReport, outcome: Outcome) -> Result<(), Error> {
+fn settle(
+    tx: &WriteTx,
+    report: &StateReport,
+    (outcome, known): (Outcome, u64),
+) -> Result<(), Error> {
     let (computer, serial) = (report.client.as_bytes(), report.serial_to);
     // The full report takes a number that the site has not seen.
     let ask_again = "UPDATE computer SET wants_full = 1, serial = serial + 1 WHERE id = ?1";
     match outcome {
+        // This database was put back to what it was before, unless later events were folded since.
+        Outcome::Behind => {
+            let sql = "UPDATE computer SET wants_full = 1, serial = max(serial, ?2) + 1
+                       WHERE id = ?1 AND incarnation = ?3";
+            let known = known.min(limits::SERIAL_MAX);
+            tx.execute(sql, params![computer, known, report.incarnation.cast_signed()])?;
+        }
         // Safe in a spool, if the site itself has not answered.
         Outcome::Unspecified | Outcome::Applied | Outcome::Known => {
             let sql = "UPDATE computer SET reported = max(reported, ?2),

@@ -14,6 +14,9 @@ pub const INSTALLED_MAX: usize = 400;
 /// What the configuration can lift it to: as many as a request has room for.
 pub(crate) const INSTALLED_MAX_HIGHEST: usize = 200_000;
 
+/// No honest ledger comes as far, and what is added to it stays a number.
+pub(crate) const SERIAL_MAX: u64 = 1 << 62;
+
 /// Updates in one step of a scan, and the bytes of their texts: with what stands around them a
 /// message stays near the megabyte that computers are known to take. A computer gives up after
 /// 200 steps.

@@ -5,9 +5,12 @@
 //! is answered as before, and is offered again when it was here a day later. What the site asks for
 //! again is sent in the next pass, which comes soon as long as the site takes anything.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use futures_util::stream::{self, StreamExt as _};
 use model::{ErrorClass, SiteCode, StateReport, error_chain};
 use rpc::convert::encode_report;
+use rpc::forward::ToldBacklog;
 use rpc::limits::{MESSAGE_BYTES_MAX, REPORTS_MAX};
 use rpc::object::ObjectBody as _;
 use rpc::pb::management as pb;
@@ -28,9 +31,15 @@ use crate::point::Point;
 #[derive(Debug, Default)]
 pub(crate) struct Registrar {
     more: Notify,
+    /// What the site knows of what waits here.
+    told: Mutex<ToldBacklog>,
 }
 
 impl Registrar {
+    fn told(&self) -> MutexGuard<'_, ToldBacklog> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn news(&self) {
         self.more.notify_one();
     }
@@ -121,11 +130,33 @@ impl Point {
         loop {
             let reports = self.computers.reports(last, REPORTS_MAX).await?;
             if reports.is_empty() {
+                self.say_backlog(management.clone()).await?;
                 return Ok(tally.told());
             }
             let (submitted, through) = self.submit(reports, management.clone()).await?;
             (tally, last) = (tally.and(submitted), Some(through));
         }
+    }
+
+    /// Batches of events and computers that the site has not heard of, and batches that nobody can
+    /// read (COMP-12, COMP-14).
+    async fn backlog(&self) -> Result<(u64, u64), Error> {
+        let usage = self.intake.spool.usage().await?;
+        Ok((usage.queued + self.computers.unsaid().await?, usage.quarantined))
+    }
+
+    /// At the end of a pass; what is still to be said was put off, or has just come.
+    async fn say_backlog(&self, mut management: Management) -> Result<(), Error> {
+        let backlog = self.backlog().await?;
+        if self.registrar.told().has_heard(backlog) {
+            return Ok(());
+        }
+        let (waiting, set_aside) = backlog;
+        let request = pb::SubmitStatesRequest { waiting, set_aside, ..Default::default() };
+        let asked = management.submit_states(request);
+        answered(limits::SUBMIT_WAIT, limits::SITE, asked).await.map_err(Error::site)?;
+        self.registrar.told().say(backlog);
+        Ok(())
     }
 
     async fn introduce_all(
@@ -194,10 +225,15 @@ impl Point {
         reports.truncate(count);
         let through = reports.last().map_or(Uuid::nil(), |report| report.client.0);
         let voice = pb::Voice::Unspecified.into();
-        let request = pb::SubmitStatesRequest { reports: encoded, voice, ..Default::default() };
+        let (waiting, set_aside) = self.backlog().await?;
+        let waiting = waiting.saturating_sub(encoded.len() as u64);
+        let request = pb::SubmitStatesRequest { reports: encoded, voice, waiting, set_aside };
+        self.registrar.told().say((waiting, set_aside));
         let asked = management.submit_states(request);
         let answer = answered(limits::SUBMIT_WAIT, limits::SITE, asked).await;
-        let outcomes = answer.map_err(Error::site)?.outcomes;
+        let pb::SubmitStatesResponse { outcomes, mut known_serials } =
+            answer.map_err(Error::site)?;
+        known_serials.resize(outcomes.len(), 0);
         // Of an answer that cannot be read nobody knows what was taken.
         let outcomes: Result<Vec<Outcome>, _> =
             outcomes.into_iter().map(Outcome::try_from).collect();
@@ -208,7 +244,8 @@ impl Point {
         };
         let taken = outcomes.iter().filter(is_taken).count();
         let tally = Tally { taken, put_off: outcomes.len() - taken };
-        self.computers.settle(reports.into_iter().zip(outcomes).collect()).await?;
+        let settled = reports.into_iter().zip(outcomes.into_iter().zip(known_serials));
+        self.computers.settle(settled.collect()).await?;
         Ok((tally, through))
     }
 }

@@ -77,7 +77,12 @@ impl Point {
         let Needed { new, is_more_new, changed, withdrawn, unreached } =
             graph.needed(&held, limits::STEP_UPDATES_MAX);
         let (changed, seen) = affordable(changed, &graph);
-        let (is_all_seen, is_all_leaves) = (seen == graph.changes(), changed.is_empty());
+        let is_all_seen = seen == graph.changes();
+        // What it names as installed already needs no further step to be counted with.
+        let is_named = |entry: &ScanEntry| {
+            parameters.installed_non_leaf.iter().any(|id| wire_id(entry.local_id) == Some(*id))
+        };
+        let is_all_named = changed.iter().all(is_named);
         let page = self.page(&graph, &new, terms).await?;
         let is_all_told = page.told == new.len();
         tracing::debug!(client = %known.client, told = page.told, "a scan step");
@@ -97,7 +102,7 @@ impl Point {
         let is_truncated = !(is_all_told && !is_more_new && is_all_seen && told_through == ALL);
         // What depends on an update comes when the computer has judged it, in the next step.
         let is_whole = !is_truncated && held.categories.is_none();
-        let known = match is_whole && is_all_leaves && new.iter().all(ScanEntry::is_leaf) {
+        let known = match is_whole && is_all_named && new.iter().all(ScanEntry::is_leaf) {
             true => {
                 ClientCredential { scanned: graph.version(), scan_ended: self.wire_now(), ..known }
             }

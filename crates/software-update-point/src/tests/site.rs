@@ -5,8 +5,8 @@ use std::sync::Mutex;
 use model::{Item, PeerIdentity, PeerKind, RoleKind, SiteCode};
 use rpc::object::ObjectBody as _;
 use rpc::pb::content::content_service_server::ContentServiceServer;
-use rpc::pb::metadata::FollowDocumentsRequest;
 use rpc::pb::metadata::metadata_service_client::MetadataServiceClient;
+use rpc::pb::metadata::{FindFilesRequest, FollowDocumentsRequest, WantedFile as Named};
 use rpc::pb::update_point::session_request::Frame as Answer;
 use rpc::pb::update_point::session_response::Frame as Order;
 use rpc::pb::update_point::update_point_service_server::{
@@ -23,6 +23,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request as Call, Response as Reply, Status, Streaming};
 use transport::{Connect, Connection, Security};
+use update_metadata::sdp::FileSource;
 
 use super::*;
 
@@ -419,4 +420,68 @@ async fn obsolete_documents_go_after_the_second_version_with_their_successor() {
         tokio::task::yield_now().await;
     }
     assert_eq!(catalog.obsolete().await.expect("reads"), 0);
+}
+
+/// DEP-04, DEP-05: by the digest of a document or, where it has none, by the update whose file it
+/// is; over TLS first.
+#[tokio::test]
+async fn agents_are_told_where_publishers_offer_files() {
+    let world = world().await;
+    let file = |name: &str, sha1: u8, sha256: Option<u8>| ItemFile {
+        name: name.to_owned(),
+        size: 10,
+        sha1: model::Sha1([sha1; 20]),
+        sha256: sha256.map(|digest| Sha256([digest; 32])),
+    };
+    let mut updates = [update(1, "Anvil"), update(2, "Anvil")];
+    updates[0].files = vec![file("a.cab", 1, Some(1)), file("b.cab", 2, None)];
+    updates[1].files = vec![file("b.cab", 3, None), file("c.cab", 4, None)];
+    let urls = [
+        (1, "http://dl/a.cab"),
+        (1, "https://dl/a.cab"),
+        (2, "http://dl/first/b.cab"),
+        (3, "http://dl/second/b.cab"),
+    ];
+    let source = |&(sha1, url): &(u8, &str)| FileSource {
+        sha1: model::Sha1([sha1; 20]),
+        url: url.to_owned(),
+    };
+    let sources = urls.iter().map(source).collect();
+    let documents = updates.iter().map(Document::to_xml).collect();
+    let batch = Batch { documents, sources, anchor: None };
+    let imported = world.bench.point.catalog.import(batch).await.expect("imports");
+    assert_eq!(imported.rejected, []);
+    let find = async |wanted: &[(u128, u32, &str, u8)]| {
+        let named = |&(number, revision, name, digest): &(u128, u32, &str, u8)| Named {
+            update: reference_to(number, revision).id.as_bytes().to_vec(),
+            revision,
+            name: name.to_owned(),
+            size: 10,
+            sha256: vec![digest; 32],
+        };
+        let request = FindFilesRequest { files: wanted.iter().map(named).collect() };
+        let mut client = MetadataServiceClient::new(world.agent.channel());
+        let answer = client.find_files(request).await.map_err(|status| status.to_string())?;
+        let found = answer.into_inner().files;
+        Ok::<_, String>(found.iter().map(|f| (f.sha256[0], f.urls.join(" "))).collect::<Vec<_>>())
+    };
+    let wanted = [
+        (1, 1, "other name", 1),
+        (1, 1, "b.cab", 7),
+        (2, 1, "b.cab", 8),
+        // Nobody offers it; nobody knows it; a later revision, of which only the digest is known.
+        (2, 1, "c.cab", 9),
+        (3, 1, "b.cab", 10),
+        (1, 2, "a.cab", 1),
+    ];
+    let urls = |url: &str| url.to_owned();
+    let expected = vec![
+        (1, urls("https://dl/a.cab http://dl/a.cab")),
+        (7, urls("http://dl/first/b.cab")),
+        (8, urls("http://dl/second/b.cab")),
+        (1, urls("https://dl/a.cab http://dl/a.cab")),
+    ];
+    assert_eq!(find(&wanted).await, Ok(expected));
+    let refused = find(&vec![wanted[0]; 101]).await.expect_err("too many");
+    assert!(refused.contains("are 101; ask for 100 at once"), "{refused}");
 }

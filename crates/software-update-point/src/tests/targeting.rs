@@ -20,6 +20,7 @@ use super::*;
 use crate::computers::policies::{self, Management};
 use crate::computers::registrar::Told;
 
+mod counting;
 mod duress;
 
 const HOUR_MS: i64 = 60 * 60 * 1_000;

@@ -211,6 +211,25 @@ async fn a_page_is_bounded_by_bytes_too() {
 }
 
 #[tokio::test]
+async fn small_pages_tell_the_same_as_large_ones() {
+    let catalog = catalog();
+    let documents: Vec<_> = (1..=200).map(|number| software(number, 1, &[])).collect();
+    import(&catalog, &documents).await;
+    let (mut seen, mut pages, mut since) = (Vec::new(), 0, 0);
+    loop {
+        let page = catalog.few_documents(since).await.expect("reads");
+        pages += 1;
+        since = page.changes.last().map_or(since, |change| change.number);
+        seen.extend(page.changes);
+        if page.is_last {
+            break;
+        }
+    }
+    assert_eq!(pages, 200_usize.div_ceil(limits::FEW_CHANGES_MAX));
+    assert_eq!(seen, catalog.changed_documents(0).await.expect("reads").changes);
+}
+
+#[tokio::test]
 async fn a_category_that_comes_late_changes_the_items_of_its_members() {
     let catalog = catalog();
     let (company, product) = (categories::company("Acme"), categories::product("Acme", "Editor"));
@@ -255,4 +274,24 @@ async fn files_are_found_by_digest_with_their_sources() {
         assert_eq!(catalog.file(name).await.expect("reads").as_ref(), Some(&files[0]));
     }
     assert_eq!(catalog.file(FileName::Sha1(Sha1([9; 20]))).await.expect("reads"), None);
+}
+
+#[tokio::test]
+async fn documents_come_by_bytes_so_that_large_ones_are_not_there_together() {
+    let catalog = catalog();
+    let large = |number| {
+        let mut document = software(number, 1, &[]);
+        document.texts[0].description = "x".repeat(1_000);
+        document
+    };
+    import(&catalog, &[large(1), large(2), large(3)]).await;
+    let wanted: Vec<UpdateRef> = (1..=4).map(|number| update(number, 1)).collect();
+    let within = async |wanted: &[UpdateRef], bytes| {
+        let (found, read) = catalog.documents_within(wanted.to_vec(), bytes).await.expect("reads");
+        (found.iter().map(|stored| stored.update.id).collect::<Vec<_>>(), read)
+    };
+    assert_eq!(within(&wanted, 1).await, (vec![id(1)], 1), "at least one");
+    assert_eq!(within(&wanted, 2_500).await, (vec![id(1), id(2)], 2));
+    assert_eq!(within(&wanted[2..], 2_500).await, (vec![id(3)], 2), "the last is not here");
+    assert_eq!(catalog.revisions().await.expect("counts"), 3);
 }

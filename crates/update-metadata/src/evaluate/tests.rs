@@ -143,12 +143,12 @@ fn findings_name_each_test_with_its_answer() {
         written,
         [
             ("installed", "FileExists Path=/a"),
-            ("installable", "FileExists Path=/gone"),
+            ("installable", "not FileExists Path=/gone"),
             ("installable", "FileExists Path=/nobody"),
         ]
     );
     assert_eq!(found[0].truth, Truth::True);
-    assert_eq!(found[1].truth, Truth::False, "as if it were not negated");
+    assert_eq!(found[1].truth, Truth::True, "it is not there, as it has to be");
     assert!(matches!(&found[2].truth, Truth::Unknown(reason) if reason.contains("/nobody")));
 }
 

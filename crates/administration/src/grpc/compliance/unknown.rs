@@ -7,16 +7,16 @@
 use std::collections::BTreeMap;
 
 use compliance::{Board, ClientSet, UnknownReason};
-use model::{ClientId, ClientRecord, Owner, SiteCode};
+use model::{ClientId, ClientRecord, Owner, PeerIdentity, SiteCode};
 use rpc::convert::wire_time;
 use rpc::object::ObjectBody as _;
 use rpc::pb::admin as pb;
-use site_db::Reader;
+use site_db::{Backlog, Reader};
 
+use crate::Error;
 use crate::admin::View;
 use crate::grpc::Answer;
 use crate::links::{LinkState, LinkStatus, expected_links};
-use crate::{Backlog, Error};
 
 /// What is not heard, and from where.
 pub(super) struct Silence {
@@ -50,10 +50,8 @@ impl Silence {
         let links = expected_links(v, &(v.admin.links)())?.into_iter();
         let children = links.filter(|(side, _)| *side == "child");
         let late = children.filter_map(|(_, link)| Some((link.neighbor, lateness(&link)?)));
-        let told = v.admin.clients.as_ref().map(|clients| (clients.backlogs)());
-        let mut backlogs = told.unwrap_or_default();
-        backlogs.sort_by(|a, b| a.caller.cmp(&b.caller));
-        Ok(Silence { children: late.collect(), clients: BTreeMap::new(), backlogs })
+        let (children, backlogs) = (late.collect(), v.backlogs()?);
+        Ok(Silence { children, clients: BTreeMap::new(), backlogs })
     }
 
     /// Clients by reason, those of child sites that are not heard apart.
@@ -80,7 +78,7 @@ impl Silence {
 
     pub(super) fn backlog_rows(&self) -> Vec<pb::Backlog> {
         let row = |Backlog { caller, at, waiting, set_aside }: &Backlog| pb::Backlog {
-            caller: caller.clone(),
+            caller: said_of(caller),
             at: Some(wire_time(*at)),
             waiting: *waiting,
             set_aside: *set_aside,
@@ -101,6 +99,7 @@ impl Silence {
             return text;
         }
         for Backlog { caller, at, waiting, set_aside } in &self.backlogs {
+            let caller = said_of(caller);
             if *waiting > 0 {
                 text += &format!("; {waiting} reports waited at {caller} at {at}");
             }
@@ -110,6 +109,11 @@ impl Silence {
         }
         text
     }
+}
+
+/// Such as `PR1/mp/` and its id.
+fn said_of(caller: &PeerIdentity) -> String {
+    format!("{}/{}/{}", caller.site, caller.kind.as_str(), caller.id)
 }
 
 /// Why not everything is here that a child site has.

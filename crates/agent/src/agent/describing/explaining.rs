@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use client::plan::{Phase, Run};
 use model::{Assignment, EnforcementState, Timestamp, UpdateId};
+use tokio::time::timeout;
 use update_metadata::{Applicability, Document, Truth, evaluate, findings};
 
 use super::{happening, title};
-use crate::Error;
 use crate::agent::Agent;
 use crate::control::{Answer, Code, Explained, NamedFile, Refused, Tested, Text};
 use crate::machine::look;
 use crate::store::Wanted;
+use crate::{Error, limits};
 
 /// Events of one update in its explanation.
 const EVENTS_OF_UPDATE: u32 = 20;
@@ -32,7 +33,7 @@ impl Agent {
         };
         let document = self.documents(vec![judged.update]).await.pop();
         let (rules, because) = match &document {
-            Some(document) => self.reasons(document, &judged.verdict),
+            Some(document) => self.reasons(document, &judged.verdict).await,
             None => (Vec::new(), "its document cannot be read here".to_owned()),
         };
         let assignments = self.client.policy().assignments.iter();
@@ -74,15 +75,20 @@ impl Agent {
     }
 
     /// Every test of a document's rules, and in words what decides.
-    fn reasons(&self, document: &Document, verdict: &Applicability) -> (Vec<Tested>, String) {
+    async fn reasons(&self, document: &Document, verdict: &Applicability) -> (Vec<Tested>, String) {
         let machine = &*self.hands.machine;
-        let facts = machine.facts().and_then(|mut facts| {
-            look(machine, document, &mut facts)?;
-            Ok(facts)
-        });
-        let facts = match facts {
-            Ok(facts) => facts,
-            Err(error) => return (Vec::new(), format!("the facts cannot be read: {error}")),
+        let looked = async {
+            let mut facts = machine.facts().await?;
+            look(machine, document, &mut facts).await?;
+            Ok::<_, std::io::Error>(facts)
+        };
+        let facts = match timeout(limits::EXPLAINING_MAX, looked).await {
+            Ok(Ok(facts)) => facts,
+            Ok(Err(error)) => return (Vec::new(), format!("the facts cannot be read: {error}")),
+            Err(_) => {
+                let because = "the files that its rules ask for take too long to look at";
+                return (Vec::new(), because.to_owned());
+            }
         };
         let because = match (evaluate(document, &facts), verdict) {
             (_, Applicability::Unknown(reason)) => reason.clone(),
@@ -118,7 +124,7 @@ fn failure(run: &Run) -> Option<Code> {
     }
 }
 
-fn applicability(verdict: &Applicability) -> &'static str {
+pub(in crate::agent) fn applicability(verdict: &Applicability) -> &'static str {
     match verdict {
         Applicability::Installed => "installed",
         Applicability::NotApplicable => "not_applicable",

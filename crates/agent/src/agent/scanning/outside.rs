@@ -7,14 +7,18 @@
 
 use client::{Failure, Found, Reach, Scanning, Source};
 use tokio::sync::Mutex;
-use update_metadata::{Document, evaluate};
+use transport::BoxFuture;
+use update_metadata::{Applicability, Document, Facts, evaluate};
 
 use super::{Hands, code_of};
 use crate::Error;
 use crate::cache::Copy;
 use crate::foreign::{Followed, Foreign, Judge};
-use crate::machine::look;
+use crate::machine::{Machine, look};
 use crate::servers::pass_over;
+
+/// WININET_E_DECODING_FAILED: no secure connection came about.
+const NEEDS_TLS: i32 = 0x8007_2F8F_u32.cast_signed();
 
 impl Hands {
     pub(super) async fn scan_outside(
@@ -31,7 +35,22 @@ impl Hands {
             Reach::Online => !scanning.is_fresh,
             Reach::Forced => true,
         };
-        let copy = here.map_or_else(|| self.cache.open(foreign.id()), Ok)?;
+        let is_open = url.starts_with("http://");
+        if is_asked && is_open && scanning.policy.options.is_on("internet") {
+            let reason = format!(
+                "{url} is not asked without TLS by a computer on the internet; name its https \
+                 address in wsus_url"
+            );
+            return Ok(Err(Failure { reason, code: NEEDS_TLS, is_distrusted: false }));
+        }
+        let copy = match here.map_or_else(|| self.cache.open(foreign.id()), Ok) {
+            Ok(copy) => copy,
+            Err(error) => {
+                let code = code_of(&error);
+                let reason = pass_over(&url, "no place for what it serves", error)?;
+                return Ok(Err(Failure { reason, code, is_distrusted: false }));
+            }
+        };
         let found = match is_asked {
             true => self.ask_outside(&mut foreign, &copy).await,
             false => self.judge_outside(&foreign, &copy).await,
@@ -40,6 +59,7 @@ impl Hands {
             Ok(found) => Ok(Ok(Found { covered: 0, ..found })),
             Err(error) => {
                 let is_damaged = matches!(error, Error::Catalog(_));
+                self.cache.judge(&copy, &error).await;
                 let is_distrusted = is_damaged && self.distrust(&copy).await;
                 let code = code_of(&error);
                 let reason = pass_over(&url, "no scan with the update service", error)?;
@@ -73,15 +93,9 @@ impl Hands {
     }
 
     async fn follow_outside(&self, foreign: &mut Foreign, copy: &Copy) -> Result<Followed, Error> {
-        let facts = self.machine.facts().map_err(Error::Facts)?;
-        let mut seen = facts.clone();
-        let judge: Judge<'_> = &mut |document: &Document| {
-            // The rules that ask for a file that cannot be looked at stay unknown; the scan that
-            // follows says so.
-            let _ = look(&*self.machine, document, &mut seen);
-            evaluate(document, &seen)
-        };
-        self.while_running(foreign.follow(&copy.catalog, &facts, judge)).await
+        let facts = self.machine.facts().await.map_err(Error::Facts)?;
+        let mut judge = Looking { machine: &*self.machine, facts: facts.clone() };
+        self.while_running(foreign.follow(&copy.catalog, &facts, &mut judge)).await
     }
 
     /// A server that lets others wait does not let the agent wait that is to stop.
@@ -94,5 +108,22 @@ impl Hands {
             () = self.servers.stop.cancelled() => Err(Error::Stopping),
             outcome = work => outcome,
         }
+    }
+}
+
+/// Judges documents with the files that they ask for.
+struct Looking<'a> {
+    machine: &'a dyn Machine,
+    facts: Facts,
+}
+
+impl Judge for Looking<'_> {
+    fn judge<'a>(&'a mut self, document: &'a Document) -> BoxFuture<'a, Applicability> {
+        Box::pin(async {
+            // The rules that ask for a file that cannot be looked at stay unknown; the scan that
+            // follows says so.
+            let _ = look(self.machine, document, &mut self.facts).await;
+            evaluate(document, &self.facts)
+        })
     }
 }

@@ -270,13 +270,22 @@ async fn status_and_explanation_tell_what_there_is_to_know() {
             "client": "00000000-0000-0000-0000-00000000000c",
             "name": "host",
             "site": "PR1",
+            "downloader": "the agent itself",
             "management_point": "SERVER0",
             "update_point": "SERVER1",
             "update_point_next": "the next scan asks SERVER1",
+            "management_point_failing_since": null,
+            "management_point_failure": null,
+            "policy": "in effect",
+            "policy_asked_at": "2026-11-20T10:00:00.000Z",
+            "policy_asked_next_at": "2026-11-20T10:54:41.369Z",
             "policy_version": 1,
             "policy_signed_at": "2026-11-20T10:00:00.000Z",
             "policy_expires_at": "2026-12-20T10:00:00.000Z",
             "unsent_reports": 0,
+            "disk_failing_since": null,
+            "disk_failing": null,
+            "set_aside_count": 0,
             "cache_files": 1,
             "cache_bytes": 56,
             "last_scan": {
@@ -314,7 +323,8 @@ async fn status_and_explanation_tell_what_there_is_to_know() {
                 "waits_for": "a maintenance window with room for it"
               }
             ],
-            "refusals": []
+            "refusals": [],
+            "set_aside": []
           }
         }"#]]
     .assert_eq(&world.plain(&status));
@@ -440,6 +450,8 @@ async fn a_restart_that_nobody_needs_is_refused() {
 
 #[derive(Debug, Parser)]
 struct Line {
+    #[command(flatten)]
+    options: crate::verbs::Output,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -471,9 +483,10 @@ async fn verbs_ask_the_running_agent_over_its_socket() {
     let running = agent.run(stop.clone());
     let asking = async {
         let mut printed = Vec::new();
-        let verb = || Line::try_parse_from(["tierline-agent", "policy"]).expect("a verb").verb;
+        let line = || Line::try_parse_from(["tierline-agent", "policy"]).expect("a verb");
+        let places = line().options.places(&data, Some(&socket));
         // The socket opens when the agent begins to run.
-        while verb().ask(&data, Some(&socket), &mut printed).await.is_err() {
+        while line().verb.ask(&places, &line().options, &mut printed).await.is_err() {
             tokio::task::yield_now().await;
         }
         stop.cancel();

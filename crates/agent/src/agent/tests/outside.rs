@@ -59,3 +59,17 @@ async fn one_that_is_away_fails_the_scan_and_is_asked_again() {
     let numbers: Vec<i32> = fake.script().events.iter().map(|event| event.number).collect();
     assert_eq!(numbers, [148, 147, 156]);
 }
+
+/// SCAN-04: a computer on the internet scans over TLS alone.
+#[tokio::test]
+async fn on_the_internet_it_is_not_asked_without_tls() {
+    let mut world = World::new().await;
+    let fake = serving(&mut world).await;
+    let mut agent = world.agent(world.machine()).await;
+    world.publish(1, vec![], &[("internet", "yes")]);
+    assert!(!agent.step().await.expect("a pass").scanned);
+    let error = agent.summary().await.expect("one").scan_error.expect("the scan failed");
+    let error = error.replace(&fake.url, "WSUS");
+    expect!["WSUS is not asked without TLS by a computer on the internet; name its https address in wsus_url"].assert_eq(&error);
+    assert!(fake.script().asked.is_empty(), "it is told nothing");
+}

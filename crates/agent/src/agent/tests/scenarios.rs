@@ -11,10 +11,12 @@ use super::local::id;
 use super::*;
 use crate::control::{Cycle, Request, Standing};
 use crate::store::Wanted as History;
-use crate::world::{FakeSup, Log, assignment};
+use crate::world::{FakeDp, FakeSup, Log, assignment};
 
 mod computer;
 mod deploying;
+mod hurrying;
+mod publicly;
 mod restarting;
 mod scanning;
 mod settings;
@@ -31,6 +33,7 @@ const RESTART_MS: i64 = 2 * MINUTE_MS;
 struct Scene {
     world: World,
     sup: Arc<FakeSup>,
+    dp: Arc<FakeDp>,
     documents: Vec<Document>,
     computer: Arc<Computer>,
     /// None while the computer is off, and before there is policy.
@@ -98,7 +101,7 @@ impl Scene {
         }
         let computer = Arc::new(Computer::new(world.log.clone(), world.clock.clone()));
         let (agent, version, deployments, told) = (None, 0, 0xd, 0);
-        Scene { world, sup, documents, computer, agent, version, deployments, told }
+        Scene { world, sup, dp, documents, computer, agent, version, deployments, told }
     }
 
     /// A required deployment of these updates, with its deadline from the beginning.
@@ -218,6 +221,7 @@ impl Scene {
     async fn ask(&mut self, request: Request) {
         let what = match &request {
             Request::Install { .. } => "an installation",
+            Request::InstallAt { .. } => "an installation at a time",
             Request::Scan { cycle: Cycle::Scan } => "a scan",
             Request::Scan { cycle: Cycle::Evaluation } => "an evaluation",
             Request::Reboot { defer_minutes: None } => "a restart",

@@ -6,6 +6,7 @@ use model::{ItemFile, Sha1};
 use update_metadata::{CommandLine, Document, Installer, Outcome, linux};
 
 use super::*;
+use crate::agent_update::tests::Held;
 use crate::agent_update::{Launcher, Ran, Releases};
 
 const NEW: &str = "#!/bin/sh\nexit 1\n";
@@ -89,16 +90,18 @@ async fn a_version_on_trial_that_reaches_nobody_proves_nothing() {
 async fn a_version_that_was_given_up_is_reported_as_failed_and_not_tried_again() {
     let mut world = World::new().await;
     deployed(&mut world, "9.1.0", "").await.run(CancellationToken::new()).await.expect("works");
+    let held = Held(world.directory.path().join("held"));
     let launcher = Launcher {
+        turn: Box::new(held),
         releases: world.releases(),
         limits: Limits { trial_ms: HOUR_MS, starts: 0 },
         ambient: world.ambient.clone(),
         shutdown: CancellationToken::new(),
     };
     assert!(matches!(launcher.run().await, Ok(Ran::Here)));
-    let versions = world.releases().load();
     let mut agent = world.agent(world.machine()).await;
     agent.step().await.expect("a pass");
+    let versions = world.releases().load();
     agent.woken().await;
     assert_eq!(world.state(), (2, 11, Reason::Ended.code()));
     assert_eq!(world.releases().load(), versions);

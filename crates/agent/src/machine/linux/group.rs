@@ -9,6 +9,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ambient::failpoint;
 use rustix::process::{Pid, Signal, getpgid, kill_process_group, test_kill_process_group};
 use tokio::time::{sleep, timeout};
 
@@ -114,6 +115,7 @@ fn leads(id: u32) -> bool {
 fn write(path: &Path, text: String) -> io::Result<()> {
     let beside = path.with_extension("new");
     fs::write(&beside, text)?;
+    failpoint("installer.recording");
     fs::rename(&beside, path)
 }
 

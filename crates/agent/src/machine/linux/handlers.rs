@@ -8,24 +8,25 @@
 //! | a product or patch of Windows Installer | the handler of `msi` or `msp` |
 //!
 //! A handler is a command with placeholders: `{file}`, the staged file; `{arguments}`, the words of
-//! the document, each a word of its own; `{root}`; `{package}`, the package by which the document
-//! detects itself; `{product}`, its product code. A handler that asks for what a document does not
+//! the document, each a word of its own; `{root}`. A handler that asks for what a document does not
 //! say cannot carry it out. Pure: nothing is looked up or run.
 
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use update_metadata::{CommandLine, Installer, Rule};
+use update_metadata::{CommandLine, Installer};
 
 use super::setup::{Setup, Words};
 use super::words::split;
-use crate::machine::{Action, Job};
+use crate::machine::Job;
 
 /// What is run.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Invocation {
     pub(super) program: Program,
     pub(super) arguments: Words,
+    /// The extension whose handler it is.
+    pub(super) handler: Option<String>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -37,25 +38,19 @@ pub(super) enum Program {
 
 /// What carries out `job`, whose files are in `directory`.
 pub(super) fn invocation(job: &Job<'_>, setup: &Setup, directory: &Path) -> io::Result<Invocation> {
-    let handlers = match job.action {
-        Action::Install => &setup.install,
-        Action::Uninstall => &setup.remove,
-    };
     let wanted = Wanted::of(job)?;
-    if let Some(words) = handlers.get(&wanted.extension) {
+    if let Some(words) = setup.install.get(&wanted.extension) {
         let file = wanted.file.map(|name| directory.join(name));
-        let given = Given { root: &setup.root, file, job, wanted: &wanted };
-        return given.fill(words);
+        let given = Given { root: &setup.root, file, wanted: &wanted };
+        let handler = Some(wanted.extension.clone());
+        return Ok(Invocation { handler, ..given.fill(words)? });
     }
-    match (job.action, job.installer) {
-        (Action::Install, Installer::CommandLine(command)) => plain(command, wanted.file),
-        (Action::Install, Installer::Windows { type_name, .. }) => Err(unsupported(format!(
+    match job.installer {
+        Installer::CommandLine(command) => plain(command, wanted.file),
+        Installer::Windows { type_name, .. } => Err(unsupported(format!(
             "nothing here installs {type_name}; name a handler of {} in [handlers.install]",
             wanted.extension
         ))),
-        (Action::Uninstall, _) => {
-            Err(unsupported("nothing here removes what this document installs".to_owned()))
-        }
     }
 }
 
@@ -72,7 +67,7 @@ fn plain(command: &CommandLine, file: Option<&str>) -> io::Result<Invocation> {
             return Err(io::Error::new(ErrorKind::InvalidInput, reason));
         }
     };
-    Ok(Invocation { program, arguments: split(&command.arguments) })
+    Ok(Invocation { program, arguments: split(&command.arguments), handler: None })
 }
 
 fn unsupported(reason: String) -> io::Error {
@@ -121,7 +116,6 @@ impl<'a> Wanted<'a> {
 struct Given<'a> {
     root: &'a Path,
     file: Option<PathBuf>,
-    job: &'a Job<'a>,
     wanted: &'a Wanted<'a>,
 }
 
@@ -137,7 +131,8 @@ impl Given<'_> {
         let mut words = words.into_iter();
         let program = words.next().map(PathBuf::from);
         let program = program.ok_or_else(|| unsupported("the handler is empty".to_owned()))?;
-        Ok(Invocation { program: Program::System(program), arguments: words.collect() })
+        let (program, arguments) = (Program::System(program), words.collect());
+        Ok(Invocation { program, arguments, handler: None })
     }
 
     fn word(&self, word: &str) -> io::Result<String> {
@@ -145,8 +140,6 @@ impl Given<'_> {
         for (placeholder, value) in [
             ("{file}", self.file.as_deref().and_then(Path::to_str)),
             ("{root}", self.root.to_str()),
-            ("{package}", self.package()),
-            ("{product}", self.product()),
         ] {
             if word.contains(placeholder) {
                 let missing = || unsupported(format!("the document has nothing for {placeholder}"));
@@ -154,29 +147,6 @@ impl Given<'_> {
             }
         }
         Ok(filled)
-    }
-
-    /// The package by which the document detects itself.
-    fn package(&self) -> Option<&str> {
-        fn find(rule: &Rule) -> Option<&str> {
-            match rule {
-                Rule::And(rules) => rules.iter().find_map(find),
-                Rule::Test(test) if &*test.tag.local == "PackageInstalled" => {
-                    test.tag.attribute("Name")
-                }
-                _ => None,
-            }
-        }
-        let name = self.job.document.rules.is_installed.as_ref().and_then(find);
-        // What looks like an option would be taken for one.
-        name.filter(|name| !name.is_empty() && !name.starts_with('-'))
-    }
-
-    fn product(&self) -> Option<&str> {
-        match self.job.installer {
-            Installer::Windows { data, .. } => data.tag.attribute("ProductCode"),
-            Installer::CommandLine(_) => None,
-        }
     }
 }
 

@@ -1,107 +1,100 @@
-//! How an installer runs: in a process group of its own, with nothing to read, for so long and no
-//! longer.
-//!
-//! Owns the group's end: at the maximum run time all of it is asked to end, and after a grace it is
-//! killed. What has left the group, as services do, is left alone; an installer that starts one
-//! does so through the service manager.
+//! Installers that run, and those that an earlier life of the agent has started.
 //!
 //! An installer is never ended because the agent ends: half an installation is worse than a late
-//! one, and the agent itself may be what is being installed. Its output goes through a named pipe
-//! that the installer holds open itself, so that it outlives its reader; `<data>/installs/running`
-//! names it from before it starts, and the agent's next life waits for it before it looks at
-//! anything.
+//! one, and the agent itself may be what is being installed. `<data>/installs/running` names it
+//! from before it starts, `lock` is held as long as somebody waits for it, and `ended` says how it
+//! ended. The agent's next life waits until the lock is free, and goes on with what it finds. If
+//! whoever waited was ended as well, the installer itself is waited for, nobody knows how it ends,
+//! and the agent ends it when its time is over; as long as the lock is held, it never does.
 
-use std::convert::Infallible;
-use std::fs::{self, OpenOptions};
+use std::ffi::OsString;
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
-use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
 
 use ambient::failpoint;
-use rustix::fs::{CWD, FileType, Mode, mknodat};
-use tokio::io::AsyncReadExt as _;
-use tokio::net::unix::pipe;
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 use tokio::time::{sleep, timeout};
 
-use super::group::{self, Leader};
-use super::transcript::Transcript;
+use super::ending::Ending;
+use super::group::Leader;
+use super::output::Output;
+use super::waiting::{Order, running};
 use crate::limits;
 
-const READ_BYTES: usize = 64 * 1024;
+/// This very program, even if another file has its name by now.
+const OWN_PROGRAM: &str = "/proc/self/exe";
 
-/// Where installers are recorded, and how long one has to end when it is asked to.
+/// Who waits for an installer.
+#[derive(Clone, Debug)]
+pub(super) enum Waiter {
+    /// This process, so that nobody does once it has ended.
+    Here,
+    /// Another one of this program, which these words make wait.
+    Apart(Vec<OsString>),
+}
+
+/// Where installers are recorded, how long one has to end when it is asked to, and who waits.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Runner<'a> {
     pub(super) installs: &'a Path,
     pub(super) stop_grace: Duration,
+    pub(super) waiter: &'a Waiter,
 }
 
 impl Runner<'_> {
-    /// Runs `command` to its end, and says how it ended; none if it was ended after `limit`. What
-    /// it writes is kept under `name`.
-    pub(super) async fn run(
-        &self,
-        mut command: Command,
-        name: &str,
-        limit: Duration,
-    ) -> io::Result<Option<ExitStatus>> {
-        let mut output = Output::new(self.installs, name)?;
-        let writer = output.writer()?;
-        command.process_group(0).stdin(Stdio::null());
-        command.stdout(writer.try_clone()?).stderr(writer);
-        command.env(group::MARK, group::mark(&self.running(), name));
+    /// Runs an installer to its end, and says how it ended; none if whoever waited for it was ended
+    /// before.
+    pub(super) async fn run(&self, order: Order) -> io::Result<Option<Ending>> {
+        DirBuilder::new().recursive(true).mode(0o700).create(self.installs)?;
+        let lock = self.lock().await?;
+        Ending::forget(self.installs)?;
         // Without it a later life would not wait; no reason to install nothing now.
-        if let Err(error) = Leader::announce(&self.running(), name) {
+        if let Err(error) = Leader::announce(&running(self.installs), &order.name) {
             tracing::warn!(%error, "an installer that starts could not be recorded");
         }
-        let mut child = start(&mut command).await?;
-        failpoint("agent.installer_started");
-        // It holds the pipe open, and what the program went through.
-        drop(command);
-        let leader = child.id().map(Leader::of).transpose()?.flatten();
-        if let Some(leader) = &leader
-            && let Err(error) = leader.record(&self.running(), name)
-        {
-            tracing::warn!(%error, "a running installer could not be recorded");
+        let limit = order.limit;
+        match self.waiter {
+            Waiter::Here => order.carry_out().await?,
+            Waiter::Apart(words) => wait_apart(words, order, lock).await?,
         }
-        failpoint("agent.installer_recorded");
-        let ended = tokio::select! {
-            biased;
-            ended = self.supervise(&mut child, leader, limit) => ended?,
-            never = output.keep() => match never {},
-        };
-        output.finish();
-        failpoint("agent.installer_ended");
-        self.forget()?;
-        Ok(ended)
-    }
-
-    async fn supervise(
-        &self,
-        child: &mut Child,
-        leader: Option<Leader>,
-        limit: Duration,
-    ) -> io::Result<Option<ExitStatus>> {
-        if let Ok(status) = timeout(limit, child.wait()).await {
-            return status.map(Some);
-        }
-        let group = leader.map(|leader| leader.group());
-        let end = async {
-            if let Some(group) = group {
-                group.end(self.stop_grace).await;
+        failpoint("agent.waiter_ended");
+        match Ending::kept(self.installs)? {
+            Some((_, ending)) => {
+                self.forget_running()?;
+                Ok(Some(ending))
             }
-            child.wait().await
-        };
-        // One that not even a signal ends is stuck in the kernel.
-        let _ = timeout(self.stop_grace + limits::TOOL_TIME, end).await;
-        Ok(None)
+            None => self.outlast(limit).await.map(|()| None),
+        }
     }
 
-    /// Waits until the installer of an earlier life has ended; ends it after `limit`.
-    pub(super) async fn settle(&self, limit: Duration) -> io::Result<()> {
-        let Some((leader, name)) = Leader::recorded(&self.running())? else { return Ok(()) };
+    /// Waits until the installer of an earlier life has ended, and says which one it was and how
+    /// it ended; none if nobody knows. Only where nobody waits for it any more, `limit` is what is
+    /// left to it.
+    pub(super) async fn settle(&self, limit: Duration) -> io::Result<Option<(String, Ending)>> {
+        if !fs::exists(self.installs)? {
+            return Ok(None);
+        }
+        let _lock = self.lock().await?;
+        let found = Ending::kept(self.installs)?;
+        match &found {
+            Some((name, ending)) => {
+                tracing::info!(name, ?ending, "an installer of an earlier life has ended");
+                self.forget_running()?;
+            }
+            None => self.outlast(limit).await?,
+        }
+        Ok(found)
+    }
+
+    /// For whom nobody waits any more.
+    async fn outlast(&self, limit: Duration) -> io::Result<()> {
+        let Some((leader, name)) = Leader::recorded(&running(self.installs))? else {
+            return Ok(());
+        };
         if leader.is_running() {
             tracing::info!(name, "an installer of an earlier life still runs");
             let ended = async {
@@ -117,117 +110,52 @@ impl Runner<'_> {
             }
             output.finish();
         }
-        self.forget()
+        tracing::warn!(name, "nobody saw how an installer ended; detection decides");
+        self.forget_running()
     }
 
-    fn running(&self) -> PathBuf {
-        self.installs.join("running")
+    /// Free as soon as nobody waits for an installer. Whoever holds it never lets go before its
+    /// process ends.
+    async fn lock(&self) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let lock = options.open(self.installs.join("lock"))?;
+        let mut is_told = false;
+        loop {
+            match lock.try_lock() {
+                Ok(()) => return Ok(lock),
+                Err(TryLockError::Error(error)) => return Err(error),
+                Err(TryLockError::WouldBlock) => {}
+            }
+            if !is_told {
+                tracing::info!("an installer of an earlier life still runs, and is waited for");
+            }
+            is_told = true;
+            sleep(limits::GONE_POLL).await;
+        }
     }
 
-    fn forget(&self) -> io::Result<()> {
-        match fs::remove_file(self.running()) {
+    fn forget_running(&self) -> io::Result<()> {
+        match fs::remove_file(running(self.installs)) {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
             Ok(()) | Err(_) => Ok(()),
         }
     }
 }
 
-/// A file that was written a moment ago may still be open in a process that is about to become
-/// another program.
-async fn start(command: &mut Command) -> io::Result<Child> {
-    let mut tries = 0;
-    loop {
-        match command.spawn() {
-            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => {
-                tries += 1;
-                if tries == limits::BUSY_TRIES {
-                    return Err(error);
-                }
-                sleep(limits::BUSY_WAIT).await;
-            }
-            started => return started,
-        }
+/// Lets another process wait, which has the lock from its first moment on.
+async fn wait_apart(words: &[OsString], order: Order, lock: File) -> io::Result<()> {
+    let (order, held) = order.hand_over();
+    let mut command = Command::new(OWN_PROGRAM);
+    command.args(words).args(order).current_dir("/");
+    command.stdin(held.map_or_else(Stdio::null, Stdio::from)).stdout(lock).stderr(Stdio::null());
+    let mut waiter = command.spawn()?;
+    // It holds the lock, and what the program goes through.
+    drop(command);
+    failpoint("agent.waiter_started");
+    let status = waiter.wait().await?;
+    if !status.success() {
+        tracing::warn!(%status, "whoever waited for an installer has ended before it");
     }
-}
-
-/// What an installer writes, on its way to its transcript.
-#[derive(Debug)]
-struct Output {
-    fifo: PathBuf,
-    receiver: pipe::Receiver,
-    /// None once it could not be written: reading goes on, so that the installer does.
-    transcript: Option<Transcript>,
-    buffer: Vec<u8>,
-}
-
-impl Output {
-    fn new(installs: &Path, name: &str) -> io::Result<Output> {
-        let transcript = Transcript::create(installs, name)?;
-        let fifo = fifo(installs);
-        match fs::remove_file(&fifo) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-            Ok(()) | Err(_) => {}
-        }
-        mknodat(CWD, &fifo, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)?;
-        Output::open(fifo, transcript)
-    }
-
-    /// The output of an installer that an earlier life has started.
-    fn again(installs: &Path, name: &str) -> io::Result<Output> {
-        Output::open(fifo(installs), Transcript::reopen(installs, name)?)
-    }
-
-    /// Open for both, there is no end of it: the pipe ends with its installer, not with whoever
-    /// holds it open after that.
-    fn open(fifo: PathBuf, transcript: Transcript) -> io::Result<Output> {
-        let receiver = pipe::OpenOptions::new().read_write(true).open_receiver(&fifo)?;
-        let (transcript, buffer) = (Some(transcript), vec![0; READ_BYTES]);
-        Ok(Output { fifo, receiver, transcript, buffer })
-    }
-
-    fn writer(&self) -> io::Result<fs::File> {
-        OpenOptions::new().read(true).write(true).open(&self.fifo)
-    }
-
-    /// Keeps what is written until this is dropped.
-    async fn keep(&mut self) -> Infallible {
-        loop {
-            match self.receiver.read(&mut self.buffer).await {
-                Ok(count) => self.add(count),
-                Err(error) => {
-                    tracing::warn!(%error, "the output of an installer cannot be read");
-                    std::future::pending().await
-                }
-            }
-        }
-    }
-
-    fn add(&mut self, count: usize) {
-        let Some(transcript) = &mut self.transcript else { return };
-        if let Err(error) = transcript.add(&self.buffer[..count]) {
-            tracing::warn!(%error, "the output of an installer cannot be kept");
-            self.transcript = None;
-        }
-    }
-
-    /// Keeps what was still on its way, and no more: others may go on writing for ever.
-    fn finish(mut self) {
-        let mut rest = limits::PIPE_BYTES;
-        while rest > 0 {
-            match self.receiver.try_read(&mut self.buffer) {
-                Ok(count) if count > 0 => {
-                    rest = rest.saturating_sub(count);
-                    self.add(count);
-                }
-                Ok(_) | Err(_) => break,
-            }
-        }
-        if let Some(Err(error)) = self.transcript.map(Transcript::finish) {
-            tracing::warn!(%error, "the output of an installer cannot be kept");
-        }
-    }
-}
-
-fn fifo(installs: &Path) -> PathBuf {
-    installs.join("output")
+    Ok(())
 }

@@ -42,13 +42,12 @@ impl Default for MachineSection {
     }
 }
 
-/// `[handlers]` as written: by extension, what installs such a file, and what removes it again. An
-/// empty command: nothing does. What is not written keeps its default.
+/// `[handlers]` as written: by extension, what installs such a file. An empty command: nothing
+/// does. What is not written keeps its default.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub struct HandlersSection {
     pub install: BTreeMap<String, String>,
-    pub remove: BTreeMap<String, String>,
 }
 
 /// Packages that ask nothing and keep the configuration an administrator changed.
@@ -60,19 +59,10 @@ const INSTALL: [(&str, &str); 2] = [
     ("rpm", "/usr/bin/rpm --root={root} --upgrade --quiet {arguments} {file}"),
 ];
 
-const REMOVE: [(&str, &str); 2] = [
-    ("deb", "/usr/bin/dpkg --root={root} --remove {package}"),
-    ("rpm", "/usr/bin/rpm --root={root} --erase {package}"),
-];
-
 impl Default for HandlersSection {
     fn default() -> HandlersSection {
-        let owned = |defaults: &[(&str, &str)]| {
-            let entries =
-                defaults.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
-            entries.collect()
-        };
-        HandlersSection { install: owned(&INSTALL), remove: owned(&REMOVE) }
+        let owned = |(name, text): (&str, &str)| (name.to_owned(), text.to_owned());
+        HandlersSection { install: INSTALL.into_iter().map(owned).collect() }
     }
 }
 
@@ -99,8 +89,9 @@ pub struct Setup {
     pub(super) run_time_max: Duration,
     /// Between the request to end and the end of an installer that ran for too long.
     pub(super) stop_grace: Duration,
+    /// How long a package manager that is at work for somebody else is waited for.
+    pub(super) lock_wait: Duration,
     pub(super) install: BTreeMap<String, Words>,
-    pub(super) remove: BTreeMap<String, Words>,
 }
 
 impl Default for Setup {
@@ -125,8 +116,7 @@ impl Setup {
         let restart = words("machine.restart", &machine.restart);
         let notify = words("machine.notify", &machine.notify);
         let write_filter = words("machine.write_filter", &machine.write_filter);
-        let install = table("handlers.install", &INSTALL, &handlers.install, note);
-        let remove = table("handlers.remove", &REMOVE, &handlers.remove, note);
+        let install = table(&handlers.install, note);
         let root = check(note, "machine.root", absolute(&machine.root));
         let flags = machine.restart_flags.iter().map(|flag| absolute(flag));
         let flags = check(note, "machine.restart_flags", flags.collect::<Result<_, _>>());
@@ -142,8 +132,8 @@ impl Setup {
             restart_flags: flags?,
             run_time_max: limits::RUN_TIME_MAX,
             stop_grace: limits::STOP_GRACE,
+            lock_wait: limits::LOCK_WAIT,
             install: install?,
-            remove: remove?,
         })
     }
 
@@ -170,15 +160,13 @@ fn check<T>(note: &mut Note<'_>, key: &str, found: Result<T, String>) -> Option<
 }
 
 fn table(
-    key: &str,
-    defaults: &[(&str, &str)],
     written: &BTreeMap<String, String>,
     note: &mut Note<'_>,
 ) -> Option<BTreeMap<String, Words>> {
-    let mut all: BTreeMap<&str, &str> = defaults.iter().copied().collect();
+    let mut all = BTreeMap::from(INSTALL);
     all.extend(written.iter().map(|(extension, text)| (&**extension, &**text)));
     let split = all.into_iter().map(|(extension, text)| {
-        let words = check(note, &format!("{key}.{extension}"), command(text))?;
+        let words = check(note, &format!("handlers.install.{extension}"), command(text))?;
         Some((extension.to_lowercase(), words))
     });
     let split: Option<Vec<_>> = split.collect();

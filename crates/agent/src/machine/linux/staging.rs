@@ -44,6 +44,14 @@ pub(super) struct Start {
     pub(super) held: Option<OwnedFd>,
 }
 
+impl Start {
+    /// A program that runs through this descriptor.
+    pub(super) fn through(held: OwnedFd) -> Start {
+        let path = PathBuf::from(format!("/proc/self/fd/{}", held.as_raw_fd()));
+        Start { path, held: Some(held) }
+    }
+}
+
 impl Staged {
     /// Writes the files of `job` below `staging`.
     pub(super) async fn new(staging: &Path, job: &Job<'_>) -> io::Result<Staged> {
@@ -69,9 +77,7 @@ impl Staged {
         if file.read_at(&mut head, 0)? < ELF.len() || head != *ELF {
             return Ok(Start { path, held: None });
         }
-        let file = file.try_clone()?;
-        let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
-        Ok(Start { path, held: Some(file.into()) })
+        Ok(Start::through(file.try_clone()?.into()))
     }
 
     pub(super) fn remove(self) -> io::Result<()> {

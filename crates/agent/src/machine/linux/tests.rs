@@ -1,6 +1,6 @@
 //! Real processes in real directories.
 
-use std::fs::Permissions;
+use std::fs::{File, Permissions};
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
@@ -16,18 +16,26 @@ use tokio::net::unix::pipe;
 use update_metadata::{Applicability, Comparison, authoring, evaluate, linux as linux_rules};
 
 use super::*;
-use crate::machine::Action;
 use crate::machine::tests::{Bench, MINUTE};
+
+mod outliving;
 
 /// Long enough for a shell to begin on a busy computer.
 const SOON: Duration = Duration::from_millis(500);
 
 /// How often an attacker is met.
-const SWAPS: u32 = 20;
+const SWAPS: usize = 20;
 
 impl Bench {
     fn machine(&self) -> LinuxMachine {
         self.machine_with(Setup::default())
+    }
+
+    /// With a process of its own that waits for installers.
+    fn machine_apart(&self) -> LinuxMachine {
+        let mut words = waiting::tests::words();
+        words.push(waiting::VERB.into());
+        LinuxMachine { waiter: Waiter::Apart(words), ..self.machine() }
     }
 
     fn machine_with(&self, setup: Setup) -> LinuxMachine {
@@ -36,11 +44,14 @@ impl Bench {
 
     /// Runs a script as an update's installer, with the directory of this bench as its argument.
     async fn script(&self, script: &str, limit: Duration) -> Ended {
+        self.script_on(&self.machine(), script, limit).await
+    }
+
+    async fn script_on(&self, machine: &LinuxMachine, script: &str, limit: Duration) -> Ended {
         let script = format!("#!/bin/sh\n{script}\n");
         let argument = self.directory.path().to_str().expect("a plain path").to_owned();
         let command = ("setup", argument.as_str());
-        let ended = self.run(&self.machine(), command, script.as_bytes(), limit).await;
-        ended.expect("runs")
+        self.run(machine, command, script.as_bytes(), limit).await.expect("runs")
     }
 
     /// What installers wrote.
@@ -256,12 +267,14 @@ async fn only_the_bytes_that_policy_names_are_run() {
     let error = bench.machine().install(&job).await.expect_err("is refused");
     assert_eq!(error.kind(), ErrorKind::InvalidData);
     let program = fs::read("/usr/bin/readlink").expect("a program");
-    let ended = bench.run(&bench.machine(), ("setup", "/proc/self/exe"), &program, MINUTE).await;
-    assert_eq!(ended.expect("runs"), Ended::Exited(0));
     let staged = bench.directory.path().join("data/staging");
     let update = bench.document.update;
     let staged = staged.join(format!("{}-{}/setup\n", update.id, update.revision));
-    assert_eq!(bench.said(), staged.to_str().expect("plain"));
+    for machine in [bench.machine(), bench.machine_apart()] {
+        let ended = bench.run(&machine, ("setup", "/proc/self/exe"), &program, MINUTE).await;
+        assert_eq!(ended.expect("runs"), Ended::Exited(0));
+        assert_eq!(bench.said(), staged.to_str().expect("plain"));
+    }
 }
 
 /// Does something again and again until it is dropped.
@@ -319,7 +332,8 @@ fn evil(root: &Path) -> (Vec<u8>, PathBuf) {
 #[tokio::test]
 async fn whatever_is_swapped_meanwhile_nothing_but_verified_bytes_runs() {
     let bench = Bench::new();
-    let (machine, root) = (bench.machine(), bench.directory.path().to_owned());
+    let (machines, root) =
+        ([bench.machine(), bench.machine_apart()], bench.directory.path().to_owned());
     let (script, mark) = evil(&root);
     let program = fs::read("/usr/bin/true").expect("a program");
     let (file, reader) = bench.file("setup", &program, &program).await;
@@ -343,7 +357,7 @@ async fn whatever_is_swapped_meanwhile_nothing_but_verified_bytes_runs() {
     let job = bench.job(&installer, vec![(&file, reader)], MINUTE);
     let (mut ran, mut refused) = (0, 0);
     while ran < SWAPS || refused < SWAPS {
-        match machine.install(&job).await {
+        match machines[ran % 2].install(&job).await {
             Ok(Ended::Exited(0)) => ran += 1,
             Err(error) if error.kind() == ErrorKind::InvalidData => refused += 1,
             // Another file came first, or into the directory that was just being removed.
@@ -377,7 +391,7 @@ async fn nobody_else_can_reach_what_is_staged() {
                 chmod 777 data/staging; done 2> /dev/null";
     let mut begun = bench.fifo("begun").open_receiver(root.join("begun")).expect("opens");
     fs::set_permissions(root.join("begun"), Permissions::from_mode(0o666)).expect("may");
-    let mut other = Command::new("/usr/bin/setpriv");
+    let mut other = tokio::process::Command::new("/usr/bin/setpriv");
     other.args(["--reuid=65534", "--regid=65534", "--clear-groups", "/bin/sh", "-c", swap]);
     let mut other = other.current_dir(&root).kill_on_drop(true).spawn().expect("starts");
     begun.read_u8().await.expect("begins");
@@ -389,81 +403,6 @@ async fn nobody_else_can_reach_what_is_staged() {
     }
     assert!(!mark.exists());
     other.kill().await.expect("is ours");
-}
-
-#[tokio::test]
-async fn an_installer_outlives_the_agent_and_the_next_life_waits_for_it() {
-    let bench = Bench::new();
-    let root = bench.directory.path().to_owned();
-    let mut begun = bench.fifo("begun").open_receiver(root.join("begun")).expect("opens");
-    let mut go_on = bench.fifo("go-on").open_sender(root.join("go-on")).expect("opens");
-    let script = "echo first; echo > $1/begun; read line < $1/go-on; echo second; echo > $1/ended";
-    let first_life = async {
-        tokio::select! {
-            biased;
-            ended = bench.script(script, MINUTE) => panic!("{ended:?}"),
-            byte = begun.read_u8() => byte.expect("begins"),
-        }
-    };
-    first_life.await;
-    assert!(!root.join("ended").exists());
-    let next_life = bench.machine();
-    let (settled, wrote) = tokio::join!(next_life.settle(MINUTE), go_on.write_all(b"now\n"));
-    settled.expect("settles");
-    wrote.expect("is heard");
-    assert!(root.join("ended").exists(), "it was waited for");
-    assert_eq!(bench.said(), "first\nsecond\n");
-    next_life.settle(MINUTE).await.expect("nothing is left");
-}
-
-#[tokio::test]
-async fn an_installer_that_outlived_the_agent_for_too_long_is_ended() {
-    let bench = Bench::new();
-    let root = bench.directory.path().to_owned();
-    let mut begun = bench.fifo("begun").open_receiver(root.join("begun")).expect("opens");
-    let script = "echo $$ > $1/own; echo > $1/begun; exec sleep 1000";
-    tokio::select! {
-        biased;
-        ended = bench.script(script, MINUTE) => panic!("{ended:?}"),
-        byte = begun.read_u8() => drop(byte.expect("begins")),
-    }
-    let process = bench.process("own");
-    assert!(is_running(process));
-    bench.machine().settle(SOON).await.expect("settles");
-    gone(process).await;
-}
-
-/// The first life ended before it knew the number of the process that it had started.
-#[tokio::test]
-async fn an_installer_that_was_only_announced_is_found() {
-    let bench = Bench::new();
-    let root = bench.directory.path().to_owned();
-    let mut begun = bench.fifo("begun").open_receiver(root.join("begun")).expect("opens");
-    let script = "echo $$ > $1/own; echo > $1/begun; exec sleep 1000";
-    tokio::select! {
-        biased;
-        ended = bench.script(script, MINUTE) => panic!("{ended:?}"),
-        byte = begun.read_u8() => drop(byte.expect("begins")),
-    }
-    let record = root.join("data/installs/running");
-    let known = fs::read_to_string(&record).expect("was recorded");
-    let name = known.split_whitespace().last().expect("has one");
-    fs::write(&record, format!("{name}\n")).expect("writes");
-    let process = bench.process("own");
-    bench.machine().settle(SOON).await.expect("settles");
-    gone(process).await;
-}
-
-#[tokio::test]
-async fn a_record_of_another_process_or_of_another_life_is_none() {
-    let bench = Bench::new();
-    let installs = bench.directory.path().join("data/installs");
-    fs::create_dir_all(&installs).expect("is made");
-    let (own, boot) = (std::process::id(), reading::boot_id().expect("has one"));
-    for record in [format!("{own} 1 {boot} a"), format!("{own} 1 other a"), "what?".to_owned()] {
-        fs::write(installs.join("running"), record).expect("writes");
-        bench.machine().settle(MINUTE).await.expect("settles at once");
-    }
 }
 
 #[tokio::test]
@@ -512,62 +451,134 @@ async fn commands_of_the_configuration_restart_tell_and_filter() {
     assert_eq!(vague.kind(), ErrorKind::InvalidData);
 }
 
-/// What a package of Debian becomes, from its build to its removal, in a root directory of its own.
+/// What a package of Debian becomes, from its build to its detection, in a root directory of its own.
 #[tokio::test]
-async fn a_debian_package_is_installed_into_the_root_detected_and_removed() {
+async fn a_debian_package_is_installed_into_the_root_and_detected() {
     let bench = Bench::new();
     let root = bench.directory.path().join("root");
     let package = debian_package(bench.directory.path(), "1.2-3");
-    for directory in ["var/lib/dpkg/updates", "var/lib/dpkg/info", "etc"] {
-        fs::create_dir_all(root.join(directory)).expect("is made");
-    }
-    fs::write(root.join("var/lib/dpkg/status"), "").expect("writes");
-    fs::write(root.join("var/lib/dpkg/available"), "").expect("writes");
+    empty_dpkg(&root);
     fs::write(root.join("etc/os-release"), "ID=debian\nVERSION_ID=\"12\"\n").expect("writes");
     let machine = bench.machine_with(Setup { root: root.clone(), ..Setup::default() });
     let mut document = bench.document.clone();
     let at_least = Some((Comparison::GreaterThanOrEqualTo, "1.2-3"));
     document.rules.is_installed = Some(linux_rules::package_installed("tierline-sample", at_least));
-    let verdict = || evaluate(&document, &machine.facts().expect("facts"));
-    assert_eq!(verdict(), Applicability::Applicable);
+    let verdict = async || evaluate(&document, &machine.facts().await.expect("facts"));
+    assert_eq!(verdict().await, Applicability::Applicable);
     let (file, reader) = bench.file("sample.deb", &package, &package).await;
     let installer = authoring::run("sample.deb", "--force-depends", [].into());
     let files = vec![(&file, reader)];
-    let mut job = Job { document: &document, ..bench.job(&installer, files, MINUTE) };
+    let job = Job { document: &document, ..bench.job(&installer, files, MINUTE) };
     let ended = machine.install(&job).await.expect("runs");
     assert_eq!(
-        (ended, verdict()),
+        (ended, verdict().await),
         (Ended::Exited(0), Applicability::Installed),
         "{}",
         bench.said()
     );
     assert!(bench.said().contains("Setting up tierline-sample"), "{}", bench.said());
     let found = machine.file("/usr/share/tierline-sample/file", Wanted::Digest);
-    assert_eq!(found.expect("is known").expect("is there").sha256, Some(sha256(b"content\n")));
-    job.action = Action::Uninstall;
-    let ended = machine.install(&job).await.expect("runs");
     assert_eq!(
-        (ended, verdict()),
-        (Ended::Exited(0), Applicability::Applicable),
-        "{}",
-        bench.said()
+        found.await.expect("is known").expect("is there").sha256,
+        Some(sha256(b"content\n"))
     );
 }
 
 fn debian_package(directory: &Path, version: &str) -> Vec<u8> {
-    let tree = directory.join("tree");
+    debian_package_with(directory, ("sample", version), None)
+}
+
+/// One with a script that runs before it is unpacked, or none.
+fn debian_package_with(
+    directory: &Path,
+    (name, version): (&str, &str),
+    script: Option<&str>,
+) -> Vec<u8> {
+    let tree = directory.join(format!("tree-{name}"));
+    let share = tree.join(format!("usr/share/tierline-{name}"));
     fs::create_dir_all(tree.join("DEBIAN")).expect("is made");
-    fs::create_dir_all(tree.join("usr/share/tierline-sample")).expect("is made");
-    fs::write(tree.join("usr/share/tierline-sample/file"), "content\n").expect("writes");
+    fs::create_dir_all(&share).expect("is made");
+    fs::write(share.join("file"), "content\n").expect("writes");
+    if let Some(script) = script {
+        let path = tree.join("DEBIAN/preinst");
+        fs::write(&path, script).expect("writes");
+        fs::set_permissions(&path, Permissions::from_mode(0o755)).expect("may");
+    }
     let control = format!(
-        "Package: tierline-sample\nVersion: {version}\nArchitecture: all\n\
+        "Package: tierline-{name}\nVersion: {version}\nArchitecture: all\n\
          Maintainer: Nobody <nobody@example.com>\nDescription: sample\n"
     );
     fs::write(tree.join("DEBIAN/control"), control).expect("writes");
     fs::set_permissions(tree.join("DEBIAN"), Permissions::from_mode(0o755)).expect("may");
-    let file = directory.join("built.deb");
+    let file = directory.join(format!("{name}.deb"));
     let mut build = std::process::Command::new("/usr/bin/dpkg-deb");
     let built = build.arg("--build").arg(&tree).arg(&file).output().expect("starts");
     assert!(built.status.success(), "{built:?}");
     fs::read(file).expect("was built")
+}
+
+/// Symptom: an update whose installation met apt or dpkg at work failed, and waited for an hour,
+/// four hours, a day. Cause: the exit code of a package manager that is not let in is like any
+/// other failure. Repair: its locks are looked at before and after.
+#[tokio::test]
+async fn a_package_waits_while_dpkg_is_at_work_for_somebody_else() {
+    let bench = Bench::new();
+    let root = bench.directory.path().join("root");
+    empty_dpkg(&root);
+    let mut begun = bench.fifo("begun").open_receiver(bench.directory.path().join("begun"));
+    let begun = begun.as_mut().expect("opens");
+    let end = bench.fifo("end").open_sender(bench.directory.path().join("end"));
+    let mut end = end.expect("opens");
+    let place = bench.directory.path().display();
+    let script = format!("#!/bin/sh\necho > {place}/begun\nread end < {place}/end\n");
+    debian_package_with(bench.directory.path(), ("slow", "1"), Some(&script));
+    let mut other = tokio::process::Command::new("/usr/bin/dpkg");
+    other.arg(format!("--root={}", root.display())).args(["--force-script-chrootless", "-i"]);
+    let mut other =
+        other.arg(bench.directory.path().join("slow.deb")).spawn().expect("dpkg starts");
+    begun.read_u8().await.expect("it is at work");
+
+    let lock_wait = SOON;
+    let setup = || Setup { root: root.clone(), lock_wait, ..Setup::default() };
+    let machine = bench.machine_with(setup());
+    let package = debian_package(bench.directory.path(), "1.2-3");
+    let (file, reader) = bench.file("sample.deb", &package, &package).await;
+    let installer = authoring::run("sample.deb", "--force-depends", [].into());
+    let job = bench.job(&installer, vec![(&file, reader)], MINUTE);
+    let busy = machine.install(&job).await.expect_err("somebody else is at work");
+    assert_eq!(busy.kind(), ErrorKind::ResourceBusy, "{busy}");
+    let holder = other.id().expect("it runs");
+    assert_eq!(busy.to_string(), format!("process {holder} is at work with dpkg"));
+    assert!(!bench.directory.path().join("data/installs").exists(), "nothing was started");
+
+    // One that ends soon is waited for.
+    let patient = Setup { lock_wait: MINUTE, ..setup() };
+    let machine = bench.machine_with(patient);
+    let ending = async {
+        tokio::task::yield_now().await;
+        end.write_all(b"now\n").await.expect("it reads");
+        other.wait().await.expect("it ends")
+    };
+    let (ended, other) = tokio::join!(machine.install(&job), ending);
+    assert!(other.success(), "{other}");
+    assert_eq!(ended.expect("runs"), Ended::Exited(0), "{}", bench.said());
+}
+
+/// Where dpkg has never been at work.
+fn empty_dpkg(root: &Path) {
+    for directory in ["var/lib/dpkg/updates", "var/lib/dpkg/info", "etc"] {
+        fs::create_dir_all(root.join(directory)).expect("is made");
+    }
+    fs::write(root.join("var/lib/dpkg/status"), "").expect("writes");
+    fs::write(root.join("var/lib/dpkg/available"), "").expect("writes");
+}
+
+/// Symptom to be avoided: a rule asks for the digest of a file, and whoever owns it puts a pipe in
+/// its place after it was looked at: an agent that opens the pipe waits for ever.
+#[test]
+fn a_pipe_in_the_place_of_a_file_holds_up_nobody() {
+    let bench = Bench::new();
+    let _options = bench.fifo("pipe");
+    let error = hash(&bench.directory.path().join("pipe")).expect_err("it is no file");
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
 }

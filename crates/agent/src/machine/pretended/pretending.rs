@@ -1,4 +1,4 @@
-//! What an installation would have changed: a rule is made to hold, or not to hold any more.
+//! What an installation would have changed: a rule is made to hold.
 //!
 //! The least that does it. What a rule asks for and cannot be had is left as it is; the scan
 //! afterwards tells.
@@ -67,34 +67,6 @@ pub(super) fn make_true(rule: &Rule, update: UpdateId, facts: &mut FactsFile) {
     }
 }
 
-/// Makes `rule` not hold any more.
-pub(super) fn make_false(rule: &Rule, facts: &mut FactsFile) {
-    let test = match rule {
-        Rule::True | Rule::False | Rule::Not(_) => return,
-        Rule::And(rules) => return rules.iter().take(1).for_each(|rule| make_false(rule, facts)),
-        Rule::Or(rules) => return rules.iter().for_each(|rule| make_false(rule, facts)),
-        Rule::Test(test) => &test.tag,
-    };
-    let text = |name| test.attribute(name).unwrap_or_default();
-    let path = windows_path(facts, text("Path"), test.attribute("Csidl"));
-    match (&*test.local, &mut facts.windows) {
-        ("PackageInstalled", None) => drop(facts.packages.remove(text("Name"))),
-        ("FileExists" | "FileVersion", _) => {
-            facts
-                .files
-                .retain(|known, _| *known != text("Path") && !known.eq_ignore_ascii_case(&path));
-        }
-        ("RegKeyExists", Some(windows)) => forget(table(windows, "registry"), text("Subkey")),
-        ("RegValueExists" | "RegSz" | "RegDword", Some(windows)) => {
-            forget(table(table(windows, "registry"), text("Subkey")), text("Value"));
-        }
-        ("MsiProductInstalled", Some(windows)) => {
-            forget(table(windows, "msi_products"), &code(text("ProductCode")));
-        }
-        _ => {}
-    }
-}
-
 /// Below the folder that Windows knows by this number, if one is named.
 fn windows_path(facts: &FactsFile, path: &str, csidl: Option<&str>) -> String {
     let folders = facts.windows.as_ref().and_then(|windows| windows.get("folders")?.as_table());
@@ -116,8 +88,4 @@ fn table<'a>(of: &'a mut Table, name: &str) -> &'a mut Table {
         *entry = Table::new().into();
     }
     entry.as_table_mut().expect("it is one by now")
-}
-
-fn forget(of: &mut Table, name: &str) {
-    of.retain(|known, _| !known.eq_ignore_ascii_case(name));
 }

@@ -39,17 +39,17 @@ const WINDOWS: &str = r#"
     patches = {}
 "#;
 
-fn verdict(machine: &PretendedMachine, document: &Document) -> Applicability {
-    let mut facts = machine.facts().expect("facts");
-    look(machine, document, &mut facts).expect("looks");
+async fn verdict(machine: &PretendedMachine, document: &Document) -> Applicability {
+    let mut facts = machine.facts().await.expect("facts");
+    look(machine, document, &mut facts).await.expect("looks");
     evaluate(document, &facts)
 }
 
-async fn carry_out(machine: &PretendedMachine, document: &Document, action: Action) -> Ended {
+async fn carry_out(machine: &PretendedMachine, document: &Document) -> Ended {
     let code = |code, restart| (code, Outcome { needs_restart: restart, ..Outcome::SUCCEEDED });
     let codes = BTreeMap::from([code(0, false), code(3010, true)]);
     let installer = authoring::run("setup", "", codes);
-    let job = Job { document, installer: &installer, files: Vec::new(), limit: MINUTE, action };
+    let job = Job { document, installer: &installer, files: Vec::new(), limit: MINUTE };
     machine.install(&job).await.expect("pretends")
 }
 
@@ -71,18 +71,15 @@ async fn an_installation_makes_its_rule_true_and_is_kept() {
         rules::file_exists("/f", Some(Sha256([7; 32]))),
     ]));
     let machine = PretendedMachine::open(&path).expect("opens");
-    assert_eq!(verdict(&machine, &document), Applicability::Applicable);
-    let ended = carry_out(&machine, &document, Action::Install).await;
+    assert_eq!(verdict(&machine, &document).await, Applicability::Applicable);
+    let ended = carry_out(&machine, &document).await;
     assert_eq!(ended, Ended::Exited(0));
     let again = PretendedMachine::open(&path).expect("opens");
-    assert_eq!(verdict(&again, &document), Applicability::Installed);
-    carry_out(&again, &document, Action::Uninstall).await;
-    let again = PretendedMachine::open(&path).expect("opens");
-    assert_eq!(verdict(&again, &document), Applicability::Applicable);
+    assert_eq!(verdict(&again, &document).await, Applicability::Installed);
 }
 
 #[tokio::test]
-async fn every_detection_rule_of_windows_is_judged_installed_and_removed() {
+async fn every_detection_rule_of_windows_is_judged_and_installed() {
     let code = "{89ABCDEF-0123-4567-89AB-CDEF01234567}";
     let known = "{01234567-89AB-CDEF-0123-456789ABCDEF}";
     for rule in [
@@ -96,9 +93,9 @@ async fn every_detection_rule_of_windows_is_judged_installed_and_removed() {
     ] {
         let machine = PretendedMachine::read(WINDOWS).expect("reads");
         let document = document(rule.clone());
-        assert_eq!(verdict(&machine, &document), Applicability::Applicable, "{rule:?}");
-        assert_eq!(carry_out(&machine, &document, Action::Install).await, Ended::Exited(0));
-        assert_eq!(verdict(&machine, &document), Applicability::Installed, "{rule:?}");
+        assert_eq!(verdict(&machine, &document).await, Applicability::Applicable, "{rule:?}");
+        assert_eq!(carry_out(&machine, &document).await, Ended::Exited(0));
+        assert_eq!(verdict(&machine, &document).await, Applicability::Installed, "{rule:?}");
     }
     for rule in [
         authoring::file("editor\\editor.exe", Some(38), Some("2.0.0.0")),
@@ -108,9 +105,7 @@ async fn every_detection_rule_of_windows_is_judged_installed_and_removed() {
     ] {
         let machine = PretendedMachine::read(WINDOWS).expect("reads");
         let document = document(rule.clone());
-        assert_eq!(verdict(&machine, &document), Applicability::Installed, "{rule:?}");
-        carry_out(&machine, &document, Action::Uninstall).await;
-        assert_eq!(verdict(&machine, &document), Applicability::Applicable, "{rule:?}");
+        assert_eq!(verdict(&machine, &document).await, Applicability::Installed, "{rule:?}");
     }
 }
 
@@ -128,8 +123,8 @@ async fn a_script_says_how_installations_end() {
         let path = format!("/{number}");
         document.rules.is_installed = Some(rules::file_exists(&path, None));
         document.properties.kb_articles = vec![number.to_string()];
-        let ended = carry_out(&machine, &document, Action::Install).await;
-        said += &format!("{number}: {ended:?} {:?}\n", verdict(&machine, &document));
+        let ended = carry_out(&machine, &document).await;
+        said += &format!("{number}: {ended:?} {:?}\n", verdict(&machine, &document).await);
     }
     expect![[r#"
         1: Exited(3010) Installed
@@ -167,19 +162,23 @@ async fn behind_a_closed_write_filter_nothing_outlasts_a_restart() {
     std::fs::write(&path, "architecture = \"amd64\"\nwrite_filter = \"closed\"\n").expect("writes");
     let machine = PretendedMachine::open(&path).expect("opens");
     let document = document(rules::file_exists("/f", None));
-    carry_out(&machine, &document, Action::Install).await;
-    assert_eq!(verdict(&machine, &document), Applicability::Installed);
+    carry_out(&machine, &document).await;
+    assert_eq!(verdict(&machine, &document).await, Applicability::Installed);
     machine.restart().await.expect("restarts");
-    assert_eq!(verdict(&machine, &document), Applicability::Applicable, "it was dropped");
+    assert_eq!(verdict(&machine, &document).await, Applicability::Applicable, "it was dropped");
     let asked = async |wish| machine.write_filter(wish).await.expect("answers");
     assert_eq!(asked(Filter::Open).await, FilterState::Closed, "until the next start");
     machine.restart().await.expect("restarts");
     assert_eq!(asked(Filter::Ask).await, FilterState::Open);
-    carry_out(&machine, &document, Action::Install).await;
+    carry_out(&machine, &document).await;
     assert_eq!(asked(Filter::Close).await, FilterState::Open);
     machine.restart().await.expect("restarts");
     assert_eq!(asked(Filter::Ask).await, FilterState::Closed);
-    assert_eq!(verdict(&machine, &document), Applicability::Installed, "it was written through");
+    assert_eq!(
+        verdict(&machine, &document).await,
+        Applicability::Installed,
+        "it was written through"
+    );
     let again = PretendedMachine::open(&path).expect("opens");
     assert_eq!(again.boot().expect("has one"), "pretended 3");
 }

@@ -257,3 +257,35 @@ fn users_are_told_of_the_restart_of_a_new_agent_unless_a_setting_says_otherwise(
         assert!(log.contains(" restart\n"), "{log}");
     }
 }
+
+/// DEP-04, DEP-05: the deployment says whether publishers are asked, too, and the setting whether
+/// nobody else is.
+#[test]
+fn what_may_come_from_publishers_is_said_by_deployments_and_a_setting() {
+    let mut scene = Scene::new(vec![with_file(1), with_file(2)]);
+    let (mut with, mut without) = (scene.assignment(HOUR_MS), scene.assignment(HOUR_MS));
+    // One more that wants the first file, too, and says no more of it.
+    let mut also = without.clone();
+    with.updates.truncate(1);
+    also.updates.truncate(1);
+    without.updates.remove(0);
+    with.download.microsoft_update = true;
+    for (number, assignment) in [&mut also, &mut with, &mut without].into_iter().enumerate() {
+        assignment.deployment = model::DeploymentId(Uuid::from_u128(0xd + number as u128));
+    }
+    let all = vec![also, with, without];
+    scene.publish(all.clone(), &[]);
+    scene.publish(all, &[("internet", "yes")]);
+    let lost: BTreeSet<_> = [1, 2_u128].map(|number| sha256(&number.to_le_bytes())).into();
+    let lost = Outcome::Inspected { asked: lost.clone(), missing: lost };
+    scene.client.tell(lost, scene.now);
+    scene.run();
+    let log = scene.take_log();
+    let fetches = log.lines().filter(|line| line.contains("fetch"));
+    expect![[r#"
+        0 fetch 1.deb, also from its publisher
+        0 fetch 2.deb
+        0 fetch 1.deb from its publisher
+        0 fetch 2.deb from its publisher"#]]
+    .assert_eq(&fetches.collect::<Vec<_>>().join("\n"));
+}

@@ -4,12 +4,6 @@ use super::*;
 use crate::client::Command;
 use crate::triggers::Trigger;
 
-/// In which minutes an installer was started.
-fn installs(log: &str) -> Vec<i64> {
-    let lines = log.lines().filter(|line| line.contains("install "));
-    lines.filter_map(|line| line.split(' ').next()?.parse().ok()).collect()
-}
-
 #[test]
 fn a_restart_that_makes_nothing_effective_is_no_loop() {
     let mut scene = Scene::new(vec![with_file(1)]);

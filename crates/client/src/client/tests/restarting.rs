@@ -56,6 +56,30 @@ fn what_detection_sees_at_once_waits_for_its_restart_all_the_same() {
     assert!(scene.take_log().contains("1:installed"));
 }
 
+/// A bundle is not installed as long as one of its members waits for a restart, whether others
+/// have it installed or are yet to be installed.
+#[test]
+fn a_member_of_a_bundle_that_is_seen_at_once_waits_for_its_restart() {
+    for needing in [0, 1] {
+        let mut documents = vec![software(1), with_file(2), with_file(3)];
+        documents[0].relations.bundled =
+            documents[1..].iter().map(|document| vec![document.update]).collect();
+        documents[1..].iter_mut().for_each(|d| d.properties.is_explicitly_deployable = false);
+        let mut scene = Scene::new(documents);
+        scene.is_seen_at_once = true;
+        let ended = |number| Ended::Succeeded { needs_restart: number == needing };
+        scene.endings = (0..2).map(ended).collect();
+        let deployment = scene.assignment(0);
+        scene.publish(vec![deployment], &[]);
+        scene.wait(HOUR_MS);
+        let log = scene.take_log();
+        assert!(log.contains(" restart\n") && !log.contains("1:installed"), "{log}");
+        assert!(log.contains("1:required/9(0)"), "{log}");
+        scene.restart("second");
+        assert!(scene.take_log().contains("1:installed"));
+    }
+}
+
 #[test]
 fn what_a_user_installs_early_waits_for_the_deadline_with_its_restart() {
     let (mut scene, deployment) = needing_restart(5 * HOUR_MS);

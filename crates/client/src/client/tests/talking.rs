@@ -82,3 +82,38 @@ fn a_clock_that_is_set_back_stops_nothing() {
     }
     assert!(scene.take_log().contains("scan"));
 }
+
+/// Symptom: what a computer said after its disk was put back to an earlier snapshot came to nothing.
+/// Cause: its serials had been used. Repair: it goes on after the last one that its site has.
+#[test]
+fn a_computer_that_was_put_back_goes_on_after_what_its_site_knows() {
+    let mut scene = Scene::new(vec![software(1), software(2)]);
+    scene.publish(vec![], &[]);
+    scene.wait(HOUR_MS);
+    scene.installed.insert(update_id(2));
+    scene.client.want_everything();
+    scene.client.want_scan_soon(scene.now);
+    scene.wait(HOUR_MS);
+    scene.take_log();
+    scene.known = 40;
+    scene.client.want_everything();
+    scene.run();
+    expect![[r#"
+        120 report 6-7 1:required 2:installed
+        120 report 41-42 1:required 2:installed
+    "#]]
+    .assert_eq(&scene.take_log());
+    // What comes late is of no matter.
+    let record = scene.client.record().clone();
+    let late = Some(Taken::BySite(model::ReportOutcome::Behind(40)));
+    scene.client.tell(Outcome::Sent(41, late), scene.now);
+    scene.run();
+    assert_eq!((scene.take_log().as_str(), scene.client.record()), ("", &record));
+    // Nobody moves it to where there are no more numbers.
+    let hostile = Some(Taken::BySite(model::ReportOutcome::Behind(u64::MAX)));
+    scene.client.tell(Outcome::Sent(42, hostile), scene.now);
+    scene.run();
+    scene.client.want_everything();
+    scene.run();
+    assert!(scene.client.record().serial > u64::from(u32::MAX));
+}

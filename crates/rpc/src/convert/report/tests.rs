@@ -37,6 +37,17 @@ fn report() -> StateReport {
             code: -1,
         }),
         refused: Vec::new(),
+        given_up: vec![GivenUpVersion {
+            version: "1.4.0".to_owned(),
+            running: "1.3.0".to_owned(),
+            code: -2,
+            reason: "it ended by itself too often".to_owned(),
+        }],
+        set_aside: vec![SetAside {
+            what: "the agent's memory".to_owned(),
+            reason: "it is no database".to_owned(),
+            count: 3,
+        }],
     }
 }
 
@@ -53,7 +64,7 @@ fn what_a_newer_client_says_is_refused_by_its_field() {
         change(&mut message);
         decode_report(&message.encode_to_vec()).expect_err("refused").to_string()
     };
-    let cases: [fn(&mut pb::StateReport); 8] = [
+    let cases: [fn(&mut pb::StateReport); 12] = [
         |m| m.deployments[0].state.as_mut().expect("a state").compliance = 4,
         |m| m.deployments[0].state.as_mut().expect("a state").enforcement = 13,
         |m| m.deployments[0].state.as_mut().expect("a state").evaluation = 0,
@@ -62,6 +73,10 @@ fn what_a_newer_client_says_is_refused_by_its_field() {
         |m| m.deployments[1].deployment.truncate(3),
         |m| m.deployments_digest.clear(),
         |m| m.deployments = vec![m.deployments[1].clone(); REPORT_DEPLOYMENTS_MAX + 1],
+        |m| m.given_up = vec![m.given_up[0].clone(); GIVEN_UP_MAX + 1],
+        |m| m.given_up[0].running = "x".repeat(GIVEN_UP_TEXT_BYTES_MAX + 1),
+        |m| m.set_aside = vec![m.set_aside[0].clone(); SET_ASIDE_MAX + 1],
+        |m| m.set_aside[0].reason = "x".repeat(SET_ASIDE_TEXT_BYTES_MAX + 1),
     ];
     let texts: Vec<String> = cases.into_iter().map(refused).collect();
     let expected = [
@@ -73,6 +88,10 @@ fn what_a_newer_client_says_is_refused_by_its_field() {
         "deployment id: 3 bytes instead of 16",
         "deployments_digest: is not 32 bytes",
         "deployments: are 1001, of at most 1000; split the report",
+        "given_up: are 17, of at most 16; split the report",
+        "given_up: a version or a reason is over 256 bytes",
+        "set_aside: are 17, of at most 16; split the report",
+        "set_aside: a name or a reason is over 512 bytes",
     ];
     assert_eq!(texts, expected);
 }

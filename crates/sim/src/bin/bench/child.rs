@@ -5,10 +5,15 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
+use tokio::time::Instant;
 
 use crate::machine::{self, Cost};
+
+/// How often a program of the system is looked at.
+const LOOK: Duration = Duration::from_millis(2);
 
 /// What a piece of work took, and the most memory it had, in MiB.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +50,25 @@ pub(crate) fn run(arguments: &[&str]) -> Result<Outcome> {
 pub(crate) fn tell(cost: Cost) -> Result<()> {
     println!("{} {} {}", cost.wall, cost.cpu, machine::peak_memory("self")?);
     Ok(())
+}
+
+/// Runs a program of the system to its end. Its memory is looked at all the time, because nothing
+/// of it is left then.
+pub(crate) async fn foreign(command: &mut Command) -> Result<Outcome> {
+    let started = Instant::now();
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+    let (id, mut peak, mut cpu) = (child.id().to_string(), 0.0, 0.0);
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        // What ends in this moment says nothing more.
+        peak = machine::peak_memory(&id).unwrap_or(peak);
+        cpu = machine::cpu_seconds(&id).unwrap_or(cpu);
+        tokio::time::sleep(LOOK).await;
+    };
+    anyhow::ensure!(status.success(), "{command:?} failed");
+    Ok(Outcome { cost: Cost { wall: started.elapsed().as_secs_f64(), cpu }, peak })
 }
 
 impl Server {

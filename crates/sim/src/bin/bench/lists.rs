@@ -18,7 +18,7 @@ use crate::child::Server;
 use crate::import::fresh_directory;
 use crate::load::{self, Caller};
 use crate::machine::{self, Spread};
-use crate::scans::{SERVE, fill, path_of};
+use crate::scans::{SERVE, fill, path_of, texts};
 
 const UPDATES: usize = 250_000;
 const RUNS: usize = 5;
@@ -26,7 +26,7 @@ const RUNS: usize = 5;
 pub(crate) async fn run() -> Result<()> {
     println!("\n## Lists\n");
     let directory = fresh_directory()?;
-    fill(directory.path(), UPDATES).await?;
+    fill(directory.path(), texts(UPDATES)).await?;
     let server = Server::start(&[SERVE, path_of(directory.path())])?;
     let cookie = authorize(&server).await?;
     let everything = Filter::default();

@@ -3,6 +3,7 @@
 //! Owns how measurements are taken and summed up. Refuses to know what is measured. Fails where the
 //! system does not say, which is anywhere but on Linux.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Add;
 
@@ -68,19 +69,65 @@ impl fmt::Display for Spread {
 
 /// Memory of a process in MiB: what is resident, and its proportional share of it.
 pub(crate) fn memory(process: u32) -> Result<(f64, f64)> {
-    let resident = kibibytes(&format!("/proc/{process}/status"), "VmRSS:")?;
-    let share = kibibytes(&format!("/proc/{process}/smaps_rollup"), "Pss:")?;
+    let resident = number(&format!("/proc/{process}/status"), "VmRSS:")?;
+    let share = number(&format!("/proc/{process}/smaps_rollup"), "Pss:")?;
     Ok((resident / 1_024.0, share / 1_024.0))
 }
 
 /// The most that was ever resident of a process, in MiB.
 pub(crate) fn peak_memory(process: &str) -> Result<f64> {
-    Ok(kibibytes(&format!("/proc/{process}/status"), "VmHWM:")? / 1_024.0)
+    Ok(number(&format!("/proc/{process}/status"), "VmHWM:")? / 1_024.0)
+}
+
+/// From now on [`peak_memory`] tells of what comes.
+pub(crate) fn forget_peak(process: &str) -> Result<()> {
+    let path = format!("/proc/{process}/clear_refs");
+    // proc(5): 5 resets the peak to what is resident.
+    std::fs::write(&path, "5").with_context(|| format!("cannot write {path}"))
+}
+
+pub(crate) fn open_files(process: u32) -> Result<usize> {
+    let path = format!("/proc/{process}/fd");
+    Ok(std::fs::read_dir(&path).with_context(|| format!("cannot read {path}"))?.count())
+}
+
+/// Of each thread of a process: the nanoseconds it has run, and how often it went to sleep.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Threads(BTreeMap<String, (u64, u64)>);
+
+impl Threads {
+    pub(crate) fn of(process: u32) -> Result<Threads> {
+        let mut threads = BTreeMap::new();
+        for task in std::fs::read_dir(format!("/proc/{process}/task"))? {
+            let task = task?.path();
+            // The system keeps more digits here than in its hundredths of a second.
+            let ran = read(&format!("{}/schedstat", task.display()))?;
+            let ran = ran.split(' ').next().unwrap_or_default().parse().context("schedstat")?;
+            let status = format!("{}/status", task.display());
+            let slept = number(&status, "voluntary_ctxt_switches:")?;
+            threads.insert(task.display().to_string(), (ran, slept as u64));
+        }
+        Ok(Threads(threads))
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Seconds of processor, and how often a thread woke up, since `before`.
+    pub(crate) fn since(&self, before: &Threads) -> (f64, u64) {
+        let news = self.0.iter().map(|(task, (ran, slept))| {
+            let (ran_before, slept_before) = before.0.get(task).copied().unwrap_or_default();
+            (ran - ran_before, slept - slept_before)
+        });
+        let (ran, woke) = news.fold((0, 0), |(a, b), (c, d)| (a + c, b + d));
+        (ran as f64 / 1e9, woke)
+    }
 }
 
 pub(crate) fn class() -> Result<String> {
     let cores = std::thread::available_parallelism()?;
-    let memory = kibibytes("/proc/meminfo", "MemTotal:")? / 1_024.0 / 1_024.0;
+    let memory = number("/proc/meminfo", "MemTotal:")? / 1_024.0 / 1_024.0;
     Ok(format!("{cores} cores, {memory:.0} GiB"))
 }
 
@@ -103,7 +150,7 @@ pub(crate) fn cpu_seconds(process: &str) -> Result<f64> {
     Ok(ticks.sum::<Result<f64, _>>().context("/proc/PID/stat")? / TICKS_PER_SECOND)
 }
 
-fn kibibytes(path: &str, name: &str) -> Result<f64> {
+fn number(path: &str, name: &str) -> Result<f64> {
     let text = read(path)?;
     let value = text.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next());
     value.with_context(|| format!("no {name} in {path}"))?.parse().context(name.to_owned())

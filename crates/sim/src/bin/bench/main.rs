@@ -4,6 +4,7 @@
 //! measured under, and fails only where the work itself went wrong.
 #![expect(clippy::print_stdout, reason = "a tool for people")]
 
+mod agents;
 mod catalog;
 mod child;
 mod documents;
@@ -23,7 +24,7 @@ mod supersedence;
 
 use anyhow::bail;
 
-const PARTS: [&str; 10] = [
+const PARTS: [&str; 11] = [
     "import",
     "catalog",
     "scans",
@@ -34,6 +35,7 @@ const PARTS: [&str; 10] = [
     "policy",
     "fleet",
     "processes",
+    "agent",
 ];
 
 #[tokio::main]
@@ -45,6 +47,7 @@ async fn main() -> anyhow::Result<()> {
         [catalog::FLOOR, path] => return catalog::floor(path),
         [scans::SERVE, data] => return scans::serve(data).await,
         [primary::SERVE, data] => return primary::serve(data).await,
+        [agents::floor::FLOOR, path] => return agents::floor::run(path),
         [fleets::CORE] => return fleets::core().await,
         [] => &PARTS[..],
         chosen if chosen.iter().all(|part| PARTS.contains(part)) => chosen,
@@ -62,7 +65,8 @@ async fn main() -> anyhow::Result<()> {
             "rules" => rules::run()?,
             "policy" => policy::run()?,
             "fleet" => fleets::run().await?,
-            _ => processes::run().await?,
+            "processes" => processes::run().await?,
+            _ => agents::run().await?,
         }
     }
     println!("\n{}", machine::load()?);

@@ -28,14 +28,14 @@ const SETTLE: Duration = Duration::from_secs(3);
 /// Nothing here takes this long unless it is broken.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-struct Plant {
+pub(crate) struct Plant {
     directory: TempDir,
     programs: PathBuf,
     address: Ipv4Addr,
 }
 
 /// A running process; killed when dropped.
-struct Running {
+pub(crate) struct Running {
     child: Child,
     log: Lines<BufReader<ChildStderr>>,
     started: Instant,
@@ -60,17 +60,18 @@ pub(crate) async fn run() -> Result<()> {
     plant.measure_below().await
 }
 
-fn build() -> Result<()> {
+pub(crate) fn build() -> Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--release", "--locked", "--bins"]);
+    command.args(["build", "--locked", "--bins"]);
+    command.args((!cfg!(debug_assertions)).then_some("--release"));
     let status = command.args(PACKAGES.iter().flat_map(|name| ["-p", name])).status()?;
     ensure!(status.success(), "the programs were not built");
     Ok(())
 }
 
 impl Plant {
-    fn new() -> Result<Plant> {
+    pub(crate) fn new() -> Result<Plant> {
         let program = std::env::current_exe()?;
         let programs = program.parent().context("the program lies in a folder")?.to_owned();
         let [_, _, a, b] = std::process::id().to_be_bytes();
@@ -78,12 +79,16 @@ impl Plant {
         Ok(Plant { directory, programs, address })
     }
 
-    fn url(&self, port: u16) -> String {
-        format!("https://{}:{port}", self.address)
+    pub(crate) fn at(&self, port: u16) -> String {
+        format!("{}:{port}", self.address)
+    }
+
+    pub(crate) fn url(&self, port: u16) -> String {
+        format!("https://{}", self.at(port))
     }
 
     /// Writes the configuration of a process, whose data lie beside it.
-    fn config(&self, name: &str, text: &str) -> Result<PathBuf> {
+    pub(crate) fn config(&self, name: &str, text: &str) -> Result<PathBuf> {
         let folder = self.directory.path().join(name);
         std::fs::create_dir(&folder)?;
         let (path, data) = (folder.join("config.toml"), folder.join("data"));
@@ -92,8 +97,8 @@ impl Plant {
         Ok(path)
     }
 
-    fn site(&self, code: &str, port: u16, more: &str) -> Result<PathBuf> {
-        let text = format!("listen = \"{}:{port}\"\n[site]\ncode = \"{code}\"\n", self.address);
+    pub(crate) fn site(&self, code: &str, port: u16, more: &str) -> Result<PathBuf> {
+        let text = format!("listen = \"{}\"\n[site]\ncode = \"{code}\"\n", self.at(port));
         self.config(code, &(text + more))
     }
 
@@ -150,7 +155,7 @@ impl Plant {
                 None => process.says("policy was accepted").await?,
             };
             sleep(SETTLE).await;
-            let (resident, share) = memory(process.child.id().context("it ended by itself")?)?;
+            let (resident, share) = memory(process.id()?)?;
             let news = [listens, works, resident, share];
             values.iter_mut().zip(news).for_each(|(values, new)| values.push(new));
         }
@@ -163,7 +168,7 @@ impl Plant {
         last.context("it was started")
     }
 
-    fn spawn(&self, program: &str, config: &Path) -> Result<Running> {
+    pub(crate) fn spawn(&self, program: &str, config: &Path) -> Result<Running> {
         let mut command = tokio::process::Command::new(self.programs.join(program));
         command.arg("--config").arg(config).env("RUST_LOG", "info").kill_on_drop(true);
         command.stdout(Stdio::null()).stderr(Stdio::piped());
@@ -173,16 +178,29 @@ impl Plant {
         Ok(Running { child, log: BufReader::new(log).lines(), started })
     }
 
+    /// Starts a server and waits until it answers.
+    pub(crate) async fn serve(&self, program: &str, config: &Path, port: u16) -> Result<Running> {
+        let mut process = self.spawn(program, config)?;
+        process.says("listens").await?;
+        process.answers((self.address, port)).await?;
+        Ok(process)
+    }
+
     /// Lets a process join with a token that an operator asks for.
-    fn join(&self, program: &str, config: &Path, token: &[&str]) -> Result<()> {
-        let said = self.output("tierline", &[token, &["-o", "json"]].concat())?;
-        let said: serde_json::Value = serde_json::from_str(&said)?;
+    pub(crate) fn join(&self, program: &str, config: &Path, token: &[&str]) -> Result<()> {
+        let said = self.asked("tierline", token)?;
         let token = said["token"].as_str().context("a token is given")?;
         let config = config.to_str().context("the path is text")?;
         self.output(program, &["--config", config, "join", token]).map(drop)
     }
 
-    fn output(&self, program: &str, arguments: &[&str]) -> Result<String> {
+    /// What a program answers programs.
+    pub(crate) fn asked(&self, program: &str, arguments: &[&str]) -> Result<serde_json::Value> {
+        let said = self.output(program, &[arguments, &["-o", "json"]].concat())?;
+        Ok(serde_json::from_str(&said)?)
+    }
+
+    pub(crate) fn output(&self, program: &str, arguments: &[&str]) -> Result<String> {
         let mut command = Command::new(self.programs.join(program));
         command.args(arguments).env("XDG_CONFIG_HOME", self.directory.path());
         let output = command.output().with_context(|| format!("cannot start {program}"))?;
@@ -193,8 +211,17 @@ impl Plant {
 }
 
 impl Running {
+    pub(crate) fn id(&self) -> Result<u32> {
+        self.child.id().context("it ended by itself")
+    }
+
+    /// Below `/proc`.
+    pub(crate) fn name(&self) -> Result<String> {
+        self.id().map(|id| id.to_string())
+    }
+
     /// Waits for a line of the log; when it came, in milliseconds.
-    async fn says(&mut self, text: &str) -> Result<f64> {
+    pub(crate) async fn says(&mut self, text: &str) -> Result<f64> {
         let mut seen = Vec::new();
         loop {
             let line = timeout(PATIENCE, self.log.next_line()).await.ok().transpose()?.flatten();
@@ -208,7 +235,7 @@ impl Running {
     }
 
     /// A port that is bound takes connections at once, but only who serves it answers.
-    async fn answers(&self, address: (Ipv4Addr, u16)) -> Result<f64> {
+    pub(crate) async fn answers(&self, address: (Ipv4Addr, u16)) -> Result<f64> {
         let mut stream = TcpStream::connect(address).await?;
         stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: bench\r\n\r\n").await?;
         // An alert, a line or the end: each is an answer.
@@ -222,8 +249,8 @@ impl Running {
     }
 
     /// Ends it in order, so that the next start finds nothing to repair.
-    async fn stop(mut self) -> Result<()> {
-        let process = self.child.id().context("it ended by itself")?;
+    pub(crate) async fn stop(mut self) -> Result<()> {
+        let process = self.id()?;
         let asked = Command::new("sh").args(["-c", &format!("kill -TERM {process}")]).status()?;
         ensure!(asked.success(), "the process could not be asked to end");
         self.child.wait().await?;

@@ -24,7 +24,7 @@ use transport::{BoxFuture, BoxStream, Connect, TcpConnect};
 use crate::child::Server;
 use crate::import::fresh_directory;
 use crate::machine::{self, Spread};
-use crate::scans::{SERVE, fill, path_of};
+use crate::scans::{SERVE, fill, path_of, texts};
 
 const UPDATES: usize = 100_000;
 /// Of so many synchronizations without news each, after one that does not count.
@@ -49,7 +49,7 @@ impl Connect for Counted {
 pub(crate) async fn run() -> Result<()> {
     println!("\n## Synchronizing when nothing is new\n");
     let (above, below) = (fresh_directory()?, fresh_directory()?);
-    fill(above.path(), UPDATES).await?;
+    fill(above.path(), texts(UPDATES)).await?;
     let server = Server::start(&[SERVE, path_of(above.path())])?;
     let connect = Arc::new(Counted::default());
     let stop = CancellationToken::new();

@@ -56,7 +56,7 @@ pub(crate) async fn run() -> Result<()> {
 async fn few_steps() -> Result<()> {
     let (updates, steps_max) = FEW;
     let directory = fresh_directory()?;
-    fill(directory.path(), updates).await?;
+    fill(directory.path(), texts(updates)).await?;
     let server = Server::start(&[SERVE, path_of(directory.path())])?;
     let mut agent = computer(&server);
     let scan = agent.scan().await?;
@@ -87,7 +87,7 @@ fn computer(server: &Server) -> Agent {
 
 async fn compare(updates: usize) -> Result<()> {
     let directory = fresh_directory()?;
-    fill(directory.path(), updates).await?;
+    fill(directory.path(), texts(updates)).await?;
     let server = Server::start(&[SERVE, path_of(directory.path())])?;
     let nginx = Nginx::start().await?;
     let (questions, to_nginx) = write_down(&server, &nginx).await?;
@@ -160,11 +160,13 @@ async fn write_down(
 }
 
 /// A complete catalog where the update point expects it.
-pub(crate) async fn fill(directory: &Path, updates: usize) -> Result<()> {
+pub(crate) async fn fill(
+    directory: &Path,
+    mut documents: impl Iterator<Item = String>,
+) -> Result<()> {
     let options = Options { executor: Executor::Thread, durability: Durability::Normal };
     let path = directory.join("catalog.db");
     let catalog = Catalog::open(&path, Ambient::system().random_id(), options)?;
-    let mut documents = large(updates).map(|document| document.to_xml());
     loop {
         let documents: Vec<String> = documents.by_ref().take(BATCH_DOCUMENTS_MAX).collect();
         if documents.is_empty() {
@@ -176,6 +178,11 @@ pub(crate) async fn fill(directory: &Path, updates: usize) -> Result<()> {
     catalog.complete_version(1).await?;
     catalog.close().await;
     Ok(())
+}
+
+/// A catalog of so many updates, as its bytes.
+pub(crate) fn texts(updates: usize) -> impl Iterator<Item = String> {
+    large(updates).map(|document| document.to_xml())
 }
 
 /// An update point of its own, until it is killed.

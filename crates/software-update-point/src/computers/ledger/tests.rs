@@ -75,7 +75,7 @@ impl Register {
     async fn said(&self) -> StateReport {
         let mut reports = self.reports(None, 9).await.expect("reads");
         let report = reports.pop().expect("one");
-        let settled = vec![(report.clone(), Outcome::Applied)];
+        let settled = vec![(report.clone(), (Outcome::Applied, 0))];
         self.settle(settled).await.expect("writes");
         report
     }
@@ -120,4 +120,23 @@ async fn what_is_left_out_is_no_answer() {
     assert_eq!(said.covered, 0);
     let error = said.scan_error.expect("a reason");
     assert_eq!(error, "it names 20001 updates, of which 20000 are taken");
+}
+
+/// Symptom: an update point whose data was put back was not heard of any computer until it had
+/// counted as far again. Repair: it goes on after what the site knows, and says everything.
+#[tokio::test]
+async fn what_was_put_back_goes_on_after_what_the_site_knows() {
+    let ledger = ledger().await;
+    ledger.needs(1, 0..2).await;
+    ledger.said().await;
+    ledger.needs(2, 1..3).await;
+    for known in [40, u64::MAX] {
+        let report = ledger.reports(None, 9).await.expect("reads").pop().expect("one");
+        let behind = vec![(report, (Outcome::Behind, known))];
+        ledger.settle(behind).await.expect("writes");
+    }
+    let said = ledger.said().await;
+    let facts = (said.full, said.changes.len(), said.serial_to);
+    assert_eq!(facts, (true, 2, limits::SERIAL_MAX + 1));
+    assert_eq!(ledger.reports(None, 9).await.expect("reads"), []);
 }

@@ -332,3 +332,25 @@ async fn nothing_is_decided_by_half_of_the_policy() {
     assert_eq!((info.changed.len(), info.new.len()), (0, 1), "nothing was taken away");
     assert_eq!(agent.ids(DeploymentAction::Install).len(), 1);
 }
+
+/// Symptom: nobody knew of Windows computers' events that waited or could not be read. Repair: the
+/// site is told of both.
+#[tokio::test]
+async fn the_site_knows_what_waits_and_what_was_set_aside() {
+    let world = world(vec![update(1, "Anvil")]).await;
+    let mut agent = world.agent();
+    agent.scan().await.expect("scans");
+    world.settle().await.expect("a pass");
+    assert_eq!(world.site.script().backlogs, [(0, 0)]);
+    let garbage = vec![vec![0xff]];
+    world.bench.point.intake.spool.append(garbage).await.expect("there is room");
+    agent.report().await.expect("reports");
+    // What it asks for again waits.
+    world.site.script().outcome = Outcome::SendFull;
+    world.settle().await.expect("a pass");
+    world.site.script().outcome = Outcome::Applied;
+    for _ in 0..2 {
+        world.settle().await.expect("a pass");
+    }
+    assert_eq!(world.site.script().backlogs, [(0, 0), (0, 1), (1, 1), (0, 1)]);
+}

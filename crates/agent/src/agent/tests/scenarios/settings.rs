@@ -103,7 +103,7 @@ async fn a_spread_deadline_is_kept_at_a_moment_of_the_client_s_own() {
     for number in [0xc, 0xd, 0xe] {
         for spread_minutes in [0, 120] {
             let mut scene = Scene::new(&[1]).await;
-            scene.world.client = model::ClientId(uuid::Uuid::from_u128(number));
+            scene.world.site.client = model::ClientId(uuid::Uuid::from_u128(number));
             let deployment = Assignment { spread_minutes, ..scene.required(&[1], HOUR_MS) };
             scene.publish(vec![deployment], &[]).await;
             scene.wait(4 * HOUR_MS).await;

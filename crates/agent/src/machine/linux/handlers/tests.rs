@@ -1,50 +1,40 @@
 use std::collections::BTreeMap;
 
 use expect_test::expect;
-use update_metadata::{authoring, linux as rules};
+use update_metadata::authoring;
 
 use super::*;
 use crate::machine::tests::{Bench, MINUTE};
 
 #[tokio::test]
 async fn what_runs_follows_from_the_document_and_the_handlers() {
-    let mut bench = Bench::new();
+    let bench = Bench::new();
     let mut setup = Setup { root: PathBuf::from("/srv/root"), ..Setup::default() };
     let wine = |text: &str| split(&format!("/usr/bin/msiexec {text}"));
     setup.install.extend([
         ("msi".to_owned(), wine("/i {file} /qn {arguments}")),
         ("msp".to_owned(), wine("/p {file} REINSTALLMODE=ecmus {arguments}")),
     ]);
-    setup.remove.extend([("msi".to_owned(), wine("/x {product} /qn"))]);
-    bench.document.rules.is_installed = Some(Rule::And(vec![
-        rules::file_exists("/f", None),
-        rules::package_installed("editor", None),
-    ]));
     let mut said = String::new();
-    let mut show = async |file: &str, installer: &Installer, action| {
+    let mut show = async |file: &str, installer: &Installer| {
         let (file, reader) = bench.file(file, b"a", b"a").await;
-        let job = Job { action, ..bench.job(installer, vec![(&file, reader)], MINUTE) };
+        let job = bench.job(installer, vec![(&file, reader)], MINUTE);
         said += &match invocation(&job, &setup, Path::new("/staging/1")) {
-            Ok(Invocation { program, arguments }) => format!("{program:?} {arguments:?}\n"),
+            Ok(Invocation { program, arguments, .. }) => format!("{program:?} {arguments:?}\n"),
             Err(error) => format!("{:?}: {error}\n", error.kind()),
         };
     };
     let run = |program: &str| authoring::run(program, "--now 'a b' c", BTreeMap::new());
     let product = authoring::install_product("editor.msi", "{1}", "A=1 B=\"2 3\"");
     let patch = authoring::install_patch("{2}", "");
-    let (install, uninstall) = (Action::Install, Action::Uninstall);
-    show("editor.DEB", &run("editor.DEB"), install).await;
-    show("editor.rpm", &run("editor.rpm"), install).await;
-    show("setup.exe", &run("setup.exe"), install).await;
-    show("setup", &run("/usr/bin/env"), install).await;
-    show("setup", &run("env"), install).await;
-    show("editor.msi", &product, install).await;
-    show("editor.cab", &product, install).await;
-    show("Fix.MSP", &patch, install).await;
-    show("editor.deb", &run("editor.deb"), uninstall).await;
-    show("editor.msi", &product, uninstall).await;
-    show("setup", &run("setup"), uninstall).await;
-    show("Fix.msp", &patch, uninstall).await;
+    show("editor.DEB", &run("editor.DEB")).await;
+    show("editor.rpm", &run("editor.rpm")).await;
+    show("setup.exe", &run("setup.exe")).await;
+    show("setup", &run("/usr/bin/env")).await;
+    show("setup", &run("env")).await;
+    show("editor.msi", &product).await;
+    show("editor.cab", &product).await;
+    show("Fix.MSP", &patch).await;
     setup.install.clear();
     let mut show = async |file: &str, installer: &Installer| {
         let (file, reader) = bench.file(file, b"a", b"a").await;
@@ -64,23 +54,7 @@ async fn what_runs_follows_from_the_document_and_the_handlers() {
         System("/usr/bin/msiexec") ["/i", "/staging/1/editor.msi", "/qn", "A=1", "B=2 3"]
         Unsupported: the document has nothing for {file}
         System("/usr/bin/msiexec") ["/p", "/staging/1/Fix.MSP", "REINSTALLMODE=ecmus"]
-        System("/usr/bin/dpkg") ["--root=/srv/root", "--remove", "editor"]
-        System("/usr/bin/msiexec") ["/x", "{1}", "/qn"]
-        Unsupported: nothing here removes what this document installs
-        Unsupported: nothing here removes what this document installs
         Unsupported: nothing here installs WindowsInstallerApp; name a handler of msi in [handlers.install]
         Unsupported: only Windows can run Cbs
     "#]].assert_eq(&said);
-}
-
-#[tokio::test]
-async fn a_package_is_no_option() {
-    let mut bench = Bench::new();
-    bench.document.rules.is_installed = Some(rules::package_installed("--force-all", None));
-    let installer = authoring::run("a.deb", "", BTreeMap::new());
-    let (file, reader) = bench.file("a.deb", b"a", b"a").await;
-    let action = Action::Uninstall;
-    let job = Job { action, ..bench.job(&installer, vec![(&file, reader)], MINUTE) };
-    let refused = invocation(&job, &Setup::default(), Path::new("/staging/1"));
-    assert_eq!(refused.expect_err("is refused").kind(), ErrorKind::Unsupported);
 }
