@@ -44,7 +44,7 @@ pub type Nudge = Arc<dyn Fn(&[ClientId]) + Send + Sync>;
 pub struct Clients {
     pub board: BoardHandle,
     pub scan: Nudge,
-    /// To report now.
+    /// To say everything now.
     pub report: Nudge,
 }
 

@@ -10,13 +10,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ambient::{Ambient, failpoint};
-use client::plan::Phase;
+use client::plan::{BUSY, Phase};
 use client::{Answer, Answered, Client, Ended, EventKind, Keep, Outcome, Profile, Scanned, Work};
 use model::{ClientKind, PeerKind, ServerRef, Timestamp, error_chain};
 use sqlite_engine::Executor;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use transport::{Connect, Credentials};
+use update_metadata::Applicability;
 
 use crate::agent_update::Releases;
 use crate::content::Room;
@@ -327,6 +328,14 @@ impl Agent {
             self.backlog.wait(self.client.next(now));
         }
         self.keep().await?;
+        let outdated = self.backlog.outdated();
+        if !outdated.is_empty() {
+            for work in outdated {
+                self.client.tell(put_off(work), now);
+            }
+            self.backlog.wait(self.client.next(now));
+            self.keep().await?;
+        }
         Ok(self.backlog.ready())
     }
 
@@ -430,6 +439,18 @@ impl Agent {
             None => limits::SLEEP_MAX,
         };
         rest.unwrap_or(most).min(most)
+    }
+}
+
+/// It is decided anew whether it is time for it.
+fn put_off(work: Work) -> Outcome {
+    let reason = "the disk took nothing when it was time".to_owned();
+    match work {
+        Work::Install(assigned) => {
+            let ended = Ended::NotRun { code: BUSY, reason };
+            Outcome::Installed(assigned, ended, Applicability::Applicable)
+        }
+        _ => Outcome::Restarting(Err(reason)),
     }
 }
 

@@ -51,6 +51,19 @@ pub struct File {
     pub log: LogSection,
 }
 
+/// Where Debian, Red Hat and SUSE keep the roots that the machine believes.
+const SYSTEM_ROOTS: [&str; 3] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+];
+
+/// The first of them that is there; a configuration may name another file.
+fn system_roots() -> &'static str {
+    let found = SYSTEM_ROOTS.into_iter().find(|path| Path::new(path).is_file());
+    found.unwrap_or(SYSTEM_ROOTS[0])
+}
+
 impl Default for File {
     fn default() -> File {
         File {
@@ -64,7 +77,7 @@ impl Default for File {
             update_trial: limits::TRIAL.to_owned(),
             wsus_url: String::new(),
             wsus_ca: String::new(),
-            public_roots: "/etc/ssl/certs/ca-certificates.crt".to_owned(),
+            public_roots: system_roots().to_owned(),
             control_socket: String::new(),
             admin_groups: ["sudo", "wheel"].map(str::to_owned).to_vec(),
             primary_users: Vec::new(),

@@ -178,7 +178,8 @@ fn take_report(
     if let Some(holding) = &folded.write {
         w.write_holding(holding)?;
     }
-    if folded.outcome == ReportOutcome::Applied {
+    // What is said once is heard also where something else is missing.
+    if matches!(folded.outcome, ReportOutcome::Applied | ReportOutcome::SendFull) {
         let is_news =
             |refused: &&RefusedServer| refusals.is_news(report.client, &refused.url, w.now());
         for refused in report.refused.iter().filter(is_news) {

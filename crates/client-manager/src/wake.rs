@@ -11,7 +11,7 @@ use crate::limits::{WAKE_CLIENTS_MAX, WAKE_UPS_WAITING};
 pub enum Reason {
     Policy,
     Scan,
-    /// To report now, and to hear whether everything is wanted.
+    /// To say everything now.
     State,
 }
 

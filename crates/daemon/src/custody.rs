@@ -96,7 +96,12 @@ fn is_owned(path: &Path, found: &Metadata, own: u32) -> Result<(), Error> {
     if [ROOT, own].contains(&found.uid()) {
         return Ok(());
     }
-    let remedy = format!("chown -h {own} {}", path.display());
+    let mut remedy = format!("chown -h {own} {}", path.display());
+    // Root has come into the directory of a service: what root leaves there, it cannot open.
+    if own == ROOT && found.is_dir() && found.mode() & OTHERS_WRITE == 0 {
+        let user = found.uid();
+        remedy += &format!("; or, if a service works there, this again with sudo -u '#{user}'");
+    }
     Err(in_other_hands(path, found, remedy))
 }
 

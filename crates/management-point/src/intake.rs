@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ambient::{Ambient, failpoint};
 use model::{ClientId, Timestamp, error_chain};
-use rpc::forward::{self, Answer, Incomplete, Next, ToldBacklog, Verdict, Wanted};
+use rpc::forward::{self, Answer, Incomplete, Next, ToldBacklog, Verdict};
 use rpc::limits::REPORTS_MAX;
 use rpc::pb::client::StateReport;
 use rpc::pb::management as pb;
@@ -153,13 +153,13 @@ impl Intake {
                 failpoint("mp.state_forwarded");
             }
             count = REPORTS_MAX;
-            for verdict in next.settle(answer) {
+            let verdicts = next.settle(answer);
+            self.want_full(&verdicts, wake_ups);
+            for verdict in verdicts {
                 match verdict {
                     Verdict::Acknowledge(id) => self.spool.acknowledge(id).await?,
                     Verdict::SetAside(id, reason) => self.set_aside(id, reason).await?,
-                    Verdict::SendFull(client, wanted) => {
-                        self.want_full(client, wanted, wake_ups);
-                    }
+                    Verdict::SendFull(..) => {}
                     Verdict::SendInventory(client) => drop(self.undescribed().insert(client)),
                     Verdict::OneByOne => count = 1,
                     Verdict::Later(status) => return Err(status.into()),
@@ -168,11 +168,13 @@ impl Intake {
         }
     }
 
-    /// Wakes a client to say everything, if it was not woken just now.
-    fn want_full(&self, client: ClientId, wanted: Wanted, wake_ups: &WakeUps) {
+    /// Wakes all those at once that shall say everything and were not woken just now: each
+    /// wake-up is looked at by everybody who listens.
+    fn want_full(&self, verdicts: &[Verdict], wake_ups: &WakeUps) {
         let now = Timestamp(self.ambient.now_ms());
-        if self.incomplete().want(client, wanted, now) {
-            wake_ups.wake(client, pb::WakeUp::State);
+        let clients = self.incomplete().want_all(verdicts, now);
+        if !clients.is_empty() {
+            wake_ups.wake(&clients, pb::WakeUp::State);
         }
     }
 

@@ -84,8 +84,10 @@ impl WakeUps {
         Ok(())
     }
 
-    pub(crate) fn wake(&self, client: ClientId, reason: pb::WakeUp) {
-        self.pass_on(vec![client.as_bytes().to_vec()], reason.into());
+    /// Wakes these alone; without any it would be everybody.
+    pub(crate) fn wake(&self, clients: &[ClientId], reason: pb::WakeUp) {
+        let clients = clients.iter().map(|client| client.as_bytes().to_vec()).collect();
+        self.pass_on(clients, reason.into());
     }
 
     fn pass_on(&self, mut clients: Vec<Vec<u8>>, wake_up: i32) {

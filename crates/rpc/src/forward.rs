@@ -115,9 +115,24 @@ pub struct Incomplete {
 }
 
 impl Incomplete {
-    /// The site has said so. Answers whether the client shall be woken to hear it.
-    pub fn want(&mut self, client: ClientId, wanted: Wanted, now: Timestamp) -> bool {
-        self.wanted.insert(client, wanted);
+    /// The site has said so. Answers which of the clients shall be woken to hear it.
+    pub fn want_all(&mut self, verdicts: &[Verdict], now: Timestamp) -> Vec<ClientId> {
+        let wanted = verdicts.iter().filter_map(|verdict| match verdict {
+            Verdict::SendFull(client, wanted) => Some((*client, *wanted)),
+            _ => None,
+        });
+        wanted
+            .filter(|(client, wanted)| self.want(*client, *wanted, now))
+            .map(|(id, _)| id)
+            .collect()
+    }
+
+    fn want(&mut self, client: ClientId, wanted: Wanted, now: Timestamp) -> bool {
+        match wanted {
+            // Whoever shall say everything anyhow need not be behind for it.
+            Wanted::IfBehind { .. } if self.wanted.get(&client) == Some(&Wanted::Anyhow) => {}
+            Wanted::IfBehind { .. } | Wanted::Anyhow => drop(self.wanted.insert(client, wanted)),
+        }
         if !(0..WAKE_AGAIN_MS).contains(&(now.0 - self.woken_since.0)) {
             (self.woken, self.woken_since) = (BTreeSet::new(), now);
         }

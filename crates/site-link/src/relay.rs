@@ -16,7 +16,7 @@ use model::{
     ClientId, ClientKind, ClientRecord, ErrorClass, PeerKind, RoleKind, Sha256, Timestamp,
     error_chain,
 };
-use rpc::forward::{self, Answer, Incomplete, Next, ToldBacklog, Verdict, Wanted};
+use rpc::forward::{self, Answer, Incomplete, Next, ToldBacklog, Verdict};
 use rpc::limits::{MESSAGE_BYTES_MAX, REPORTS_MAX};
 use rpc::object::ObjectBody as _;
 use rpc::pb::management as pb;
@@ -184,14 +184,16 @@ impl Shared {
                 self.told().note(&next);
             }
             count = REPORTS_MAX;
-            for verdict in next.settle(answer) {
+            let verdicts = next.settle(answer);
+            self.want_full(&verdicts);
+            for verdict in verdicts {
                 match verdict {
                     Verdict::Acknowledge(id) => self.spool.acknowledge(id).await?,
                     Verdict::SetAside(id, reason) => {
                         tracing::warn!(reason, "what a client sent was set aside");
                         self.spool.quarantine(id, reason).await?;
                     }
-                    Verdict::SendFull(client, wanted) => self.want_full(client, wanted),
+                    Verdict::SendFull(..) => {}
                     Verdict::SendInventory(client) => drop(self.undescribed().insert(client)),
                     Verdict::OneByOne => count = 1,
                     Verdict::Later(status) => return Err(status.into()),
@@ -200,11 +202,12 @@ impl Shared {
         }
     }
 
-    /// Wakes a client to say everything, if it was not woken just now.
-    fn want_full(&self, client: ClientId, wanted: Wanted) {
+    /// Wakes all those at once that shall say everything and were not woken just now.
+    fn want_full(&self, verdicts: &[Verdict]) {
         let now = Timestamp(self.db.ambient().now_ms());
-        if self.incomplete().want(client, wanted, now) {
-            let _ = self.wake_ups.send(awaited(client));
+        let clients = self.incomplete().want_all(verdicts, now);
+        if !clients.is_empty() {
+            let _ = self.wake_ups.send(awaited(&clients));
         }
     }
 
@@ -327,10 +330,10 @@ impl Shared {
     }
 }
 
-/// Wakes a client to say everything.
-fn awaited(client: ClientId) -> pb::WatchWakeUpsResponse {
-    let (clients, wake_up) = (vec![client.as_bytes().to_vec()], pb::WakeUp::State.into());
-    pb::WatchWakeUpsResponse { clients, wake_up }
+/// Wakes these clients to say everything.
+fn awaited(clients: &[ClientId]) -> pb::WatchWakeUpsResponse {
+    let clients = clients.iter().map(|client| client.as_bytes().to_vec()).collect();
+    pb::WatchWakeUpsResponse { clients, wake_up: pb::WakeUp::State.into() }
 }
 
 /// Wakes every client to ask for policy.

@@ -6,7 +6,7 @@
 use std::fmt::{self, Debug};
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
 
 use http::Uri;
@@ -107,20 +107,35 @@ impl Connect for PublicConnect {
             let is_public = |address: &&SocketAddr| is_public(address.ip());
             let public: Vec<SocketAddr> = found.iter().filter(is_public).copied().collect();
             if public.is_empty() {
-                let reason = "its name leads to this computer or its own link, which is not asked";
-                return Err(io::Error::new(io::ErrorKind::PermissionDenied, reason));
+                return Err(io::Error::new(io::ErrorKind::PermissionDenied, OWN));
             }
             let stream = TcpStream::connect(&public[..]).await?;
+            // An address of this computer in another network is this computer, too.
+            if stream.local_addr()?.ip() == stream.peer_addr()?.ip() {
+                return Err(io::Error::new(io::ErrorKind::PermissionDenied, OWN));
+            }
             stream.set_nodelay(true)?;
             Ok(Box::new(stream) as BoxStream)
         })
     }
 }
 
+const OWN: &str = "its name leads to this computer or its own link, which is not asked";
+
+/// Where clouds tell a machine about itself, beside the link-local address that all of them have.
+const METADATA: [IpAddr; 4] = [
+    // Alibaba, Oracle, Azure, Amazon.
+    IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
+    IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
+    IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+];
+
 fn is_public(address: IpAddr) -> bool {
     let address = address.to_canonical();
     let is_own = address.is_loopback() || address.is_unspecified() || address.is_multicast();
     !is_own
+        && !METADATA.contains(&address)
         && match address {
             IpAddr::V4(v4) => !v4.is_link_local() && !v4.is_broadcast() && v4.octets()[0] != 0,
             IpAddr::V6(v6) => !v6.is_unicast_link_local(),

@@ -15,6 +15,8 @@ pub(super) struct Backlog {
     keeps: Vec<Keep>,
     works: Vec<Work>,
     failing: Option<Failing>,
+    /// Work was decided when the disk took nothing.
+    has_waited: bool,
 }
 
 /// The disk takes nothing.
@@ -41,6 +43,16 @@ impl Backlog {
         }
     }
 
+    /// What would disturb the computer and was decided before there was room again: windows have
+    /// closed since, and people sat down.
+    pub(super) fn outdated(&mut self) -> Vec<Work> {
+        if self.failing.is_some() || !std::mem::take(&mut self.has_waited) {
+            return Vec::new();
+        }
+        let disturbs = |work: &mut Work| matches!(work, Work::Install(_) | Work::Restart);
+        self.works.extract_if(.., disturbs).collect()
+    }
+
     /// Everything that is to be remembered, with what is new.
     pub(super) fn take(&mut self, news: Vec<Keep>) -> Arc<[Keep]> {
         let mut keeps = std::mem::take(&mut self.keeps);
@@ -64,6 +76,7 @@ impl Backlog {
         if self.failing.is_none() {
             tracing::error!(reason, "nothing can be remembered, so nothing begins until it can");
         }
+        self.has_waited = true;
         let since = self.failing.as_ref().map_or(now, |failing| failing.since);
         self.failing = Some(Failing { since, reason });
     }

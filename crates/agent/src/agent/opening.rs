@@ -117,12 +117,12 @@ impl Place<'_> {
 
 /// Whoever may write into the data directory decides what is run.
 fn prepare(data: &Path) -> Result<(), Error> {
+    let failed =
+        |operation| move |source| Error::Files { operation, path: data.to_owned(), source };
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data);
-    made.map_err(|source| {
-        let (operation, path) = ("make", data.to_owned());
-        Error::Files { operation, path, source }
-    })?;
-    custody::check(data)
+    made.map_err(failed("make"))?;
+    // It may be a link to a larger disk; the way there is looked at before.
+    custody::check(&data.canonicalize().map_err(failed("look at"))?)
 }
 
 /// Problems of what an agent remembers, and files of its cache that are damaged; those are taken

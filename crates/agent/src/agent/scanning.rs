@@ -157,7 +157,7 @@ impl Hands {
 
     async fn evaluate(&self, copy: &Copy) -> Result<Scan, Error> {
         match self.judge_all(&copy.catalog).await {
-            Err(error @ Error::Catalog(_)) => {
+            Err(error) if error.is_damage() => {
                 self.cache.judge(copy, &error).await;
                 self.distrust(copy).await;
                 Err(error)

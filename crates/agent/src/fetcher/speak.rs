@@ -5,8 +5,9 @@
 
 use std::io;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use content_library::ask_from;
+use futures_util::FutureExt as _;
 use http::header::{ACCEPT_ENCODING, HOST, USER_AGENT};
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Empty};
@@ -76,19 +77,38 @@ fn request(order: &Order) -> Result<Request<Empty<Bytes>>, http::Error> {
 }
 
 async fn hand_on(mut body: Incoming, frames: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
-    while let Some(frame) = body.frame().await {
-        let mut bytes = match frame.map(hyper::body::Frame::into_data) {
-            Ok(Ok(bytes)) => bytes,
-            // Trailers say nothing about a file.
-            Ok(Err(_)) => continue,
-            Err(error) => return Frame::Broken(explain(&error)).write(frames).await,
+    let mut gathered = BytesMut::new();
+    loop {
+        let ready = body.frame().now_or_never();
+        // A piece for each byte of a source would cost the agent more than the source.
+        if ready.is_none() || gathered.len() >= PIECE_BYTES_MAX {
+            flush(&mut gathered, frames).await?;
+        }
+        let frame = match ready {
+            Some(frame) => frame,
+            None => body.frame().await,
         };
-        while !bytes.is_empty() {
-            let piece = bytes.split_to(bytes.len().min(PIECE_BYTES_MAX));
-            Frame::Piece(piece).write(frames).await?;
+        match frame.map(|frame| frame.map(hyper::body::Frame::into_data)) {
+            Some(Ok(Ok(bytes))) => gathered.extend_from_slice(&bytes),
+            // Trailers say nothing about a file.
+            Some(Ok(Err(_))) => {}
+            Some(Err(error)) => {
+                flush(&mut gathered, frames).await?;
+                return Frame::Broken(explain(&error)).write(frames).await;
+            }
+            None => break,
         }
     }
+    flush(&mut gathered, frames).await?;
     Frame::End.write(frames).await
+}
+
+async fn flush(bytes: &mut BytesMut, frames: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
+    while !bytes.is_empty() {
+        let piece = bytes.split_to(bytes.len().min(PIECE_BYTES_MAX)).freeze();
+        Frame::Piece(piece).write(frames).await?;
+    }
+    Ok(())
 }
 
 fn explain(error: &hyper::Error) -> String {

@@ -96,6 +96,8 @@ impl LinuxMachine {
         let _turn = self.turn.lock().await;
         let limit = job.limit.min(self.setup.run_time_max);
         self.runner().settle(limit).await?;
+        // It was told before; what comes now must not be taken for it.
+        Ending::forget(&self.installs)?;
         let directory = staging::directory(&self.staging, job);
         let invocation = invocation(job, &self.setup, &directory)?;
         let is_dpkg = invocation.handler.as_deref() == Some("deb");

@@ -174,7 +174,7 @@ impl Client {
     pub(super) fn set_aside(&mut self, set_aside: SetAside, now: Timestamp) {
         let SetAside { what, reason, .. } = &set_aside;
         self.event(Event::new(EventKind::Damage, now, format!("{what} was set aside: {reason}")));
-        if self.set_aside.len() < SET_ASIDE_MAX {
+        if self.set_aside.len() < REFUSALS_MAX {
             self.set_aside.push_back(set_aside);
         }
     }

@@ -157,7 +157,8 @@ impl Client {
         self.scan = Some(scan);
         // Policy may have named a newer one meanwhile, or before the start.
         let is_behind = covered > 0 && covered < self.policy.settings().catalog_version;
-        let is_local = trigger.reach() == Reach::Offline;
+        // What an update point lacks comes with the attempt that is waited for.
+        let is_local = trigger.reach() == Reach::Offline && self.record.scan_error.is_none();
         if is_behind || (is_local && self.unjudged_deadline().is_some()) {
             self.scan_within_spread(now);
         }

@@ -150,3 +150,20 @@ fn the_last_word_is_that_nothing_waits() {
     let refused = last.settle(Err(status::refuse(ErrorClass::Invalid, "no")));
     assert!(matches!(refused[..], [Verdict::Later(_)]));
 }
+
+#[test]
+fn all_that_one_answer_names_are_woken_together_and_nothing_asks_less_of_a_client() {
+    let client = |number| ClientId::from_slice(&[number; 16]).expect("sixteen bytes");
+    let behind = Wanted::IfBehind { incarnation: 1, known: 9 };
+    let mut incomplete = Incomplete::default();
+    let verdicts = [
+        Verdict::SendFull(client(1), Wanted::Anyhow),
+        Verdict::Acknowledge(4),
+        Verdict::SendFull(client(2), behind),
+        // A report of the same client that came late.
+        Verdict::SendFull(client(1), behind),
+    ];
+    assert_eq!(incomplete.want_all(&verdicts, Timestamp(0)), [client(1), client(2)]);
+    let report = StateReport { incarnation: 1, serial_to: 10, ..StateReport::default() };
+    assert_eq!(incomplete.first_word(client(1), &report).0, Outcome::SendFull);
+}

@@ -228,9 +228,13 @@ impl Point {
         let (waiting, set_aside) = self.backlog().await?;
         let waiting = waiting.saturating_sub(encoded.len() as u64);
         let request = pb::SubmitStatesRequest { reports: encoded, voice, waiting, set_aside };
-        self.registrar.told().say((waiting, set_aside));
         let asked = management.submit_states(request);
         let answer = answered(limits::SUBMIT_WAIT, limits::SITE, asked).await;
+        match answer {
+            Ok(_) => self.registrar.told().say((waiting, set_aside)),
+            // A site that was away may have forgotten what it was told.
+            Err(_) => self.registrar.told().forget(),
+        }
         let pb::SubmitStatesResponse { outcomes, mut known_serials } =
             answer.map_err(Error::site)?;
         known_serials.resize(outcomes.len(), 0);

@@ -58,7 +58,7 @@ impl Hands {
         match found {
             Ok(found) => Ok(Ok(Found { covered: 0, ..found })),
             Err(error) => {
-                let is_damaged = matches!(error, Error::Catalog(_));
+                let is_damaged = error.is_damage();
                 self.cache.judge(&copy, &error).await;
                 let is_distrusted = is_damaged && self.distrust(&copy).await;
                 let code = code_of(&error);

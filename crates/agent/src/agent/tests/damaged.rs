@@ -198,3 +198,42 @@ async fn on_a_full_disk_nothing_begins_until_there_is_room() {
     assert!(status["status"]["disk_failing"].is_null(), "{status:#}");
     assert_eq!(agent.summary().await.expect("one").unsent, 0);
 }
+
+/// Symptom: an installation that was decided in its window began when the disk had room again, days
+/// later. Cause: work that waited for the disk was done as it had been decided. Repair: what
+/// disturbs the computer is decided anew.
+#[tokio::test]
+async fn what_was_decided_on_a_full_disk_is_decided_anew() {
+    let mut world = World::new().await;
+    let documents = [world.script_update(1)];
+    world.add_sup(&documents).await;
+    world.add_dp().await.put(SCRIPT, SCRIPT);
+    let mut agent = world.agent(world.machine()).await;
+    // It is Friday, 10:00.
+    world.windows = vec![windows::window("0 12 * * FRI")];
+    world.assign(1, &documents, NOW);
+    assert_eq!(agent.step().await.expect("a pass").fetched, 1);
+    agent.store.fill().await;
+    world.clock.advance_ms(2 * HOUR_MS);
+    assert_eq!(agent.step().await.expect("a pass").installed, 0);
+    world.clock.advance_ms(3 * HOUR_MS);
+    agent.store.make_room().await;
+    assert_eq!(agent.step().await.expect("a pass").installed, 0);
+    world.clock.advance_ms(7 * 24 * HOUR_MS - 3 * HOUR_MS);
+    agent.step().await.expect("a pass");
+    assert_eq!(world.script_runs(), 1);
+}
+
+/// Symptom: an agent whose data directory was a link to a larger disk did not start, and said that
+/// the link was to be removed. Cause: what lies in the directory may be no link, and the directory
+/// was looked at in the same way. Repair: what the link leads to is looked at.
+#[tokio::test]
+async fn the_data_directory_may_be_a_link() {
+    let world = World::new().await;
+    let (disk, data) = (world.directory.path().join("disk"), world.directory.path().join("data"));
+    std::fs::create_dir(&disk).expect("a directory");
+    std::os::unix::fs::symlink(&disk, data).expect("a link");
+    let mut agent = world.agent(world.machine()).await;
+    agent.step().await.expect("a pass");
+    assert!(disk.join("agent.db").exists());
+}

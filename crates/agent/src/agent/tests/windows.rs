@@ -5,7 +5,7 @@ use model::{AssignedWindow, ObjectCode, WindowKind, WindowZone};
 use super::*;
 
 /// Open for two hours.
-fn window(at: &str) -> AssignedWindow {
+pub(super) fn window(at: &str) -> AssignedWindow {
     AssignedWindow {
         code: ObjectCode::new("PR100001").expect("a code"),
         at: at.to_owned(),

@@ -15,6 +15,9 @@ use ambient::failpoint;
 
 use super::reading::boot_id;
 
+/// What a shell ends with that is told to end: 128 and SIGTERM.
+const SHELL_TERM: u8 = 128 + 15;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
     /// By itself, with this code.
@@ -85,7 +88,8 @@ impl Ending {
         };
         let ending = number.parse().ok().and_then(|number| Ending::of(word, number));
         // A system that goes down ends everything that runs; that says nothing of an installer.
-        let is_shut_down = matches!(ending, Some(Ending::Signaled(_))) && boot != boot_id()?;
+        let is_ended = matches!(ending, Some(Ending::Signaled(_) | Ending::Exited(SHELL_TERM)));
+        let is_shut_down = is_ended && boot != boot_id()?;
         Ok(ending.filter(|_| !is_shut_down).map(|ending| (name.to_owned(), ending)))
     }
 
