@@ -33,6 +33,12 @@ pub(crate) fn check_all(survey: &Survey) -> Vec<Check> {
     checks
 }
 
+/// What is still on its way somewhere, if anything is.
+pub(crate) fn unrest(survey: &Survey) -> Option<String> {
+    let fleet = survey.fleet.as_ref().map_or(Ok(()), equal_at_top);
+    [serials(survey), fleet, streams(survey), links(survey)].into_iter().find_map(Result::err)
+}
+
 /// The first that does not hold. Nothing to judge does not hold either.
 fn all(verdicts: impl IntoIterator<Item = Verdict>) -> Verdict {
     let mut verdicts = verdicts.into_iter().peekable();
@@ -47,7 +53,7 @@ fn equal<T: PartialEq + std::fmt::Debug>(what: &str, found: T, expected: T) -> V
 }
 
 /// Whatever one site offers another, the other has at the same position with the same digest.
-pub(crate) fn streams(survey: &Survey) -> Verdict {
+fn streams(survey: &Survey) -> Verdict {
     let place = |stream: &pb::VerifiedStream| (stream.epoch, stream.seq, stream.digest.clone());
     let sound = |site: &SiteSurvey| -> Verdict {
         let row = |row: &pb::VerifiedStream| {
@@ -168,7 +174,7 @@ fn equal_at_top(fleet: &report::Fleet) -> Verdict {
     fleet.differing.first().map_or(Ok(()), |first| Err(first.clone()))
 }
 
-pub(crate) fn links(survey: &Survey) -> Verdict {
+fn links(survey: &Survey) -> Verdict {
     all(survey.sites.iter().map(|site| {
         if site.links.is_empty() {
             return Err(format!("{} has no link", site.code));

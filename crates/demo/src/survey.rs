@@ -9,6 +9,7 @@ use software_update_point::Holding;
 
 use crate::building::Built;
 use crate::clients::{Given, has_content};
+use crate::crowd::Crowd;
 use crate::operator::{Desk, Look, Operator, ask, next, until};
 use crate::plan::{SITES, SitePlan, TOP};
 use crate::report::{self, Synchronization};
@@ -64,55 +65,37 @@ pub(crate) struct RealUpdate {
 
 /// Waits until nothing is under way any more, and looks at everything.
 pub(crate) async fn survey(built: &Built, arrived: &mut Arrived) -> Result<Survey, Error> {
-    let operator = &built.operator;
-    // What does not come to rest is in the checks.
-    let quiet = until("rest", QUIET_MAX, async || {
-        let found = Survey { sites: sites(operator).await?, ..Survey::default() };
-        let troubles = [checks::streams(&found), checks::links(&found)];
-        let unsent = unsent(arrived).await?;
-        match troubles.into_iter().find_map(Result::err) {
-            None if unsent == 0 => Ok(Look::There(found.sites)),
-            trouble => Ok(Look::NotYet(trouble.unwrap_or_default())),
+    let limit = arrived.crowd.as_ref().map_or(QUIET_MAX, Crowd::limit);
+    // What was seen at rest is what is judged: a moment later somebody may have news again.
+    let quiet = until("rest", limit, async || {
+        let found = moving(built, arrived).await?;
+        match checks::unrest(&found) {
+            None => Ok(Look::There(found)),
+            Some(trouble) => Ok(Look::NotYet(trouble)),
         }
     });
-    let sites = match quiet.await {
-        Err(Error::Late { .. }) => sites(operator).await?,
+    let mut survey = match quiet.await {
+        // What does not come to rest is in the checks.
+        Err(Error::Late { .. }) => moving(built, arrived).await?,
         outcome => outcome?,
     };
-    let mut desk = operator.at(TOP);
+    let mut desk = built.operator.at(TOP);
     let request = pb::GetContentStatusRequest { package: arrived.package.clone() };
-    let content = ask("see content", desk.get_content_status(request)).await?.rows;
-    let mut deployments = Vec::new();
+    survey.content = ask("see content", desk.get_content_status(request)).await?.rows;
     for id in &arrived.deployments {
         let request = pb::GetDeploymentComplianceRequest { id: id.clone() };
         let answer = ask("see compliance", desk.get_deployment_compliance(request)).await?;
-        deployments.extend(answer.row);
+        survey.deployments.extend(answer.row);
     }
-    let mut sups = BTreeMap::new();
     for (code, sup) in &built.sups {
-        sups.insert(*code, sup.holding().await.map_err(Error::start(code))?);
+        survey.sups.insert(*code, sup.holding().await.map_err(Error::start(code))?);
     }
-    let upstream = match &built.upstream {
-        Some(upstream) => Some(upstream.holding().await.map_err(Error::start("upstream"))?),
-        None => None,
-    };
+    if let Some(upstream) = &built.upstream {
+        survey.upstream = Some(upstream.holding().await.map_err(Error::start("upstream"))?);
+    }
     let properties = built.sample.documents.iter().map(|document| &document.properties);
     let expired = properties.filter(|own| own.is_expired && own.is_explicitly_deployable);
-    let expired = expired.count() as u64;
-    let rest = Survey { expired, ..Survey::default() };
-    let mut survey = Survey { sites, upstream, sups, content, deployments, ..rest };
-    for client in &arrived.clients {
-        let request = pb::GetClientComplianceRequest { id: client.id.clone() };
-        let top = ask("see compliance", desk.get_client_compliance(request)).await?;
-        let own = client.summary().await?;
-        survey.real.starts +=
-            own.runs.get(&built.sample.real).filter(|_| client.is_real()).unwrap_or(&0);
-        let (top, given) = (top.row.unwrap_or_default(), client.machine.given());
-        survey.clients.push(ClientSurvey { kind: client.kind.as_str(), own, top, given });
-    }
-    if let Some(crowd) = &mut arrived.crowd {
-        survey.fleet = Some(crowd.survey(operator).await?);
-    }
+    survey.expired = expired.count() as u64;
     let (path, digest) = &built.sample.installed;
     survey.real.has_file = has_content(path, *digest);
     survey.real.runs =
@@ -120,12 +103,25 @@ pub(crate) async fn survey(built: &Built, arrived: &mut Arrived) -> Result<Surve
     Ok(survey)
 }
 
-async fn unsent(arrived: &Arrived) -> Result<u64, Error> {
-    let mut unsent = 0;
-    for client in &arrived.clients {
-        unsent += client.summary().await?.unsent;
+/// What moves until it is at rest: the streams, and what clients say and are known to have said.
+async fn moving(built: &Built, arrived: &mut Arrived) -> Result<Survey, Error> {
+    let operator = &built.operator;
+    let mut found = Survey::default();
+    if let Some(crowd) = &mut arrived.crowd {
+        found.fleet = Some(crowd.survey(operator).await?);
     }
-    Ok(unsent)
+    for client in &arrived.clients {
+        // The client last: whatever it said meanwhile has a serial that the site does not know.
+        let request = pb::GetClientComplianceRequest { id: client.id.clone() };
+        let top = ask("see compliance", operator.at(TOP).get_client_compliance(request)).await?;
+        let own = client.summary().await?;
+        found.real.starts +=
+            own.runs.get(&built.sample.real).filter(|_| client.is_real()).unwrap_or(&0);
+        let (top, given) = (top.row.unwrap_or_default(), client.machine.given());
+        found.clients.push(ClientSurvey { kind: client.kind.as_str(), own, top, given });
+    }
+    found.sites = sites(operator).await?;
+    Ok(found)
 }
 
 async fn sites(operator: &Operator) -> Result<Vec<SiteSurvey>, Error> {

@@ -107,7 +107,6 @@ async fn what_is_in_the_spool_reaches_the_primary_in_order() {
     assert_eq!(world.submit(10).await, pb::Outcome::SendFull);
     world.primary.script().outcome = pb::Outcome::Applied;
     world.primary.seen("report 10").await;
-    assert_eq!(world.primary.script().backlogs.last(), Some(&(0, 0)));
     // A client that was put back hears after which report it goes on, which is no use to anybody.
     world.primary.script().outcome = pb::Outcome::Behind;
     world.primary.script().known_serial = 50;
@@ -208,6 +207,8 @@ async fn the_primary_hears_which_role_spoke() {
     world.primary.seen("report 4").await;
     let (windows, agents) = (pb::Voice::Windows.into(), pb::Voice::Agents.into());
     assert_eq!(world.primary.script().voices, [windows, agents, windows]);
+    // Each submission says what waits behind it.
+    assert_eq!(world.primary.script().backlogs, [(3, 0), (1, 0), (0, 0)]);
     for role in [sup, mp] {
         let client = client(1).as_bytes().to_vec();
         let ask = pb::GetPolicyRequest { client, voice: windows, ..Default::default() };
