@@ -133,7 +133,7 @@ impl Group {
     /// ended.
     pub(super) async fn end(self, grace: Duration) {
         let gone = async {
-            while test_kill_process_group(self.0).is_ok() {
+            while test_kill_process_group(self.0).is_ok() && self.is_running() {
                 sleep(limits::GONE_POLL).await;
             }
         };
@@ -141,5 +141,15 @@ impl Group {
             // Gone in the meantime, then.
             let _ = kill_process_group(self.0, Signal::KILL);
         }
+    }
+
+    /// Whether any of it has not ended. Its leader may have, and nobody has waited for it yet: that
+    /// keeps its number from being used again.
+    fn is_running(self) -> bool {
+        let Ok(entries) = fs::read_dir("/proc") else { return true };
+        let stats =
+            entries.filter_map(|entry| fs::read_to_string(entry.ok()?.path().join("stat")).ok());
+        let mut groups = stats.filter_map(|stat| reading::group(&stat));
+        groups.any(|group| group == self.0.as_raw_nonzero().get())
     }
 }

@@ -108,12 +108,21 @@ pub(super) fn logind_user(text: &str) -> Option<String> {
 
 /// When the process of this `/proc/PID/stat` started; none if it has ended.
 pub(super) fn started(stat: &str) -> Option<u64> {
+    of_running(stat, 18)?.parse().ok()
+}
+
+/// Of which group it is; none if it has ended.
+pub(super) fn group(stat: &str) -> Option<i32> {
+    of_running(stat, 1)?.parse().ok()
+}
+
+/// A field of `/proc/PID/stat`, counted from behind the state.
+fn of_running(stat: &str, field: usize) -> Option<&str> {
     // The name of the program stands in parentheses and may hold anything.
     let (_, fields) = stat.rsplit_once(')')?;
     let mut fields = fields.split_whitespace();
     let is_running = !matches!(fields.next()?, "Z" | "X" | "x");
-    let started = fields.nth(18)?.parse().ok()?;
-    is_running.then_some(started)
+    fields.nth(field).filter(|_| is_running)
 }
 
 #[cfg(test)]

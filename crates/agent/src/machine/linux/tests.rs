@@ -151,6 +151,16 @@ async fn after_its_maximum_run_time_the_whole_group_ends() {
     assert_eq!(bench.script("exit 3", MINUTE).await, Ended::Exited(3), "the next one runs");
 }
 
+/// Symptom: each installer that was ended after its time took half a minute longer. Cause: one that
+/// had ended, and that nobody had waited for, was taken for running. Repair: what has ended has.
+#[tokio::test]
+async fn an_installer_that_ends_when_it_is_asked_to_is_not_waited_for() {
+    let bench = Bench::new();
+    let machine = bench.machine_with(Setup { stop_grace: 60 * MINUTE, ..Setup::default() });
+    let ended = bench.run(&machine, ("setup", ""), b"#!/bin/sh\nexec sleep 1000\n", SOON).await;
+    assert_eq!(ended.expect("runs"), Ended::TimedOut);
+}
+
 #[tokio::test]
 async fn a_child_that_keeps_the_output_open_holds_up_nobody() {
     let bench = Bench::new();

@@ -68,5 +68,7 @@ fn a_process_is_known_by_its_start_until_it_has_ended() {
     assert_eq!(started(&format!("12 (a b) c) S {rest}")), Some(4711));
     assert_eq!(started(&format!("12 (sleep) Z {rest}")), None);
     assert_eq!(started("12 (sleep) S 1"), None);
+    assert_eq!(group("12 (a b) c) S 1 34 35"), Some(34));
+    assert_eq!(group("12 (sleep) Z 1 34 35"), None);
     assert_eq!(started(""), None);
 }
