@@ -152,6 +152,33 @@ fn an_exit_code_outlives_an_agent_that_is_killed() {
     }
 }
 
+/// As a package does whose script restarts the agent, and waits until that is done.
+#[test]
+fn an_installer_may_restart_the_agent_that_runs_it() {
+    let mut plant = Plant::new();
+    let computer = Computer::new(&plant);
+    let restart = "kill -TERM \"$(cat agent)\"\ntail -s 0.02 -f --pid=\"$(cat agent)\" /dev/null\n\
+                   read go < restarts.gate\necho new > restarts.new";
+    let restarts = computer.gated("restarts", restart);
+    let detect = ["--detect", "file=/opt/restarts.new"];
+    let restarts = plant.publish_script(&restarts, computer.root(), &detect);
+    plant.deploy_all("Restarts", &[&restarts]);
+    computer.start_agent(&mut plant);
+    plant.hierarchy.wait_until("its installer runs", || computer.runs("restarts") == 1);
+    let agent = plant.process(AGENT).id().to_string();
+    fs::write(Path::new(computer.root()).join("opt/agent"), agent).expect("it can be written");
+    computer.open("restarts");
+    // It would wait for the installer, which waits for it.
+    let ended = plant.process(AGENT).wait_end();
+    assert!(ended.success(), "{ended}");
+    plant.stop(AGENT);
+    computer.start_agent(&mut plant);
+    plant.process(AGENT).wait_for("an installer of an earlier life still runs");
+    computer.open("restarts");
+    plant.wait_told(&restarts, ("installed", "", 0));
+    assert_eq!(computer.runs("restarts"), 1);
+}
+
 /// No place that has a name is left out, and none where something replaces what was there before
 /// is without a name.
 #[test]

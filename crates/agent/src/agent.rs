@@ -224,8 +224,8 @@ impl Agent {
         View { client: self.hands.client, store: self.store.clone(), refusals }
     }
 
-    /// Works until `shutdown`, or until a new version of the agent is to take its place. An
-    /// installer that is running is waited for.
+    /// Works until `shutdown`, or until a new version of the agent is to take its place. A running
+    /// installer is left to the next life, or waited for where the machine does not leave any.
     pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), Error> {
         let (servers, wakes) = (self.hands.servers.clone(), self.wakes.clone());
         let stop = servers.stop.clone();

@@ -141,6 +141,11 @@ pub trait Machine: Debug + Send + Sync {
         Box::pin(async { Ok(None) })
     }
 
+    /// Whether an installer goes on without the agent, whose next life settles it.
+    fn leaves_installers(&self) -> bool {
+        false
+    }
+
     /// How the last installer ended is durable elsewhere, and is not to be told again.
     fn forget_settled(&self) -> io::Result<()> {
         Ok(())

@@ -71,7 +71,7 @@ impl Hands {
             Work::Scan(scanning) => Outcome::Scanned(Box::new(self.scan(scanning).await?)),
             Work::Settle(updates, limit_ms) => {
                 let limit = Duration::from_millis(limit_ms.unsigned_abs());
-                Outcome::Settled(self.settle(updates, limit).await)
+                Outcome::Settled(self.stay(self.settle(updates, limit)).await?)
             }
             Work::Inspect(asked) => {
                 let missing = self.library.missing(asked.clone()).await?;
@@ -83,7 +83,7 @@ impl Hands {
                 Outcome::Detected(assigned, verdict)
             }
             Work::Install(assigned) => {
-                let (ended, detected) = self.install(&assigned).await;
+                let (ended, detected) = self.stay(self.install(&assigned)).await?;
                 Outcome::Installed(assigned, ended, detected)
             }
             Work::Notify(remaining) => {
@@ -103,6 +103,22 @@ impl Hands {
             }
         };
         Ok(vec![outcome])
+    }
+
+    /// Until it is done, or the agent is to stop and an installer goes on without it. Whatever it
+    /// is left in is what the end of the process leaves at any time.
+    async fn stay<T>(&self, work: impl Future<Output = T>) -> Result<T, Error> {
+        let stopped = async {
+            self.servers.stop.cancelled().await;
+            if !self.machine.leaves_installers() {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            done = work => Ok(done),
+            () = stopped => Err(Error::Stopping),
+        }
     }
 
     pub(super) fn now(&self) -> Timestamp {

@@ -271,6 +271,10 @@ impl Machine for LinuxMachine {
         })
     }
 
+    fn leaves_installers(&self) -> bool {
+        matches!(self.waiter, Waiter::Apart(_))
+    }
+
     fn forget_settled(&self) -> io::Result<()> {
         Ending::forget(&self.installs)
     }
