@@ -157,6 +157,11 @@ impl Error {
         }
     }
 
+    /// Stored by a newer version of the agent, which this one does not understand.
+    pub(crate) fn is_of_newer(&self) -> bool {
+        matches!(self, Error::Store(sqlite_engine::Error::NewerDatabase { .. }))
+    }
+
     /// The disk is full, or fails: what cannot be written now may be written later.
     pub(crate) fn is_of_disk(&self) -> bool {
         match self {
@@ -200,11 +205,11 @@ impl Error {
     }
 }
 
-/// Damaged, of another program, or without a table that this one has made.
+/// Damaged, of another program or a newer one, or without a table that this one has made.
 fn is_database_damaged(error: &sqlite_engine::Error) -> bool {
     use sqlite_engine::Error as Failed;
     match error {
-        Failed::ForeignDatabase { .. } => true,
+        Failed::ForeignDatabase { .. } | Failed::NewerDatabase { .. } => true,
         Failed::Statement { .. } => matches!(error.fault(), Fault::Corrupt | Fault::Internal),
         _ => error.fault() == Fault::Corrupt,
     }

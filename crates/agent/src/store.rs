@@ -2,7 +2,8 @@
 //!
 //! Owns `agent.db`. Everything another machine relies on is durable when a function returns: the
 //! serial before its report is sent, policy before it is obeyed, an installation before it starts.
-//! Refuses to know why. A file that is lost is a client without memory: a new incarnation.
+//! Refuses to know why. A file that is lost is a client without memory: a new incarnation. Before a
+//! version of the agent changes its layout, a copy is kept for the version before.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -38,6 +39,11 @@ const SCHEMA: Schema = Schema {
     migrations: &[include_str!("../schema/0001_create_agent.sql")],
 };
 
+fn open(path: &Path, schema: Schema, executor: Executor) -> Result<Database, EngineError> {
+    schema.keep_older(path)?;
+    Database::open(path, schema, Options { executor, durability: Durability::Full })
+}
+
 /// A report that cannot be read.
 #[derive(Debug)]
 pub(crate) struct Damaged {
@@ -59,8 +65,7 @@ impl Store {
         own: &PeerIdentity,
         executor: Executor,
     ) -> Result<Store, EngineError> {
-        let options = Options { executor, durability: Durability::Full };
-        let database = Database::open(path, SCHEMA, options)?;
+        let database = open(path, SCHEMA, executor)?;
         // SQLite's integers have a sign.
         let incarnation = ambient.random_u64() >> 1;
         let own = own.to_string();
@@ -76,8 +81,13 @@ impl Store {
         if !path.exists() {
             return Err(Error::NoMemory { path: path.to_owned() });
         }
-        let options = Options { executor: Executor::Inline, durability: Durability::Full };
-        Ok(Store { database: Database::open(path, SCHEMA, options)? })
+        Ok(Store { database: open(path, SCHEMA, Executor::Inline)? })
+    }
+
+    /// What was remembered before a newer version of the agent changed its layout takes the place
+    /// of what that left, which is gone; whether there was any.
+    pub(crate) fn put_back(path: &Path) -> Result<bool, EngineError> {
+        SCHEMA.put_older_back(path)
     }
 
     pub(crate) async fn check(&self) -> Result<Vec<String>, EngineError> {

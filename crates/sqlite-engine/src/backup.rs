@@ -39,7 +39,8 @@ fn copy_pages(source: &Connection, target: &Path) -> RowResult<()> {
     target.close().map_err(|(_, error)| error)
 }
 
-fn place(partial: &Path, path: &Path) -> std::io::Result<()> {
+/// Gives a whole file its name, durably.
+pub(crate) fn place(partial: &Path, path: &Path) -> std::io::Result<()> {
     File::open(partial)?.sync_all()?;
     // What a killed process left beside the file that is replaced would be read into the new one.
     for left in ["-wal", "-shm"] {

@@ -2,11 +2,13 @@
 //!
 //! `PRAGMA application_id` says whose file it is, `PRAGMA user_version` how many of the schema's
 //! migrations it has seen. Migrations only go forward, each in one transaction; a file from the
-//! future is refused untouched.
+//! future is refused untouched. Who wants a way back keeps a copy beforehand, `<file>.v<version>`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use crate::backup;
 
 use crate::error::Error;
 use crate::transaction::{ReadTx, RowResult};
@@ -23,6 +25,32 @@ pub struct Schema {
 }
 
 impl Schema {
+    /// Copies the file at `path`, if there is one and opening it would change its layout. Nobody
+    /// else may be at work with it.
+    pub fn keep_older(&self, path: &Path) -> Result<(), Error> {
+        if !path.exists() {
+            return Ok(());
+        }
+        let opened = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE);
+        let connection = opened.map_err(|source| Error::open(self.name, path, source))?;
+        match self.identify(&connection, path)? {
+            found if (1..self.migrations.len()).contains(&found) => {
+                backup::copy_to(&connection, &older(path, found))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Puts the newest copy that this schema can open in the place of the file at `path`, which is
+    /// gone; whether there was one.
+    pub fn put_older_back(&self, path: &Path) -> Result<bool, Error> {
+        let copies = (1..=self.migrations.len()).rev().map(|version| older(path, version));
+        let Some(copy) = copies.into_iter().find(|copy| copy.exists()) else { return Ok(false) };
+        let placed = |source| Error::PlaceBackup { path: path.to_owned(), source };
+        backup::place(&copy, path).map_err(placed)?;
+        Ok(true)
+    }
+
     /// Brings the file at `path`, open as `connection`, to the newest layout.
     pub(crate) fn apply(&self, connection: &mut Connection, path: &Path) -> Result<(), Error> {
         let found = self.identify(connection, path)?;
@@ -68,6 +96,13 @@ impl Schema {
         tx.pragma_update(None, "user_version", version).map_err(failed)?;
         tx.commit().map_err(failed)
     }
+}
+
+/// Where the file at `path` is kept as it was with a layout of before.
+fn older(path: &Path, version: usize) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".v{version}"));
+    PathBuf::from(name)
 }
 
 fn first_loose_table(connection: &Connection) -> RowResult<Option<String>> {

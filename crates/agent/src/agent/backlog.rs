@@ -43,6 +43,11 @@ impl Backlog {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn is_to_install(&self) -> bool {
+        self.works.iter().any(|work| matches!(work, Work::Install(_)))
+    }
+
     /// What would disturb the computer and was decided before there was room again: windows have
     /// closed since, and people sat down.
     pub(super) fn outdated(&mut self) -> Vec<Work> {

@@ -2,8 +2,9 @@
 //!
 //! Owns what happens to what cannot be used: it is set aside, and the agent goes on without it. A
 //! memory that is damaged, or another client's, begins anew with a new incarnation, to which the
-//! site gives everything again; an index of content is made anew from the files. What only cannot
-//! be opened now, on a full disk or without the right to, is an error.
+//! site gives everything again; an index of content is made anew from the files. After a newer
+//! version of the agent, which was given up, what was remembered before it takes its place. What
+//! only cannot be opened now, on a full disk or without the right to, is an error.
 
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
@@ -63,9 +64,14 @@ impl Place<'_> {
     async fn memory(&self) -> Result<(Store, Memory), Error> {
         match self.recall().await {
             Err(error) if error.is_damage() => {
-                let found = Found::database(&self.data.join("agent.db"));
-                let reason = error_chain(&error);
+                let path = self.data.join("agent.db");
+                let (found, reason) = (Found::database(&path), error_chain(&error));
                 self.quarantine.set_aside("what the agent remembered", &reason, found)?;
+                if error.is_of_newer() && Store::put_back(&path)? {
+                    tracing::warn!(
+                        "the agent goes on with what it remembered before the newer one"
+                    );
+                }
                 self.recall().await
             }
             recalled => recalled,

@@ -86,6 +86,15 @@ async fn a_memory_is_of_the_client_that_began_it() {
 
 /// What happens to a file, for tests of what comes of it.
 impl Store {
+    /// A version of the agent with a newer layout has worked with it.
+    pub(crate) async fn is_used_by_newer(path: &Path) {
+        const MIGRATIONS: &[&str] =
+            &[SCHEMA.migrations[0], "ALTER TABLE record ADD COLUMN more TEXT"];
+        let newer = Schema { migrations: MIGRATIONS, ..SCHEMA };
+        let database = super::open(path, newer, Executor::Inline).expect("it is migrated");
+        database.close().await;
+    }
+
     pub(crate) async fn perform(&self, sql: &'static str) {
         let done = self.database.write(move |tx| tx.execute(sql, [])).await;
         assert_ne!(done.expect("it is done"), 0);

@@ -55,6 +55,28 @@ async fn newer_and_foreign_databases_are_refused() {
 }
 
 #[tokio::test]
+async fn what_was_kept_before_a_migration_can_be_put_back() {
+    let directory = TempDir::new().expect("temporary directory");
+    let path = directory.path().join("test.db");
+    let (first, second) = (schema(&[FIRST]), schema(&[FIRST, SECOND]));
+    second.keep_older(&path).expect("there is nothing to keep");
+    open(&directory, first).expect("opens").close().await;
+    first.keep_older(&path).expect("its layout is the newest");
+    assert!(!first.put_older_back(&path).expect("looks"), "nothing was kept so far");
+    second.keep_older(&path).expect("is kept");
+    let migrated = open(&directory, second).expect("migrates");
+    let rename = |tx: &crate::WriteTx| tx.execute("UPDATE item SET name = 'lost'", []).map(drop);
+    migrated.write::<_, Error, _>(rename).await.expect("writes");
+    // It is not closed: what a killed process leaves beside it is not read into what takes its place.
+    std::fs::remove_file(&path).expect("is gone");
+    assert!(first.put_older_back(&path).expect("puts it back"));
+    let name = |tx: &ReadTx| tx.query_row("SELECT name FROM item", [], |r| r.get::<_, String>(0));
+    let older = open(&directory, first).expect("is of its version");
+    assert_eq!(older.read(name).await.expect("reads"), "kept");
+    assert!(!first.put_older_back(&path).expect("looks"), "it has taken its place");
+}
+
+#[tokio::test]
 async fn a_failing_migration_leaves_nothing_behind() {
     let directory = TempDir::new().expect("temporary directory");
     let broken = schema(&[FIRST, "CREATE TABLE half (id INTEGER) STRICT; CREATE nonsense;"]);
