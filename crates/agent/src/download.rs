@@ -6,6 +6,7 @@
 //! named, and left for the next one, which goes on where it was. What a source sends is never held
 //! in memory beyond what the connection keeps in flight.
 
+use std::collections::VecDeque;
 use std::fmt;
 
 use client::fallback::Carrier;
@@ -121,9 +122,12 @@ impl Downloads<'_> {
         let mut tried: Vec<Tried> = Vec::new();
         let mut worst: Option<Error> = None;
         let mut end = None;
-        for source in carriers.iter().flat_map(sources) {
+        let mut ahead: VecDeque<Source<'_>> = carriers.iter().flat_map(sources).collect();
+        let mut slow = VecDeque::new();
+        // Slow ones have their time once nobody else gave it.
+        while let Some((source, is_hurried)) = next(&mut ahead, &mut slow) {
             let url = shown(source.url());
-            let error = match self.give(source, file).await {
+            let error = match self.give(source, (file, is_hurried)).await {
                 Ok(Given::Before) => {
                     end = Some(End::Here { from: None });
                     break;
@@ -143,6 +147,9 @@ impl Downloads<'_> {
                 end = Some(End::Failed(error));
                 break;
             }
+            if matches!(error, Error::Slow { .. }) {
+                slow.push_back(source);
+            }
             let reason = error_chain(&error);
             if is_dishonest(&error) {
                 self.refusals.note(&url, &reason, self.servers.now());
@@ -157,13 +164,17 @@ impl Downloads<'_> {
         fetched
     }
 
-    async fn give(self, source: Source<'_>, file: &AssignedFile) -> Result<Given, Error> {
+    async fn give(
+        self,
+        source: Source<'_>,
+        (file, is_hurried): (&AssignedFile, bool),
+    ) -> Result<Given, Error> {
         loop {
             let Begun::Receiving(mut receipt) = self.library.begin(file.into()).await? else {
                 return Ok(Given::Before);
             };
             let is_resumed = receipt.offset() > 0;
-            let received = match source.receive(self, file, &mut receipt).await {
+            let received = match source.receive(self, (file, is_hurried), &mut receipt).await {
                 Ok(()) => receipt.finish().await.map(drop).map_err(Error::from),
                 failed => failed,
             };
@@ -183,6 +194,17 @@ impl Downloads<'_> {
             let reason = error_chain(&error);
             tracing::warn!(file.name, reason, "what has come of a file cannot be removed");
         }
+    }
+}
+
+/// Who is asked next, and whether it is left when it is slow: only at first, for others.
+fn next<'a>(
+    ahead: &mut VecDeque<Source<'a>>,
+    slow: &mut VecDeque<Source<'a>>,
+) -> Option<(Source<'a>, bool)> {
+    match ahead.pop_front() {
+        Some(source) => Some((source, !ahead.is_empty() || !slow.is_empty())),
+        None => slow.pop_front().map(|source| (source, false)),
     }
 }
 

@@ -65,6 +65,8 @@ pub enum Error {
     Astray { url: String, to: String, reason: &'static str },
     #[error("{url} sent less than {least} bytes in {limit:?}")]
     Dripping { url: String, least: u64, limit: Duration },
+    #[error("{url} sent less than {least} bytes in {limit:?}, and others may have the file")]
+    Slow { url: String, least: u64, limit: Duration },
     #[error("{url} did not end within {limit:?}")]
     Endless { url: String, limit: Duration },
     #[error("the downloader cannot be started")]
@@ -139,6 +141,7 @@ impl Error {
             | Error::Silent { .. }
             | Error::Fetch { .. }
             | Error::Dripping { .. }
+            | Error::Slow { .. }
             | Error::Endless { .. }
             | Error::CutOff { .. }
             | Error::Facts(_)

@@ -37,6 +37,11 @@ pub(crate) const FETCHES_MAX: usize = 3;
 /// the slowest modem.
 pub(crate) const FLOW_BYTES_MIN: u64 = 16 << 10;
 
+/// A source that sends less in [`BRISK_TIME`] is left for others that may have the file, and gone
+/// back to once none of them gave it. Three files at once still fill a line of 84 kbit/s.
+pub(crate) const BRISK_BYTES_MIN: u64 = 1 << 20;
+pub(crate) const BRISK_TIME: Duration = Duration::from_secs(5 * 60);
+
 /// Refusals kept for the summary; all of them are in the log.
 pub(crate) const REFUSALS_MAX: usize = 100;
 

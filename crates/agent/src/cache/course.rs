@@ -36,7 +36,7 @@ pub(super) struct Course<'a> {
 impl<'a> Course<'a> {
     /// From `anchor` on, into a copy that has so much.
     pub(super) fn new(url: &'a str, anchor: u64, held: Held) -> Course<'a> {
-        let (bytes, waited, flow) = Default::default();
+        let (bytes, waited, flow) = (0, Duration::ZERO, Flow::steady());
         Course { url, anchor, held, bytes, waited, flow }
     }
 

@@ -42,22 +42,38 @@ impl Pace {
 }
 
 /// What a source has sent lately, without the time in which it was not read from.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Flow {
+    time: Duration,
+    least: u64,
     waited_ms: i64,
     bytes: u64,
 }
 
 impl Flow {
+    /// Of a source without which there would be none.
+    pub(crate) fn steady() -> Flow {
+        Flow::of(limits::SILENCE_MAX, limits::FLOW_BYTES_MIN)
+    }
+
+    /// Of a source beside which there are others.
+    pub(crate) fn brisk() -> Flow {
+        Flow::of(limits::BRISK_TIME, limits::BRISK_BYTES_MIN)
+    }
+
+    fn of(time: Duration, least: u64) -> Flow {
+        Flow { time, least, waited_ms: 0, bytes: 0 }
+    }
+
     /// So much came after so long; false if it is too little to go on.
     pub(crate) fn goes_on(&mut self, bytes: u64, (asked, came): (Timestamp, Timestamp)) -> bool {
         self.waited_ms += (came.0 - asked.0).max(0);
         self.bytes = self.bytes.saturating_add(bytes);
-        if Duration::from_millis(self.waited_ms.unsigned_abs()) < limits::SILENCE_MAX {
+        if Duration::from_millis(self.waited_ms.unsigned_abs()) < self.time {
             return true;
         }
-        let is_enough = self.bytes >= limits::FLOW_BYTES_MIN;
-        *self = Flow::default();
+        let is_enough = self.bytes >= self.least;
+        *self = Flow::of(self.time, self.least);
         is_enough
     }
 }

@@ -43,11 +43,11 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Takes in what is missing of a file.
+    /// Takes in what is missing of a file; one that `is_hurried` is left when it is slow.
     pub(super) async fn receive(
         self,
         with: Downloads<'_>,
-        file: &AssignedFile,
+        (file, is_hurried): (&AssignedFile, bool),
         receipt: &mut Receipt,
     ) -> Result<(), Error> {
         let offset = receipt.offset();
@@ -62,7 +62,7 @@ impl<'a> Source<'a> {
             let stream = with.servers.bounded(url, self.open(with, uri)).await??;
             let asked = Connection::ask(with.downloader, url, stream, &order);
             let unfit = match with.servers.bounded(url, asked).await?? {
-                Ok(answer) => return read(with, url, answer, file, receipt).await,
+                Ok(answer) => return read(with, url, answer, (file, is_hurried), receipt).await,
                 Err(unfit) => unfit,
             };
             let url = url.clone();
@@ -116,11 +116,12 @@ async fn read(
     with: Downloads<'_>,
     url: &str,
     (start, connection): (u64, Connection),
-    file: &AssignedFile,
+    (file, is_hurried): (&AssignedFile, bool),
     receipt: &mut Receipt,
 ) -> Result<(), Error> {
-    let reading = (connection, Flow::default(), Duration::ZERO);
-    let pieces = stream::try_unfold(reading, async |(mut connection, mut flow, owed)| {
+    let flows = (Flow::steady(), is_hurried.then(Flow::brisk));
+    let reading = (connection, flows, Duration::ZERO);
+    let pieces = stream::try_unfold(reading, async |(mut connection, mut flows, owed)| {
         if !owed.is_zero() {
             let waited = with.servers.stop.run_until_cancelled(tokio::time::sleep(owed)).await;
             waited.ok_or(Error::Stopping)?;
@@ -130,8 +131,8 @@ async fn read(
             return Ok(None);
         };
         let (came, bytes) = (with.servers.now(), piece.len() as u64);
-        flows(url, &mut flow, bytes, (asked, came))?;
-        Ok::<_, Error>(Some((piece, (connection, flow, with.servers.pace.spend(bytes, came)))))
+        watch(url, &mut flows, bytes, (asked, came))?;
+        Ok::<_, Error>(Some((piece, (connection, flows, with.servers.pace.spend(bytes, came)))))
     });
     receipt.receive(start, pieces).await?;
     match receipt.offset() {
@@ -142,15 +143,20 @@ async fn read(
     }
 }
 
-fn flows(
+fn watch(
     url: &str,
-    flow: &mut Flow,
+    (steady, brisk): &mut (Flow, Option<Flow>),
     bytes: u64,
     times: (Timestamp, Timestamp),
 ) -> Result<(), Error> {
-    if flow.goes_on(bytes, times) {
-        return Ok(());
+    let url = || url.to_owned();
+    if !steady.goes_on(bytes, times) {
+        let (least, limit) = (limits::FLOW_BYTES_MIN, limits::SILENCE_MAX);
+        return Err(Error::Dripping { url: url(), least, limit });
     }
-    let (url, limit) = (url.to_owned(), limits::SILENCE_MAX);
-    Err(Error::Dripping { url, least: limits::FLOW_BYTES_MIN, limit })
+    if brisk.as_mut().is_some_and(|brisk| !brisk.goes_on(bytes, times)) {
+        let (least, limit) = (limits::BRISK_BYTES_MIN, limits::BRISK_TIME);
+        return Err(Error::Slow { url: url(), least, limit });
+    }
+    Ok(())
 }

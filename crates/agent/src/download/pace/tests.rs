@@ -31,7 +31,7 @@ fn a_new_rate_holds_at_once_and_the_same_one_forgives_nothing() {
 
 #[test]
 fn a_drip_is_not_waited_for_however_regular_it_is() {
-    let mut flow = Flow::default();
+    let mut flow = Flow::steady();
     let drip = |flow: &mut Flow, bytes| flow.goes_on(bytes, (NOW, NOW.plus_ms(1_000)));
     assert_eq!((0..59).filter(|_| drip(&mut flow, 1)).count(), 59);
     assert!(!drip(&mut flow, 1));
