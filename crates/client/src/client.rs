@@ -3,26 +3,21 @@
 //! Owns the order of things. Everything depends on `now` and on what was told; asking twice gives
 //! the same work only once. Nothing here fails: what cannot be done is tried again later and said.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use model::{
-    ClientId, EnforcementState, GivenUpVersion, RefusedServer, SetAside, Sha256, SiteCode,
-    StateReport, Timestamp, UpdateId,
-};
+use model::{ClientId, Sha256, SiteCode, StateReport, Timestamp, UpdateId};
 use recurrence::Calendar;
 use trust::Anchor;
-use update_metadata::Applicability;
 
-use crate::fallback::Search;
 use crate::ledger::{Knowledge, Record};
 use crate::plan::{Plan, Run, Situation, decide};
 use crate::policy::{Accepted, Policy};
-use crate::restart;
+use crate::restart::Decision;
 use crate::rules::Rules;
 use crate::scan::Scan;
 use crate::triggers::Trigger;
-use crate::turn::{Chance, Turn};
+use crate::turn::Chance;
 use crate::work::{Event, Keep, Lane, Notes, Outcome, Surroundings, Work, WriteFilter};
 
 mod acting;
@@ -33,8 +28,16 @@ mod giving_up;
 mod obeying;
 mod planning;
 mod reporting;
+mod restarting;
 mod scanning;
 mod view;
+
+use acting::Installing;
+use fetching::Content;
+use obeying::Polls;
+use reporting::Telling;
+use restarting::Restarting;
+use scanning::Scans;
 
 pub use commands::{Command, NotDone};
 pub use view::{Stand, Wait};
@@ -71,76 +74,22 @@ pub struct Client {
     policy: Arc<Policy>,
     rules: Rules,
     calendar: Calendar,
-    /// As it was kept last, and as it is.
-    kept: Record,
     record: Record,
     notes: Notes,
-    said: Knowledge,
-    outbox: VecDeque<Arc<StateReport>>,
     runs: BTreeMap<UpdateId, Run>,
     /// None until documents were judged since the start.
     scan: Option<Arc<Scan>>,
     plan: Plan,
-    restart: restart::Decision,
-    /// Files that policy names and somebody has looked for, and those that are here.
-    inspected: BTreeSet<Sha256>,
-    present: BTreeSet<Sha256>,
-    troubles: BTreeMap<Sha256, (EnforcementState, i32)>,
-    /// Files that no distribution point has given.
-    searches: Search<Sha256>,
-    untold: VecDeque<RefusedServer>,
-    /// Versions of the agent that the site does not know to be given up.
-    given_up: VecDeque<GivenUpVersion>,
-    /// What was set aside here, and the site does not know.
-    set_aside: VecDeque<SetAside>,
+    polls: Polls,
+    scans: Scans,
+    content: Content,
+    installing: Installing,
+    restarting: Restarting,
+    telling: Telling,
     busy: BTreeSet<Lane>,
     keeps: Vec<Keep>,
-    polls: Turn,
-    scans: Turn,
-    fetches: Turn,
-    sends: Turn,
-    describes: Turn,
-    restarts: Turn,
-    register_at: Timestamp,
-    /// Scans that something asks for, the strongest first.
-    wanted: BTreeSet<Trigger>,
-    /// What the scan that failed was made for.
-    repeats: Option<Trigger>,
-    /// The scan that is going on.
-    scanning: Option<Trigger>,
-    /// When what is required was last looked at, and since when that has consequences.
-    judged_at: Option<Timestamp>,
-    fetch_since: Option<Timestamp>,
-    install_since: Option<Timestamp>,
-    /// Its installer runs, or is about to.
-    running: Option<UpdateId>,
-    /// Since when each update of policy could have been installed.
-    ready_since: BTreeMap<UpdateId, Timestamp>,
-    /// When this life began; a day before, if the system began with it.
-    life_since: Timestamp,
-    /// A file was lost that had been fetched whole.
-    has_lost: bool,
-    /// Found to be required; its installer is next.
-    ready: Option<model::AssignedUpdate>,
-    has_installed: bool,
-    /// No installer of an earlier life runs.
-    is_settled: bool,
-    /// When the installer that runs was started.
-    begun: Timestamp,
-    is_restart_wished: bool,
-    /// The write filter waits for the next start.
-    is_filter_set: bool,
-    wants_everything: bool,
-    /// The site has asked for everything, and got it then.
-    resent_at: Option<Timestamp>,
-    /// Since when the system itself asks for a restart.
-    asked_since: Option<Timestamp>,
-    missed_until: Timestamp,
+    /// The last moment that was heard of.
     seen: Timestamp,
-    /// The version of policy that is known to have expired.
-    expired: u64,
-    /// When a management point last answered what the newest policy is.
-    answered_at: Option<Timestamp>,
 }
 
 impl Client {
@@ -162,54 +111,20 @@ impl Client {
             calendar: Calendar::default(),
             policy: Arc::new(none),
             around,
-            kept: record.clone(),
+            telling: Telling::new((record.clone(), said), (unsent, has_damaged), now),
             record,
             notes,
-            said,
-            outbox: unsent.into_iter().map(Arc::new).collect(),
             runs,
             scan: None,
             plan: Plan::default(),
-            restart: restart::Decision::none(),
-            inspected: BTreeSet::new(),
-            present: BTreeSet::new(),
-            troubles: BTreeMap::new(),
-            searches: Search::default(),
-            untold: VecDeque::new(),
-            given_up: VecDeque::new(),
-            set_aside: VecDeque::new(),
+            polls: Polls::new(now),
+            scans: Scans::new(),
+            content: Content::new(now),
+            installing: Installing::new(now),
+            restarting: Restarting::new(now),
             busy: BTreeSet::new(),
             keeps: Vec::new(),
-            polls: Turn::at(Some(now)),
-            scans: Turn::at(None),
-            fetches: Turn::at(Some(now)),
-            sends: Turn::at(Some(now)),
-            describes: Turn::at(None),
-            restarts: Turn::at(Some(now)),
-            register_at: now,
-            wanted: BTreeSet::new(),
-            repeats: None,
-            scanning: None,
-            judged_at: None,
-            fetch_since: None,
-            install_since: None,
-            ready: None,
-            running: None,
-            ready_since: BTreeMap::new(),
-            life_since: now,
-            has_lost: false,
-            has_installed: false,
-            is_settled: false,
-            begun: now,
-            is_restart_wished: false,
-            is_filter_set: false,
-            wants_everything: has_damaged,
-            resent_at: None,
-            asked_since: None,
-            missed_until: Timestamp(i64::MIN),
             seen: now,
-            expired: 0,
-            answered_at: None,
         };
         client.recall(policy, now);
         client.forget_the_future(now);
@@ -273,9 +188,9 @@ impl Client {
             }
             Outcome::Inspected { asked, missing } => {
                 self.busy.remove(&Lane::Look);
-                self.present.extend(asked.difference(&missing));
-                self.present.retain(|file| !missing.contains(file));
-                self.inspected.extend(asked);
+                self.content.present.extend(asked.difference(&missing));
+                self.content.present.retain(|file| !missing.contains(file));
+                self.content.inspected.extend(asked);
             }
             Outcome::Fetched { files, troubles } => {
                 self.busy.remove(&Lane::Content);
@@ -291,7 +206,7 @@ impl Client {
             }
             Outcome::Settled(ended) => {
                 self.busy.remove(&Lane::Act);
-                self.is_settled = true;
+                self.installing.is_settled = true;
                 if let Some((assigned, ended, detected)) = ended {
                     self.ended_unattended(&assigned, ended, detected, now);
                 }
@@ -318,7 +233,8 @@ impl Client {
             self.rules = Rules::of(&self.policy.options, &around.zone);
             self.calendar = self.policy.calendar(&around.zone).0;
         }
-        self.asked_since = around.asks_for_restart.then(|| self.asked_since.unwrap_or(now));
+        self.restarting.asked_since =
+            around.asks_for_restart.then(|| self.restarting.asked_since.unwrap_or(now));
         self.around = around;
     }
 
@@ -326,17 +242,18 @@ impl Client {
     #[must_use]
     pub fn wake_at(&self) -> Option<Timestamp> {
         let free = |lane| !self.busy.contains(&lane);
-        let may_fetch = self.fetch_since.is_some_and(|since| self.judged_at >= Some(since));
-        let fetches = self.fetches.due.filter(|_| may_fetch);
-        let sends = self.sends.due.filter(|_| !self.outbox.is_empty());
-        let talk = [self.polls.due, sends, self.describes.due]
+        let may_fetch = self.content.since.is_some_and(|since| self.scans.judged_at >= Some(since));
+        let fetches = self.content.turn.due.filter(|_| may_fetch);
+        let sends = self.telling.turn.due.filter(|_| !self.telling.outbox.is_empty());
+        let talk = [self.polls.turn.due, sends, self.telling.describes.due]
             .into_iter()
             .flatten()
             .filter(|_| free(Lane::Talk));
-        let scans = self.scans.due.filter(|_| self.policy.version > 0);
+        let scans = self.scans.turn.due.filter(|_| self.policy.version > 0);
         let again = self.notes.reevaluate_at;
-        let restarts = self.restarts.due.filter(|_| self.restart.is_due || self.is_filter_set);
-        let act = [scans, again, self.restart.wake_at, restarts].into_iter().flatten();
+        let Restarting { decision, turn, is_filter_set, .. } = &self.restarting;
+        let restarts = turn.due.filter(|_| decision.is_due || *is_filter_set);
+        let act = [scans, again, decision.wake_at, restarts].into_iter().flatten();
         let act = act.filter(|_| free(Lane::Act));
         let content = fetches.filter(|_| free(Lane::Content));
         let planned = self.notes.planned.values().copied().min();
@@ -349,17 +266,17 @@ impl Client {
         let scan = self.scan.clone().filter(|_| self.uninspected().next().is_none());
         let Some(scan) = scan else {
             self.plan.rest();
-            (self.fetch_since, self.install_since) = (None, None);
-            self.restart = restart::Decision::none();
+            (self.content.since, self.installing.since) = (None, None);
+            self.restarting.decision = Decision::none();
             return;
         };
-        self.note_ready(&scan, now);
+        self.installing.note_ready(&self.policy, &scan, now);
         self.plan = decide(&Situation {
             assignments: &self.policy.assignments,
             scan: &scan,
             runs: &self.runs,
-            present: &self.present,
-            troubles: &self.troubles,
+            present: &self.content.present,
+            troubles: &self.content.troubles,
             boot: &self.around.boot,
             calendar: &self.calendar,
             clock: &self.around.zone,
@@ -369,50 +286,35 @@ impl Client {
             hidden: &self.notes.hidden,
             is_server: self.around.is_server,
             is_filter_closed: self.around.filter == WriteFilter::Closed,
-            running: self.running,
-            ready_since: &self.ready_since,
-            missed_until: self.missed_until,
+            running: self.installing.running,
+            ready_since: &self.installing.ready_since,
+            missed_until: self.restarting.missed_until,
             is_expired: self.expired_at(now).is_some(),
             now,
         });
         let since = |since: Option<Timestamp>, is: bool| is.then(|| since.unwrap_or(now));
-        self.fetch_since = since(self.fetch_since, !self.plan.fetch.is_empty());
-        self.install_since = since(self.install_since, !self.plan.install.is_empty());
+        self.content.since = since(self.content.since, !self.plan.fetch.is_empty());
+        self.installing.since = since(self.installing.since, !self.plan.install.is_empty());
         self.forget_wishes();
         self.forget_planned();
         self.replan_restart(now);
     }
 
-    /// Since when each update of policy could have been installed: for the schedule (INT-06), what
-    /// came while the computer was off counts from the day before.
-    fn note_ready(&mut self, scan: &Scan, now: Timestamp) {
-        let since = if self.ready_since.is_empty() { self.life_since.min(now) } else { now };
-        let updates = self.policy.assignments.iter().flat_map(|a| &a.updates);
-        let named: BTreeSet<UpdateId> = updates.map(|assigned| assigned.update.id).collect();
-        self.ready_since.retain(|id, _| named.contains(id));
-        for id in named {
-            let judged = scan.updates.get(&id);
-            if judged.is_some_and(|judged| judged.verdict == Applicability::Applicable) {
-                self.ready_since.entry(id).or_insert(since);
-            }
-        }
-    }
-
     fn uninspected(&self) -> impl Iterator<Item = &Sha256> {
         let updates = self.policy.assignments.iter().flat_map(|assigned| &assigned.updates);
         let files = updates.flat_map(|assigned| &assigned.files).map(|file| &file.sha256);
-        files.filter(|file| !self.inspected.contains(file))
+        files.filter(|file| !self.content.inspected.contains(file))
     }
 
     /// A clock that was set back must put nothing off; a new start of the system ends a restart.
     fn follow_clock(&mut self, now: Timestamp) {
         let back = self.seen.0.saturating_sub(now.0);
         if back > 0 {
-            let turns = [&mut self.polls, &mut self.scans, &mut self.fetches, &mut self.sends];
-            turns.into_iter().for_each(|turn| turn.shift(back));
-            self.restarts.shift(back);
-            self.describes.shift(back);
-            self.register_at = self.register_at.plus_ms(-back);
+            self.polls.shift(back);
+            let Client { scans, content, restarting, telling, .. } = self;
+            let turns = [&mut scans.turn, &mut content.turn, &mut restarting.turn];
+            let telling = [&mut telling.turn, &mut telling.describes];
+            turns.into_iter().chain(telling).for_each(|turn| turn.shift(back));
             self.forget_the_future(now);
         }
         self.seen = now;
@@ -426,7 +328,7 @@ impl Client {
             match self.notes.reevaluate_at {
                 Some(at) if at > now && at <= again => {}
                 before => {
-                    self.wanted.extend(before.map(|_| Trigger::Reevaluation));
+                    self.scans.wanted.extend(before.map(|_| Trigger::Reevaluation));
                     self.notes.reevaluate_at = Some(again);
                     self.keep_notes();
                 }
@@ -436,13 +338,11 @@ impl Client {
 
     /// What is remembered of later than now was written by a clock that was wrong.
     fn forget_the_future(&mut self, now: Timestamp) {
-        self.missed_until = self.missed_until.min(now);
-        self.life_since = self.life_since.min(now);
+        self.installing.forget_the_future(now);
+        self.restarting.forget_the_future(now);
         let moments = [
-            &mut self.install_since,
-            &mut self.fetch_since,
-            &mut self.judged_at,
-            &mut self.asked_since,
+            &mut self.content.since,
+            &mut self.scans.judged_at,
             &mut self.notes.restart_told_at,
             &mut self.notes.refreshed_at,
             &mut self.notes.filter_failed_at,
@@ -450,7 +350,6 @@ impl Client {
         moments.into_iter().for_each(|at| *at = at.map(|at| at.min(now)));
         self.runs.values_mut().for_each(|run| run.at = run.at.min(now));
         self.notes.wishes.values_mut().for_each(|at| *at = (*at).min(now));
-        self.ready_since.values_mut().for_each(|at| *at = (*at).min(now));
     }
 
     fn keep_notes(&mut self) {

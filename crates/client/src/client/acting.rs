@@ -1,50 +1,105 @@
-//! What is done to the computer: installations one after the other, and restarts.
+//! What is done to the computer: installations, one after the other.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use model::{AssignedUpdate, EnforcementState, Timestamp, UpdateId};
 use update_metadata::Applicability;
 
 use super::Client;
-use crate::limits::{
-    DAY_MS, FILTER_AGAIN_MS, MINUTE_MS, RESTART_TAKES_MS, SETTLE_MAX_MS, SETTLE_MIN_MS,
-};
+use crate::limits::{MINUTE_MS, SETTLE_MAX_MS, SETTLE_MIN_MS};
 use crate::plan::{BUSY, NOT_DETECTED, Phase, Run, leaves};
-use crate::restart::{self, Need, Scene, Standing};
+use crate::policy::Policy;
 use crate::scan::Scan;
 use crate::triggers::{Reach, Trigger};
-use crate::work::{Ended, Event, EventKind, Keep, Notes, Work, WriteFilter};
+use crate::work::{Ended, Event, EventKind, Keep, Work};
+
+/// Which installation goes on or is next.
+#[derive(Debug)]
+pub(super) struct Installing {
+    /// Since when something is to be installed.
+    pub(super) since: Option<Timestamp>,
+    /// Its installer runs, or is about to.
+    pub(super) running: Option<UpdateId>,
+    /// Found to be required; its installer is next.
+    ready: Option<AssignedUpdate>,
+    /// When the installer that runs was started.
+    begun: Timestamp,
+    /// Since when each update of policy could have been installed.
+    pub(super) ready_since: BTreeMap<UpdateId, Timestamp>,
+    /// When this life began; a day before, if the system began with it.
+    pub(super) life_since: Timestamp,
+    /// Since the last scan.
+    pub(super) has_installed: bool,
+    /// No installer of an earlier life runs.
+    pub(super) is_settled: bool,
+}
+
+impl Installing {
+    pub(super) fn new(now: Timestamp) -> Installing {
+        Installing {
+            since: None,
+            running: None,
+            ready: None,
+            begun: now,
+            ready_since: BTreeMap::new(),
+            life_since: now,
+            has_installed: false,
+            is_settled: false,
+        }
+    }
+
+    pub(super) fn forget_the_future(&mut self, now: Timestamp) {
+        self.since = self.since.map(|at| at.min(now));
+        self.life_since = self.life_since.min(now);
+        self.ready_since.values_mut().for_each(|at| *at = (*at).min(now));
+    }
+
+    /// For the schedule (INT-06), what came while the computer was off counts from the day before.
+    pub(super) fn note_ready(&mut self, policy: &Policy, scan: &Scan, now: Timestamp) {
+        let since = if self.ready_since.is_empty() { self.life_since.min(now) } else { now };
+        let updates = policy.assignments.iter().flat_map(|assignment| &assignment.updates);
+        let named: BTreeSet<UpdateId> = updates.map(|assigned| assigned.update.id).collect();
+        self.ready_since.retain(|id, _| named.contains(id));
+        for id in named {
+            let judged = scan.updates.get(&id);
+            if judged.is_some_and(|judged| judged.verdict == Applicability::Applicable) {
+                self.ready_since.entry(id).or_insert(since);
+            }
+        }
+    }
+}
 
 impl Client {
     pub(super) fn act(&mut self, now: Timestamp) -> Option<Work> {
-        if let Some(assigned) = self.ready.take() {
+        if let Some(assigned) = self.installing.ready.take() {
             // Between detection and now policy or time may have taken it away.
             if self.plan.install.contains(&assigned) {
-                self.begun = now;
+                self.installing.begun = now;
                 return Some(Work::Install(assigned));
             }
-            self.running = None;
+            self.installing.running = None;
             self.withdraw(&assigned, now);
         }
-        if !self.is_settled {
+        if !self.installing.is_settled {
             if let Some(limit) = self.settle_limit(now) {
                 return Some(Work::Settle(self.unattended(), limit));
             }
-            self.is_settled = true;
+            self.installing.is_settled = true;
         }
-        let is_asked = self.wanted.iter().any(|trigger| trigger.reach() > Reach::Offline);
-        let comes_first = is_asked || self.scans.is_due(now) || self.scan.is_none();
+        let is_asked = self.scans.wanted.iter().any(|trigger| trigger.reach() > Reach::Offline);
+        let comes_first = is_asked || self.scans.turn.is_due(now) || self.scan.is_none();
         if let Some(scan) = comes_first.then(|| self.scan_due(now)).flatten() {
             return Some(scan);
         }
-        if let (Some(since), Some(assigned)) = (self.install_since, self.plan.install.first()) {
-            if self.judged_at.is_some_and(|judged| judged >= since) {
+        if let (Some(since), Some(assigned)) = (self.installing.since, self.plan.install.first()) {
+            if self.scans.judged_at.is_some_and(|judged| judged >= since) {
                 return Some(Work::Detect(assigned.clone()));
             }
-            self.wanted.insert(Trigger::BeforeInstall);
-        } else if self.has_installed {
+            self.scans.wanted.insert(Trigger::BeforeInstall);
+        } else if self.installing.has_installed {
             // Installing one update can change what others are (SCAN-17).
-            self.wanted.insert(Trigger::AfterInstall);
+            self.scans.wanted.insert(Trigger::AfterInstall);
         }
         self.scan_due(now).or_else(|| self.act_on_restart(now))
     }
@@ -87,7 +142,7 @@ impl Client {
     ) {
         let run = self.runs.get(&assigned.update.id).filter(|run| run.is_going_on(assigned));
         if let Some(run) = run {
-            self.begun = run.at;
+            self.installing.begun = run.at;
             self.installed(assigned, ended, detected, now);
         }
     }
@@ -126,8 +181,8 @@ impl Client {
         match verdict {
             Ok(Applicability::Applicable) => {
                 self.settle(&assigned, Phase::Installing, 1, now);
-                self.running = Some(assigned.update.id);
-                self.ready = Some(assigned);
+                self.installing.running = Some(assigned.update.id);
+                self.installing.ready = Some(assigned);
             }
             // So it was before, or a run that nobody saw the end of has made it so.
             Ok(Applicability::Installed) => {
@@ -147,15 +202,15 @@ impl Client {
         detected: Applicability,
         now: Timestamp,
     ) {
-        self.running = None;
-        self.has_installed = true;
+        self.installing.running = None;
+        self.installing.has_installed = true;
         self.want_describe(now);
         let mut not_run = String::new();
         let phase = match (ended, &detected) {
             (Ended::ContentLost(files), _) => {
-                self.present.retain(|file| !files.contains(file));
-                self.has_lost = true;
-                self.fetches.failed(now, &mut self.chance);
+                self.content.present.retain(|file| !files.contains(file));
+                self.content.has_lost = true;
+                self.content.turn.failed(now, &mut self.chance);
                 // Nothing was run.
                 return self.withdraw(assigned, now);
             }
@@ -175,7 +230,7 @@ impl Client {
             (Ended::Succeeded { .. }, Applicability::Applicable) => Phase::Failed(NOT_DETECTED),
             (Ended::Succeeded { .. }, _) => Phase::Installed,
         };
-        self.has_lost = false;
+        self.content.has_lost = false;
         self.settle(assigned, phase, 0, now);
         // Neither whoever starts it again and again nor others' installers put off when it starts
         // by itself.
@@ -192,7 +247,7 @@ impl Client {
         self.event(Event {
             update: Some(assigned.update),
             code: Some(if let Phase::Failed(code) = phase { code } else { 0 }),
-            duration_ms: Some(now.0.saturating_sub(self.begun.0).max(0)),
+            duration_ms: Some(now.0.saturating_sub(self.installing.begun.0).max(0)),
             ..Event::new(EventKind::Install, now, format!("{}{not_run}", phase.as_str()))
         });
     }
@@ -241,136 +296,5 @@ impl Client {
         if self.notes.wishes.len() < before {
             self.keep_notes();
         }
-    }
-
-    pub(super) fn replan_restart(&mut self, now: Timestamp) {
-        let mut needs = self.plan.restarts.clone();
-        // For reasons of its own: only users restart for it.
-        needs.extend(self.asked_since.map(|since| Need {
-            since,
-            not_before: None,
-            is_suppressed: false,
-            is_outside_window: true,
-            is_told: needs.is_empty(),
-        }));
-        if self.closes_filter() {
-            let is_told = true;
-            let (not_before, is_suppressed, is_outside_window) = (Some(now), false, false);
-            needs.push(Need { since: now, not_before, is_suppressed, is_outside_window, is_told });
-        }
-        let Notes { restart_deferred_to, restart_told_at, .. } = &mut self.notes;
-        if needs.is_empty() && (restart_deferred_to.is_some() || restart_told_at.is_some()) {
-            // They were about a restart that is over.
-            (*restart_deferred_to, *restart_told_at) = (None, None);
-            self.keep_notes();
-        }
-        self.is_restart_wished &= !needs.is_empty();
-        self.restart = restart::decide(&Scene {
-            needs: &needs,
-            rules: &self.rules.restart,
-            calendar: &self.calendar,
-            has_users: self.around.has_users,
-            deferred_to: self.notes.restart_deferred_to,
-            is_wished: self.is_restart_wished,
-            told_at: self.notes.restart_told_at,
-            now,
-        });
-    }
-
-    /// A write filter is open only as long as something is to be kept (DEP-27 … DEP-29); closing
-    /// it is a restart like any other.
-    fn closes_filter(&self) -> bool {
-        self.around.filter == WriteFilter::Open
-            && self.notes.has_opened_filter
-            && !self.plan.keeps_filter_open
-            && self.plan.restarts.is_empty()
-    }
-
-    /// One that did not open is left for a day: each attempt costs a restart.
-    fn opens_filter(&self, now: Timestamp) -> bool {
-        let failed_at = self.notes.filter_failed_at;
-        let is_left = failed_at.is_some_and(|at| now.0.saturating_sub(at.0) < FILTER_AGAIN_MS);
-        self.around.filter == WriteFilter::Closed && self.plan.opens_filter && !is_left
-    }
-
-    /// It takes effect with the next start, which is now: the window is that of the installation.
-    pub(super) fn filter_set(&mut self, is_open: bool, result: Result<(), String>, now: Timestamp) {
-        match result {
-            Ok(()) => {
-                self.notes.has_opened_filter = is_open;
-                self.is_filter_set = true;
-                self.keep_notes();
-            }
-            Err(reason) => {
-                let text = format!("the write filter cannot be set: {reason}");
-                self.event(Event::new(EventKind::Restart, now, text));
-                self.restarts.failed(now, &mut self.chance);
-            }
-        }
-    }
-
-    fn act_on_restart(&mut self, now: Timestamp) -> Option<Work> {
-        if self.is_filter_set && self.restarts.is_due(now) {
-            let text = "the system is told to restart, for its write filter";
-            self.event(Event::new(EventKind::Restart, now, text));
-            return Some(Work::Restart);
-        }
-        if self.opens_filter(now) && self.restarts.is_due(now) {
-            return Some(Work::SetFilter { is_open: true });
-        }
-        // What is still to be installed would need another restart.
-        if !self.restarts.is_due(now) || !self.plan.install.is_empty() {
-            return None;
-        }
-        if self.restart.is_due && self.closes_filter() {
-            return Some(Work::SetFilter { is_open: false });
-        }
-        if self.restart.is_due {
-            self.event(Event::new(EventKind::Restart, now, "the system is told to restart"));
-            return Some(Work::Restart);
-        }
-        let notice = self.restart.notice?;
-        self.notes.restart_told_at = Some(now);
-        self.keep_notes();
-        Some(Work::Notify(notice))
-    }
-
-    pub(super) fn restarting(&mut self, result: Result<(), String>, now: Timestamp) {
-        self.is_restart_wished = false;
-        match result {
-            // The system goes down soon; if it does not, it is told again.
-            Ok(()) => self.restarts.due = Some(now.plus_ms(RESTART_TAKES_MS)),
-            Err(reason) => {
-                self.event(Event::new(EventKind::Restart, now, reason));
-                self.restarts.failed(now, &mut self.chance);
-            }
-        }
-    }
-
-    /// The system has started anew, whoever asked for it: nothing waits for a restart any more.
-    pub(super) fn restarted(&mut self, now: Timestamp) {
-        if !self.notes.boot.is_empty() {
-            self.missed_until = now.plus_ms(self.rules.missed_ms);
-            self.event(Event::new(EventKind::Restart, now, "the system has started"));
-            self.wanted.insert(Trigger::AfterRestart);
-            self.life_since = now.plus_ms(-DAY_MS);
-            if self.notes.has_opened_filter && self.around.filter == WriteFilter::Closed {
-                let text = "the write filter did not open";
-                self.event(Event::new(EventKind::Restart, now, text));
-                self.notes.filter_failed_at = Some(now);
-                self.notes.has_opened_filter = false;
-            }
-        }
-        self.notes.boot.clone_from(&self.around.boot);
-        (self.notes.restart_deferred_to, self.notes.restart_told_at) = (None, None);
-        self.restarts.succeeded();
-        self.restarts.until(now);
-        self.keep_notes();
-    }
-
-    /// Whether a restart is pending, and when it comes.
-    #[must_use]
-    pub fn restart_standing(&self) -> Standing {
-        self.restart.standing
     }
 }

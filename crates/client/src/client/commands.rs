@@ -65,11 +65,11 @@ pub enum NotDone {
 impl Client {
     pub fn command(&mut self, command: &Command, now: Timestamp) -> Result<(), NotDone> {
         match command {
-            Command::AskPolicy => self.polls.until(now),
+            Command::AskPolicy => self.polls.turn.until(now),
             Command::Scan => self.want_scan(Trigger::Asked),
             Command::Evaluate => {
                 self.want_scan(Trigger::EvaluationAsked);
-                self.fetches.until(now);
+                self.content.turn.until(now);
             }
             Command::Install(wished) => return self.wish(wished.as_deref(), now),
             Command::InstallAt(wished, at) => return self.plan_for(wished.as_deref(), *at, now),
@@ -82,11 +82,11 @@ impl Client {
                 self.keep_notes();
             }
             Command::Defer(minutes) => return self.defer(*minutes, now),
-            Command::Restart if self.restart.standing == Standing::None => {
+            Command::Restart if self.restarting.decision.standing == Standing::None => {
                 return Err(NotDone::NoRestart);
             }
-            Command::Restart => self.is_restart_wished = true,
-            Command::SendAll => self.wants_everything = true,
+            Command::Restart => self.restarting.is_wished = true,
+            Command::SendAll => self.telling.wants_everything = true,
             Command::Reset => self.reset(now),
         }
         Ok(())
@@ -96,9 +96,9 @@ impl Client {
     /// same.
     #[must_use]
     pub fn has_scanned_lately(&self, now: Timestamp) -> bool {
-        let is_wanted = self.wanted.iter().any(|trigger| trigger.reach() > Reach::Offline);
-        let age = self.judged_at.map(|at| now.0.saturating_sub(at.0));
-        self.scanning.is_some()
+        let is_wanted = self.scans.wanted.iter().any(|trigger| trigger.reach() > Reach::Offline);
+        let age = self.scans.judged_at.map(|at| now.0.saturating_sub(at.0));
+        self.scans.going_on.is_some()
             || is_wanted
             || age.is_some_and(|age| (0..SCAN_AGAIN_MS).contains(&age))
     }
@@ -142,8 +142,8 @@ impl Client {
             });
         }
         // What could not be had before is tried again.
-        self.troubles.clear();
-        self.fetches.until(now);
+        self.content.troubles.clear();
+        self.content.turn.until(now);
         self.keep_notes();
         Ok(())
     }
@@ -167,7 +167,7 @@ impl Client {
 
     fn defer(&mut self, minutes: u32, now: Timestamp) -> Result<(), NotDone> {
         let until = now.plus_ms(i64::from(minutes) * MINUTE_MS);
-        match self.restart.standing {
+        match self.restarting.decision.standing {
             Standing::At(_, Some(latest)) if until <= latest => {
                 self.notes.restart_deferred_to = Some(until);
                 self.notes.restart_told_at = Some(now);
@@ -194,12 +194,12 @@ impl Client {
                 self.keeps.push(crate::work::Keep::Run(id, run.clone()));
             }
         }
-        self.troubles.clear();
-        self.inspected.clear();
-        self.wants_everything = true;
-        self.scans.until(now);
-        self.fetches.until(now);
-        self.polls.until(now);
+        self.content.troubles.clear();
+        self.content.inspected.clear();
+        self.telling.wants_everything = true;
+        self.scans.turn.until(now);
+        self.content.turn.until(now);
+        self.polls.turn.until(now);
         self.keep_notes();
     }
 }

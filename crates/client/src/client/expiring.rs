@@ -18,18 +18,18 @@ impl Client {
 
     /// When that is to be told; none: it has been.
     pub(super) fn expires_at(&self) -> Option<Timestamp> {
-        (self.policy.version > self.expired).then_some(self.policy.expires)
+        (self.policy.version > self.polls.expired).then_some(self.policy.expires)
     }
 
     pub(super) fn note_expiry(&mut self, now: Timestamp) {
         let Some(at) = self.expired_at(now) else {
             // A clock that was ahead has been put right.
-            self.expired = 0;
+            self.polls.expired = 0;
             return;
         };
         let version = self.policy.version;
-        if self.expired < version {
-            self.expired = version;
+        if self.polls.expired < version {
+            self.polls.expired = version;
             let text = format!("policy {version} expired at {at}; nothing new is begun upon it");
             self.event(Event::new(EventKind::Policy, now, text));
         }

@@ -27,7 +27,7 @@ impl Client {
             }
             self.settle(assigned, failed, 0, now);
             // A scan sees that it is gone again.
-            self.wanted.insert(Trigger::EvaluationAsked);
+            self.scans.wanted.insert(Trigger::EvaluationAsked);
         }
         let (name, why) = (&version.version, reason.as_str());
         let text = format!("version {name} of the agent was given up: {why}; {running} runs");
@@ -36,7 +36,7 @@ impl Client {
             code: Some(reason.code()),
             ..Event::new(EventKind::Install, now, text)
         });
-        self.given_up.push_back(GivenUpVersion {
+        self.telling.given_up.push_back(GivenUpVersion {
             version: name.clone(),
             running: running.to_owned(),
             code: reason.code(),

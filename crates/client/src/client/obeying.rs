@@ -11,7 +11,30 @@ use crate::policy::{Accepted, Policy};
 use crate::rules::Rules;
 use crate::shelf::Shelf;
 use crate::triggers::Trigger;
+use crate::turn::Turn;
 use crate::work::{Answer, Answered, Asking, Keep, Work};
+
+/// Asking for policy.
+#[derive(Debug)]
+pub(super) struct Polls {
+    pub(super) turn: Turn,
+    register_at: Timestamp,
+    /// When a management point last answered what the newest policy is.
+    pub(super) answered_at: Option<Timestamp>,
+    /// The version of policy that is known to have expired.
+    pub(super) expired: u64,
+}
+
+impl Polls {
+    pub(super) fn new(now: Timestamp) -> Polls {
+        Polls { turn: Turn::at(Some(now)), register_at: now, answered_at: None, expired: 0 }
+    }
+
+    pub(super) fn shift(&mut self, back_ms: i64) {
+        self.turn.shift(back_ms);
+        self.register_at = self.register_at.plus_ms(-back_ms);
+    }
+}
 
 impl Client {
     /// Takes up what was remembered.
@@ -25,17 +48,17 @@ impl Client {
         };
         // On Monday morning all of them start at once.
         let due = if due <= now { self.within_spread(now) } else { due };
-        self.scans.until(due);
+        self.scans.turn.until(due);
         if self.record.catalog.is_some() {
             // What was decided before goes on from what is here (SCAN-18).
-            self.wanted.insert(Trigger::AfterRestart);
+            self.scans.wanted.insert(Trigger::AfterRestart);
         }
     }
 
     /// There may be newer policy; all clients of the site are told so at the same moment.
     pub fn want_policy(&mut self, now: Timestamp) {
         let at = self.within_moments(now);
-        self.polls.until(at);
+        self.polls.turn.until(at);
     }
 
     /// A moment of the spread over which scans begin.
@@ -49,9 +72,9 @@ impl Client {
     pub(super) fn scan_within_spread(&mut self, now: Timestamp) {
         let end = now.plus_ms(self.profile.scan_spread_ms);
         let end = self.unjudged_deadline().map_or(end, |deadline| end.min(deadline.max(now)));
-        if self.scans.due.is_none_or(|due| due > end) {
+        if self.scans.turn.due.is_none_or(|due| due > end) {
             let at = self.chance.within(now, end.0 - now.0);
-            self.scans.until(at);
+            self.scans.turn.until(at);
         }
     }
 
@@ -62,9 +85,9 @@ impl Client {
 
     pub(super) fn ask_policy(&mut self, now: Timestamp) -> Work {
         // Whoever wants policy from here on wants a newer one.
-        self.polls.due = None;
+        self.polls.turn.due = None;
         Work::AskPolicy(Asking {
-            is_introduced: self.register_at <= now,
+            is_introduced: self.polls.register_at <= now,
             incarnation: self.record.incarnation,
             profile: self.profile.clone(),
             held: self.policy.clone(),
@@ -73,24 +96,24 @@ impl Client {
 
     pub(super) fn answered(&mut self, answered: Option<Answered>, now: Timestamp) {
         let Some(Answered { has_introduced, answer }) = answered else {
-            return self.polls.failed(now, &mut self.chance);
+            return self.polls.turn.failed(now, &mut self.chance);
         };
-        self.answered_at = Some(now);
+        self.polls.answered_at = Some(now);
         if has_introduced {
-            self.register_at = now.plus_ms(REGISTER_EVERY_MS);
+            self.polls.register_at = now.plus_ms(REGISTER_EVERY_MS);
             self.want_describe(now);
         }
         match answer {
             // Not planned for this client yet, or not to be believed.
-            Answer::Nothing => return self.polls.failed(now, &mut self.chance),
+            Answer::Nothing => return self.polls.turn.failed(now, &mut self.chance),
             Answer::Same => {}
             Answer::New(accepted) => self.adopt(*accepted, now),
         }
-        self.polls.succeeded();
+        self.polls.turn.succeeded();
         let poll = i64::try_from(self.policy.settings().policy_poll_ms).unwrap_or(i64::MAX);
         // Not all clients of a site at the same moment.
         let next = self.chance.within(now.plus_ms(poll / 10 * 9), poll / 10);
-        self.polls.until(next);
+        self.polls.turn.until(next);
     }
 
     /// Durable first, then in effect.
@@ -112,11 +135,11 @@ impl Client {
         // A deployment is evaluated at once (DEP-16) and fetched at once (DEP-17); the first scan
         // of all waits for its random moment (SCAN-02).
         if self.has_fresh_catalog(now) || self.profile.scan_spread_ms == 0 || self.is_late(now) {
-            self.wanted.insert(Trigger::NewPolicy);
+            self.scans.wanted.insert(Trigger::NewPolicy);
         } else {
             self.scan_within_spread(now);
         }
-        self.fetches.until(now);
+        self.content.turn.until(now);
     }
 
     /// A deadline has come already, and what it is about is not known here.
@@ -130,7 +153,7 @@ impl Client {
     pub(super) fn unjudged_deadline(&self) -> Option<Timestamp> {
         self.record.catalog?;
         let is_unjudged = |assigned: &AssignedUpdate| match &self.scan {
-            None => self.judged_at.is_some(),
+            None => self.scans.judged_at.is_some(),
             Some(scan) => scan
                 .updates
                 .get(&assigned.update.id)
@@ -169,7 +192,7 @@ impl Client {
         }
         let named = assignments.iter().flat_map(|a| &a.updates).flat_map(|a| &a.files);
         let named: std::collections::BTreeSet<_> = named.map(|file| file.sha256).collect();
-        self.inspected.retain(|file| named.contains(file));
-        self.present.retain(|file| named.contains(file));
+        self.content.inspected.retain(|file| named.contains(file));
+        self.content.present.retain(|file| named.contains(file));
     }
 }

@@ -72,8 +72,8 @@ impl Client {
             let text = "installation started at the time that was set for it";
             self.event(Event { update, ..Event::new(EventKind::User, now, text) });
         }
-        self.troubles.clear();
-        self.fetches.until(now);
+        self.content.troubles.clear();
+        self.content.turn.until(now);
         self.keep_notes();
     }
 

@@ -12,20 +12,45 @@ use crate::plan::{Phase, Run};
 use crate::scan::Scan;
 use crate::states::{Retry, last_scan};
 use crate::triggers::{Reach, Trigger};
+use crate::turn::Turn;
 use crate::update_point::{Explained, Listed, Next};
 use crate::work::{Attempt, Event, EventKind, Failure, Found, Scanned, Scanning, Source, Work};
+
+/// Which scan goes on, and which are wanted.
+#[derive(Debug)]
+pub(super) struct Scans {
+    pub(super) turn: Turn,
+    pub(super) wanted: BTreeSet<Trigger>,
+    /// What the scan that failed was made for.
+    repeats: Option<Trigger>,
+    pub(super) going_on: Option<Trigger>,
+    /// When what is required was last looked at.
+    pub(super) judged_at: Option<Timestamp>,
+}
+
+impl Scans {
+    pub(super) fn new() -> Scans {
+        Scans {
+            turn: Turn::at(None),
+            wanted: BTreeSet::new(),
+            repeats: None,
+            going_on: None,
+            judged_at: None,
+        }
+    }
+}
 
 impl Client {
     /// Something asks for a scan.
     pub fn want_scan(&mut self, trigger: Trigger) {
-        self.wanted.insert(trigger);
+        self.scans.wanted.insert(trigger);
     }
 
     /// All clients of the site are asked for a scan at the same moment.
     pub fn want_scan_soon(&mut self, now: Timestamp) {
-        self.repeats = Some(Trigger::Asked);
+        self.scans.repeats = Some(Trigger::Asked);
         let at = self.within_moments(now);
-        self.scans.until(at);
+        self.scans.turn.until(at);
     }
 
     /// The scan that is due, if one is.
@@ -34,16 +59,16 @@ impl Client {
         if self.policy.version == 0 {
             return None;
         }
-        if self.scans.is_due(now) {
-            self.wanted.insert(self.repeats.take().unwrap_or(Trigger::Schedule));
+        if self.scans.turn.is_due(now) {
+            self.scans.wanted.insert(self.scans.repeats.take().unwrap_or(Trigger::Schedule));
         }
-        let trigger = self.wanted.iter().copied().max_by_key(|trigger| trigger.reach())?;
+        let trigger = self.scans.wanted.iter().copied().max_by_key(|trigger| trigger.reach())?;
         // One scan answers all that ask for no more.
-        self.wanted.clear();
+        self.scans.wanted.clear();
         if trigger.reach() > Reach::Offline {
-            self.scans.due = None;
+            self.scans.turn.due = None;
         }
-        self.scanning = Some(trigger);
+        self.scans.going_on = Some(trigger);
         self.notes.update_point.ask();
         let wanted = self.policy.settings().catalog_version;
         Some(Work::Scan(Scanning {
@@ -99,9 +124,9 @@ impl Client {
     }
 
     pub(super) fn scanned(&mut self, scanned: Scanned, now: Timestamp) {
-        let trigger = self.scanning.take().unwrap_or(Trigger::Asked);
-        self.judged_at = Some(now);
-        self.has_installed = false;
+        let trigger = self.scans.going_on.take().unwrap_or(Trigger::Asked);
+        self.scans.judged_at = Some(now);
+        self.installing.has_installed = false;
         let switching = self.switching();
         for Attempt { url, ended, reason } in &scanned.attempts {
             self.notes.update_point.tell(url, (*ended, reason), switching, now);
@@ -146,7 +171,7 @@ impl Client {
             event.bytes = Some(bytes);
         }
         self.event(event);
-        if trigger.reach() > Reach::Offline || self.scans.due.is_none() {
+        if trigger.reach() > Reach::Offline || self.scans.turn.due.is_none() {
             self.schedule_scan(missing.is_some(), now);
             self.record.scanned_at = now;
             self.record.scan_error = missing;
@@ -185,10 +210,10 @@ impl Client {
         if is_lacking {
             return self.repeat_scan(&[], now);
         }
-        self.scans.succeeded();
+        self.scans.turn.succeeded();
         let due = now.plus_ms(self.scan_interval_ms());
         // Computers that were scanned together shall not come together again (CSET-02).
-        self.scans.due = Some(self.chance.within(due, self.profile.scan_spread_ms));
+        self.scans.turn.due = Some(self.chance.within(due, self.profile.scan_spread_ms));
     }
 
     fn scan_failed(
@@ -205,7 +230,7 @@ impl Client {
         }
         self.repeat_scan(attempts, now);
         // What was asked for is asked for again.
-        self.repeats = Some(trigger);
+        self.scans.repeats = Some(trigger);
         let text = format!("{}: {reason}", trigger.as_str());
         self.event(Event { code: Some(code), ..Event::new(EventKind::Scan, now, text) });
         self.record.scan_error = Some(reason);
@@ -226,13 +251,13 @@ impl Client {
         let listed = Listed { servers: &servers, switching: self.switching() };
         let is_new = |server: &ServerRef| attempts.iter().all(|tried| tried.url != server.url);
         match self.notes.update_point.next(&listed, now) {
-            Next::At(at) => self.scans.due = Some(at),
-            Next::Asked => self.scans.due = Some(now.plus_ms(self.scan_interval_ms())),
+            Next::At(at) => self.scans.turn.due = Some(at),
+            Next::Asked => self.scans.turn.due = Some(now.plus_ms(self.scan_interval_ms())),
             // Policy has named them since the scan began.
             Next::Try(next) if !attempts.is_empty() && next.iter().all(is_new) => {
-                self.scans.due = Some(now);
+                self.scans.turn.due = Some(now);
             }
-            Next::Try(_) | Next::Nobody => self.scans.failed(now, &mut self.chance),
+            Next::Try(_) | Next::Nobody => self.scans.turn.failed(now, &mut self.chance),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The machine alone, with a driver in memory that carries everything out at once and writes down
 //! what could be seen from outside.
 
+use std::collections::VecDeque;
 use std::fmt::Write as _;
 
 use expect_test::expect;
@@ -277,7 +278,7 @@ impl Scene {
                     }
                     self.memory.record = Some(record);
                     self.memory.unsent.extend(reports.iter().map(|report| (**report).clone()));
-                    self.memory.said = self.client.said.clone();
+                    self.memory.said = self.client.telling.said.clone();
                 }
                 Keep::Acknowledged(serial) => {
                     self.memory.unsent.retain(|report| report.serial_to != serial);

@@ -120,13 +120,13 @@ impl Client {
     /// When a management point last answered what the newest policy is; none: not since the start.
     #[must_use]
     pub fn policy_answered_at(&self) -> Option<Timestamp> {
-        self.answered_at
+        self.polls.answered_at
     }
 
     /// When one is asked next; none: one is being asked.
     #[must_use]
     pub fn policy_asked_next(&self) -> Option<Timestamp> {
-        self.polls.due
+        self.polls.turn.due
     }
 
     /// None until documents were judged since the start.
@@ -143,7 +143,7 @@ impl Client {
     /// Reports that nobody has taken yet.
     #[must_use]
     pub fn unsent(&self) -> usize {
-        self.outbox.len()
+        self.telling.outbox.len()
     }
 
     /// Updates that are required, installed and unknown, as the site was told last.
@@ -152,7 +152,8 @@ impl Client {
         let states =
             [ComplianceState::Required, ComplianceState::Installed, ComplianceState::Unknown];
         states.map(|state| {
-            self.said.states.values().filter(|held| held.state.state == state).count() as u64
+            self.telling.said.states.values().filter(|held| held.state.state == state).count()
+                as u64
         })
     }
 
@@ -166,17 +167,17 @@ impl Client {
     #[must_use]
     pub fn restart_since(&self) -> Option<Timestamp> {
         let needs = self.plan.restarts.iter().map(|need: &Need| need.since);
-        needs.chain(self.asked_since).min()
+        needs.chain(self.restarting.asked_since).min()
     }
 
     /// When the next scan comes, as far as that is known, and what asks for it.
     #[must_use]
     pub fn next_scan(&self, now: Timestamp) -> Option<(Timestamp, Trigger)> {
-        let wanted = self.wanted.iter().copied().max_by_key(|trigger| trigger.reach());
-        if let Some(trigger) = self.scanning.or(wanted) {
+        let wanted = self.scans.wanted.iter().copied().max_by_key(|trigger| trigger.reach());
+        if let Some(trigger) = self.scans.going_on.or(wanted) {
             return Some((now, trigger));
         }
-        let scheduled = self.scans.due.map(|at| (at, Trigger::Schedule));
+        let scheduled = self.scans.turn.due.map(|at| (at, Trigger::Schedule));
         let again = self.notes.reevaluate_at.map(|at| (at, Trigger::Reevaluation));
         [scheduled, again].into_iter().flatten().min()
     }

@@ -36,7 +36,7 @@ fn policy_is_asked_for_as_often_as_it_says() {
     scene.publish(vec![], &[]);
     let mut polls = 0;
     let end = scene.now.plus_ms(DAY_MS);
-    while let Some(at) = scene.client.polls.due.filter(|at| *at < end) {
+    while let Some(at) = scene.client.polls.turn.due.filter(|at| *at < end) {
         let before = scene.now;
         scene.wait(at.0 - scene.now.0);
         let wait = (scene.now.0 - before.0) / MINUTE_MS;
