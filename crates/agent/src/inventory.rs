@@ -6,6 +6,7 @@
 
 mod linux;
 pub(crate) mod packages;
+pub(crate) mod release;
 mod told;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -47,7 +47,7 @@ pub use error::Error;
 pub use fetcher::{Downloader, fetch_content};
 pub use foreign::{Cost, Followed, Foreign, ForeignServer, Judge};
 pub use machine::{
-    Ended, Filter, FilterState, Form, HandlersSection, Job, LinuxMachine, Machine, MachineSection,
+    Ended, Filter, FilterState, HandlersSection, Job, LinuxMachine, Machine, MachineSection,
     PretendedMachine, Settled, Setup, Wanted, run_installer,
 };
 pub use summary::{Refusal, Summary, View};

@@ -8,7 +8,7 @@ use std::io;
 use std::time::Duration;
 
 use content_library::FileReader;
-use model::{AssignedFile, Inventory, UpdateRef};
+use model::{AssignedFile, Form, Inventory, UpdateRef};
 use recurrence::Zone;
 use transport::BoxFuture;
 use update_metadata::{
@@ -50,13 +50,6 @@ pub enum Ended {
 pub struct Settled {
     pub update: UpdateRef,
     pub ended: io::Result<Ended>,
-}
-
-/// Restarts are suppressed for each of them separately (DEP-24).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
-    Server,
-    Workstation,
 }
 
 /// What is asked of a write filter, which drops at each start of the system what was written since
@@ -104,6 +97,7 @@ pub trait Machine: Debug + Send + Sync {
         Zone::utc()
     }
 
+    /// Restarts are suppressed for servers and for workstations separately (DEP-24).
     fn form(&self) -> Form {
         Form::Server
     }

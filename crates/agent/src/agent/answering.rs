@@ -7,7 +7,7 @@
 use client::cache_rules::Occasion;
 use client::restart::Standing as RestartStanding;
 use client::{Command, Event, EventKind, Keep, NotDone};
-use model::{Timestamp, UpdateId, error_chain};
+use model::{Form, Timestamp, UpdateId, error_chain};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -17,7 +17,6 @@ use crate::Error;
 use crate::control::{
     Answer, Asked, Caller, Cycle, Refused, Request, Rights, Socket, Standing, Text, limits,
 };
-use crate::machine::Form;
 use crate::store::Wanted;
 
 impl Agent {

@@ -11,7 +11,7 @@ use client::policy::Policy;
 use client::throttle::Throttle;
 use client::{Arrived, Outcome, Surroundings, Work, WriteFilter};
 use content_library::ContentLibrary;
-use model::{AssignedFile, ClientId, RoleKind, Timestamp, error_chain};
+use model::{AssignedFile, ClientId, Form, RoleKind, Timestamp, error_chain};
 
 use super::Config;
 use crate::Error;
@@ -23,7 +23,7 @@ use crate::download::{Downloads, End, Public};
 use crate::fetcher::Downloader;
 use crate::foreign::Foreign;
 use crate::inventory::Told;
-use crate::machine::{Filter, FilterState, Form, Machine};
+use crate::machine::{Filter, FilterState, Machine};
 use crate::quarantine::Quarantine;
 use crate::servers::Servers;
 use crate::summary::Refusals;

@@ -10,12 +10,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use model::{Computer, Disk, Form, Hardware, Interface, OperatingSystem, Timestamp};
+use model::{Computer, Disk, Hardware, Interface, OperatingSystem, Timestamp};
 use rpc::limits::INVENTORY_ENTRIES_MAX;
 use rustix::fs::statvfs;
 
 use super::Sources;
 use super::packages::read;
+use super::release::{self, variable};
 
 /// File systems that hold what people keep; the others are memory, views or somebody else's.
 const KEEPING: &str = "ext2 ext3 ext4 xfs btrfs f2fs zfs bcachefs jfs reiserfs vfat exfat ntfs \
@@ -55,12 +56,6 @@ impl Files<'_> {
     fn line(&self, path: &str) -> String {
         self.read(path).lines().next().unwrap_or_default().trim().to_owned()
     }
-}
-
-/// A variable of os-release(5) and its kin.
-pub(super) fn variable(text: &str, key: &str) -> String {
-    let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
-    line.map(|value| value.trim().trim_matches(['"', '\'']).to_owned()).unwrap_or_default()
 }
 
 fn hardware(files: &Files<'_>) -> Hardware {
@@ -107,19 +102,18 @@ fn system(files: &Files<'_>) -> OperatingSystem {
     };
     let (machine, chassis) =
         (files.read("etc/machine-info"), files.line("sys/class/dmi/id/chassis_type"));
-    let id = variable(&release, "ID");
+    let variable = |key| variable(&release, key).unwrap_or_default();
     OperatingSystem {
-        // os-release(5): a system that names no id is "linux".
-        id: if id.is_empty() { "linux".to_owned() } else { id },
-        version: variable(&release, "VERSION_ID"),
+        id: release::id(&release),
+        version: variable("VERSION_ID"),
         kernel: files.line("proc/sys/kernel/osrelease"),
-        build: variable(&release, "BUILD_ID"),
-        edition: variable(&release, "VARIANT_ID"),
+        build: variable("BUILD_ID"),
+        edition: variable("VARIANT_ID"),
         architecture: architecture().to_owned(),
         installed_on: installed_on(files),
         started_at: started_at(&files.read("proc/stat")),
         domain: domain(files),
-        form: form(&variable(&machine, "CHASSIS"), &variable(&release, "VARIANT_ID"), &chassis),
+        form: release::form(&machine, &release, &chassis),
         time_zone: zone(files),
     }
 }
@@ -160,28 +154,6 @@ fn domain(files: &Files<'_>) -> String {
         line.split_whitespace().next().filter(|domain| *domain != ".").map(str::to_owned)
     };
     search("domain ").or_else(|| search("search ")).unwrap_or_default()
-}
-
-/// By machine-info(5), else by the variant of the distribution, else by the firmware's number of
-/// the chassis (SMBIOS 7.4.1).
-pub(super) fn form(chassis: &str, variant: &str, number: &str) -> Option<Form> {
-    match chassis {
-        "desktop" | "laptop" | "convertible" | "tablet" | "handset" | "watch" => {
-            return Some(Form::Workstation);
-        }
-        "server" | "vm" | "container" | "embedded" => return Some(Form::Server),
-        _ => {}
-    }
-    match variant {
-        "workstation" | "desktop" | "kde" | "silverblue" => return Some(Form::Workstation),
-        "server" | "cloud" | "coreos" => return Some(Form::Server),
-        _ => {}
-    }
-    match number.parse::<u8>().ok()? {
-        3 | 4 | 6 | 7 | 13 | 8..=11 | 14 | 30..=32 => Some(Form::Workstation),
-        17 | 23 | 25 | 28 | 29 => Some(Form::Server),
-        _ => None,
-    }
 }
 
 fn zone(files: &Files<'_>) -> String {

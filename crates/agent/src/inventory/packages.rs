@@ -2,7 +2,7 @@
 //!
 //! Owns both forms. A program that does not end, or says more than is read, has said nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::Path;
@@ -13,6 +13,7 @@ use rpc::limits::INVENTORY_SOFTWARE_MAX;
 use tokio::io::AsyncReadExt as _;
 use tokio::process::Command;
 use tokio::time::timeout;
+use update_metadata::PackageOrder;
 
 use crate::limits::{INVENTORY_BYTES_MAX, INVENTORY_TOOL_TIME};
 
@@ -22,11 +23,27 @@ const RPM_DATABASES: [&str; 2] = ["usr/lib/sysimage/rpm", "var/lib/rpm"];
 const RPM_FORMAT: &str = "%{NAME}\t%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\t%{ARCH}\n";
 
 pub(super) async fn software(root: &Path) -> BTreeSet<Software> {
-    let mut found = dpkg_status(&read(&root.join("var/lib/dpkg/status")));
-    if let Some(list) = rpm(root, RPM_FORMAT).await {
-        found.extend(rpm_list(&list));
+    let status = read(&root.join("var/lib/dpkg/status"));
+    let mut found: BTreeSet<Software> = dpkg(&status).take(INVENTORY_SOFTWARE_MAX).collect();
+    if let Some(list) = rpm(root).await {
+        found.extend(rpm_list(&list).take(INVENTORY_SOFTWARE_MAX));
     }
     found
+}
+
+/// The version of each; of one that is installed in several, as kernels are, the latest.
+pub(crate) fn latest(
+    packages: impl Iterator<Item = Software>,
+    order: PackageOrder,
+) -> BTreeMap<String, String> {
+    let mut latest = BTreeMap::<String, String>::new();
+    for Software { name, version, .. } in packages {
+        let known = latest.entry(name).or_default();
+        if known.is_empty() || order.compare(&version, known).is_gt() {
+            *known = version;
+        }
+    }
+    latest
 }
 
 /// Nothing of a file that is not there, is no text, or is too large.
@@ -40,7 +57,7 @@ pub(crate) fn read(path: &Path) -> String {
 }
 
 /// Packages whose status is "installed", by paragraphs.
-pub(super) fn dpkg_status(text: &str) -> BTreeSet<Software> {
+pub(crate) fn dpkg(status: &str) -> impl Iterator<Item = Software> {
     let package = |paragraph: &str| {
         let field = |key: &str| {
             let line = paragraph.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
@@ -56,17 +73,17 @@ pub(super) fn dpkg_status(text: &str) -> BTreeSet<Software> {
             origin: SoftwareOrigin::Dpkg,
         })
     };
-    text.split("\n\n").filter_map(package).take(INVENTORY_SOFTWARE_MAX).collect()
+    status.split("\n\n").filter_map(package)
 }
 
-/// What rpm lists in this form; none where there is no database of it, or none that it can read.
-pub(crate) async fn rpm(root: &Path, format: &str) -> Option<String> {
+/// What rpm lists; none where there is no database of it, or none that it can read.
+pub(crate) async fn rpm(root: &Path) -> Option<String> {
     let is_there = |path: &&str| {
         fs::read_dir(root.join(path)).is_ok_and(|mut entries| entries.next().is_some())
     };
     RPM_DATABASES.into_iter().find(is_there)?;
     let mut command = Command::new("/usr/bin/rpm");
-    command.arg("--root").arg(root).args(["-qa", "--queryformat", format]);
+    command.arg("--root").arg(root).args(["-qa", "--queryformat", RPM_FORMAT]);
     command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").current_dir("/");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.kill_on_drop(true).spawn().ok()?;
@@ -81,12 +98,12 @@ pub(crate) async fn rpm(root: &Path, format: &str) -> Option<String> {
 }
 
 /// Lines of name, version and architecture. Keys that were imported are no packages.
-pub(super) fn rpm_list(text: &str) -> BTreeSet<Software> {
+pub(crate) fn rpm_list(text: &str) -> impl Iterator<Item = Software> {
     let package = |line: &str| {
         let mut fields = line.split('\t').map(str::to_owned);
         let (name, version, architecture) = (fields.next()?, fields.next()?, fields.next()?);
         let is_package = !name.is_empty() && name != "gpg-pubkey";
         is_package.then_some(Software { name, version, architecture, origin: SoftwareOrigin::Rpm })
     };
-    text.lines().filter_map(package).take(INVENTORY_SOFTWARE_MAX).collect()
+    text.lines().filter_map(package)
 }

@@ -3,9 +3,10 @@ use std::path::Path;
 
 use ambient::Ambient;
 use expect_test::expect;
-use model::{ClientId, ReportOutcome, SoftwareOrigin, Timestamp};
+use model::{ClientId, Form, ReportOutcome, SoftwareOrigin, Timestamp};
 use proptest::prelude::*;
 use tempfile::TempDir;
+use update_metadata::PackageOrder;
 use uuid::Uuid;
 
 use super::*;
@@ -133,8 +134,8 @@ async fn the_computer_of_this_test_describes_itself() {
 
 #[test]
 fn lists_of_packages_and_tables_of_the_kernel_are_read() {
-    let rpms =
-        packages::rpm_list("bash\t5.1-2\tx86_64\ngpg-pubkey\t1\t(none)\nodd\n\nk\t1:2-3\tarm\n");
+    let list = "bash\t5.1-2\tx86_64\ngpg-pubkey\t1\t(none)\nodd\n\nk\t1:2-3\tarm\n";
+    let rpms: Vec<Software> = packages::rpm_list(list).collect();
     let shown: Vec<String> =
         rpms.iter().map(|p| format!("{} {} {}", p.name, p.version, p.architecture)).collect();
     assert_eq!(shown, ["bash 5.1-2 x86_64", "k 1:2-3 arm"]);
@@ -155,13 +156,53 @@ fn lists_of_packages_and_tables_of_the_kernel_are_read() {
         .assert_eq(&format!("{:?}", linux::addresses_v4(trie, route)));
 }
 
+#[test]
+fn a_system_says_which_one_it_is() {
+    let release = "NAME=\"Debian\"\nID=debian\nVERSION_ID=\"12\"\n";
+    assert_eq!(release::id(release), "debian");
+    assert_eq!(release::variable(release, "VERSION_ID").as_deref(), Some("12"));
+    assert_eq!((release::id(""), release::id("ID=\n")), ("linux".into(), "linux".into()));
+}
+
+#[test]
+fn of_several_versions_the_latest_is_installed() {
+    let status = "Package: a\nStatus: install ok installed\nVersion: 1:2-3\n\n\
+                  Package: b\nStatus: deinstall ok config-files\nVersion: 1\n\n\
+                  Package: c\nDescription: none\n";
+    let latest = packages::latest(packages::dpkg(status), PackageOrder::Debian);
+    expect![[r#"{"a": "1:2-3"}"#]].assert_eq(&format!("{latest:?}"));
+    let list = "kernel\t5.14.0-427.el9\tx86_64\nkernel\t5.14.0-70.el9\tx86_64\n\
+                shim\t1:15-1\tx86_64\nshim\t16-1\tx86_64\nodd\n";
+    let latest = packages::latest(packages::rpm_list(list), PackageOrder::Rpm);
+    expect![[r#"{"kernel": "5.14.0-427.el9", "shim": "1:15-1"}"#]]
+        .assert_eq(&format!("{latest:?}"));
+}
+
+#[test]
+fn what_a_computer_is_for_is_said_or_unknown() {
+    for (machine_info, release, chassis, expected) in [
+        ("", "", "", None),
+        ("", "", "1", None),
+        ("", "", "10\n", Some(Form::Workstation)),
+        ("", "", "23", Some(Form::Server)),
+        ("", "VARIANT_ID=workstation\n", "23", Some(Form::Workstation)),
+        ("", "VARIANT_ID=server", "10", Some(Form::Server)),
+        ("CHASSIS=laptop\n", "VARIANT_ID=server", "", Some(Form::Workstation)),
+        ("CHASSIS=vm", "VARIANT_ID=workstation", "10", Some(Form::Server)),
+        ("CHASSIS=teapot", "", "3", Some(Form::Workstation)),
+    ] {
+        let case = (machine_info, release, chassis);
+        assert_eq!(release::form(machine_info, release, chassis), expected, "{case:?}");
+    }
+}
+
 proptest! {
     #[test]
     fn no_text_is_too_odd_to_be_read(text in "[ -~\\n\\t]{0,200}|.{0,60}") {
         let _ = (linux::processors(&text), linux::memory(&text), linux::started_at(&text));
-        let _ = (linux::mounted(&text), linux::addresses_v6(&text), linux::variable(&text, "ID"));
-        let _ = (linux::addresses_v4(&text, &text), linux::form(&text, &text, &text));
-        let _ = (packages::dpkg_status(&text), packages::rpm_list(&text));
+        let _ = (linux::mounted(&text), linux::addresses_v6(&text), release::id(&text));
+        let _ = (linux::addresses_v4(&text, &text), release::form(&text, &text, &text));
+        let _ = (packages::dpkg(&text).count(), packages::rpm_list(&text).count());
     }
 }
 

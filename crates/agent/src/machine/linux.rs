@@ -13,16 +13,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use model::{Inventory, Sha256, UpdateRef};
+use model::{Form, Inventory, Sha256, UpdateRef};
 use recurrence::Zone;
 use rustix::fs::OFlags;
 use sha2::{Digest as _, Sha256 as Hasher};
 use tokio::sync::Mutex;
 use transport::BoxFuture;
-use update_metadata::{Document, Facts, FileFact, Installer, PackageOrder, System};
+use update_metadata::{Document, Facts, FileFact, Installer, LinuxFacts, PackageOrder, System};
 
-use super::{Ended, Filter, FilterState, Form, Job, Machine, Settled, Wanted, architecture};
-use crate::inventory::{Sources, collect, packages};
+use super::{Ended, Filter, FilterState, Job, Machine, Settled, Wanted, architecture};
+use crate::inventory::{Sources, collect, packages, release};
 use crate::limits;
 
 mod aside;
@@ -138,13 +138,16 @@ impl LinuxMachine {
     async fn facts_now(&self) -> io::Result<Facts> {
         let release = fs::read_to_string(self.setup.at("/etc/os-release"));
         let release = release.or_else(|_| fs::read_to_string(self.setup.at("/usr/lib/os-release")));
-        let mut linux = reading::os_release(&release?);
+        let release = release?;
+        let (id, version_id) = (release::id(&release), release::variable(&release, "VERSION_ID"));
+        let mut linux = LinuxFacts { id, version_id, ..LinuxFacts::default() };
         let status = self.setup.at("/var/lib/dpkg/status");
         if status.is_file() {
-            linux.packages = Some(reading::dpkg_status(&packages::read(&status)));
-        } else if let Some(list) = packages::rpm(&self.setup.root, reading::RPM_FORMAT).await {
-            linux.packages = Some(reading::rpm_list(&list));
+            let status = packages::read(&status);
+            linux.packages = Some(packages::latest(packages::dpkg(&status), linux.order));
+        } else if let Some(list) = packages::rpm(&self.setup.root).await {
             linux.order = PackageOrder::Rpm;
+            linux.packages = Some(packages::latest(packages::rpm_list(&list), linux.order));
         }
         Ok(Facts {
             architecture: architecture(std::env::consts::ARCH),
@@ -191,7 +194,9 @@ impl Machine for LinuxMachine {
         let found = || {
             let release = self.read("/etc/os-release");
             let chassis = fs::read_to_string("/sys/class/dmi/id/chassis_type");
-            reading::form(&self.read("/etc/machine-info"), &release, &chassis.unwrap_or_default())
+            let machine_info = self.read("/etc/machine-info");
+            let form = release::form(&machine_info, &release, &chassis.unwrap_or_default());
+            form.unwrap_or(Form::Server)
         };
         self.setup.form.unwrap_or_else(found)
     }

@@ -10,12 +10,12 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use model::Inventory;
+use model::{Form, Inventory};
 use recurrence::Zone;
 use transport::BoxFuture;
 use update_metadata::{Facts, FileFact, InstallResult};
 
-use super::{Ended, Filter, FilterState, Form, Job, Machine, Wanted};
+use super::{Ended, Filter, FilterState, Job, Machine, Wanted};
 use crate::inventory::bounded;
 use crate::limits::NOTICES_MAX;
 

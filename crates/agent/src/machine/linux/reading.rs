@@ -1,86 +1,18 @@
-//! How a Linux system describes itself: its files, read.
+//! Who and what is at work on a Linux system: its files, read.
 //!
 //! All of it pure but [`boot_id`]; what a file does not say is absent, never guessed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::{fs, io};
 
-use update_metadata::{LinuxFacts, PackageOrder};
-
+use crate::inventory::release::variable;
 use crate::limits::USERS_MAX;
-use crate::machine::Form;
 
 pub(super) const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// Another value after each start of the system.
 pub(super) fn boot_id() -> io::Result<String> {
     Ok(fs::read_to_string(BOOT_ID)?.trim().to_owned())
-}
-
-/// A variable of os-release(5), machine-info(5) and their kin.
-fn variable(text: &str, key: &str) -> Option<String> {
-    let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
-    line.map(|value| value.trim().trim_matches(['"', '\'']).to_owned())
-}
-
-/// `ID` and `VERSION_ID` (os-release(5)).
-pub(crate) fn os_release(text: &str) -> LinuxFacts {
-    // os-release(5): a system that names no id is "linux".
-    let id = variable(text, "ID").unwrap_or_else(|| "linux".to_owned());
-    LinuxFacts { id, version_id: variable(text, "VERSION_ID"), ..LinuxFacts::default() }
-}
-
-/// Packages whose status is "installed", by paragraphs of dpkg's status file.
-pub(crate) fn dpkg_status(text: &str) -> BTreeMap<String, String> {
-    let package = |paragraph: &str| {
-        let field = |key: &str| {
-            let line = paragraph.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
-            line.map(|value| value.trim().to_owned())
-        };
-        let is_installed = field("Status")?.ends_with(" installed");
-        is_installed.then_some((field("Package")?, field("Version")?))
-    };
-    text.split("\n\n").filter_map(package).collect()
-}
-
-/// How rpm is asked for its packages.
-pub(super) const RPM_FORMAT: &str = "%{NAME}\t%{EPOCHNUM}:%{VERSION}-%{RELEASE}\n";
-
-/// Packages of rpm, as [`RPM_FORMAT`] lists them; of one that is installed in several versions, as
-/// kernels are, the latest.
-pub(super) fn rpm_list(text: &str) -> BTreeMap<String, String> {
-    let mut packages = BTreeMap::<String, String>::new();
-    for (name, version) in text.lines().filter_map(|line| line.split_once('\t')) {
-        let known = packages.entry(name.to_owned()).or_default();
-        if PackageOrder::Rpm.compare(version, known).is_gt() {
-            version.clone_into(known);
-        }
-    }
-    packages
-}
-
-/// A server or a workstation, by what machine-info(5) calls the chassis, else by the variant of the
-/// distribution, else by the firmware's number of the chassis (SMBIOS 7.4.1); else a server.
-pub(super) fn form(machine_info: &str, os_release: &str, chassis_type: &str) -> Form {
-    let chassis = variable(machine_info, "CHASSIS");
-    match chassis.as_deref() {
-        Some("desktop" | "laptop" | "convertible" | "tablet" | "handset" | "watch") => {
-            return Form::Workstation;
-        }
-        Some("server" | "vm" | "container" | "embedded") => return Form::Server,
-        _ => {}
-    }
-    let variant = variable(os_release, "VARIANT_ID").unwrap_or_default();
-    match variant.as_str() {
-        "workstation" | "desktop" | "kde" | "silverblue" => return Form::Workstation,
-        "server" | "cloud" | "coreos" => return Form::Server,
-        _ => {}
-    }
-    match chassis_type.trim().parse::<u8>() {
-        // Desktops, towers, all in one; portables; tablets, convertibles, detachables.
-        Ok(3 | 4 | 6 | 7 | 13 | 8..=11 | 14 | 30..=32) => Form::Workstation,
-        _ => Form::Server,
-    }
 }
 
 /// A record of utmp(5) on this architecture's Linux, and where its parts are.

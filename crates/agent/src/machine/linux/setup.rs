@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::words::split;
 use crate::limits;
-use crate::machine::Form;
+use model::Form;
 
 /// `[machine]` as written. `deploy/agent.example.toml` says what each key means.
 #[derive(Clone, Debug, Serialize, Deserialize)]

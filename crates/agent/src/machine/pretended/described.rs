@@ -19,7 +19,7 @@ use model::{
 use serde::{Deserialize, Serialize};
 use update_metadata::{System, WindowsFacts};
 
-use super::facts_file::{FactsFile, Order, Sort};
+use super::facts_file::{FactsFile, Order};
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -98,10 +98,7 @@ impl FactsFile {
             installed_on: installed_on.map(Timestamp),
             started_at: started_at.map(Timestamp),
             domain,
-            form: Some(match self.form {
-                Sort::Server => model::Form::Server,
-                Sort::Workstation => model::Form::Workstation,
-            }),
+            form: Some(self.form.into()),
             time_zone: self.zone.clone().unwrap_or_else(|| "UTC".to_owned()),
         }
     }

@@ -18,14 +18,14 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use model::Sha256;
+use model::{Form, Sha256};
 use recurrence::Zone;
 use serde::{Deserialize, Serialize};
 use update_metadata::{Document, Facts, FileFact, LinuxFacts, PackageOrder, System, WindowsFacts};
 
 use super::described::Described;
 use super::invalid;
-use crate::machine::{FilterState, Form, architecture};
+use crate::machine::{FilterState, architecture};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

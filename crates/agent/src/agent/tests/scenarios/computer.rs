@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
 
 use ambient::ManualClock;
+use model::Form;
 use update_metadata::{LinuxFacts, System};
 
 use super::{Arc, BoxFuture, Ended, Facts, FileFact, Job, Log, MINUTE_MS, Machine, Wanted, io};
-use crate::machine::{Filter, FilterState, Form};
+use crate::machine::{Filter, FilterState};
 
 #[derive(Debug)]
 pub(super) struct Computer {

@@ -77,7 +77,7 @@ async fn an_earlier_restart_for_another_reason_is_enough() {
 /// DEP-24: of servers and of workstations apart.
 #[tokio::test]
 async fn restarts_of_servers_and_of_workstations_are_suppressed_apart() {
-    use crate::machine::Form;
+    use model::Form;
     let mut log = String::new();
     for form in [Form::Server, Form::Workstation] {
         for suppressed in [Form::Server, Form::Workstation] {
@@ -234,7 +234,7 @@ async fn where_restarts_are_not_forced_users_are_told_and_restart() {
 #[tokio::test]
 async fn users_without_rights_restart_a_server_where_the_setting_lets_them() {
     let (mut scene, deployment) = Scene::wanting_restart(0).await;
-    scene.computer.lock().form = crate::machine::Form::Server;
+    scene.computer.lock().form = model::Form::Server;
     scene.publish(vec![deployment.clone()], &[]).await;
     scene.ask(Request::Reboot { defer_minutes: None }).await;
     scene.publish(vec![deployment], &[("restart.low_rights_servers", "yes")]).await;

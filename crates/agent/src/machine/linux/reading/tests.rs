@@ -3,42 +3,6 @@ use expect_test::expect;
 use super::*;
 
 #[test]
-fn a_system_describes_itself() {
-    let os = os_release("NAME=\"Debian\"\nID=debian\nVERSION_ID=\"12\"\n");
-    assert_eq!((os.id.as_str(), os.version_id.as_deref()), ("debian", Some("12")));
-    assert_eq!(os_release("").id, "linux");
-    let status = "Package: a\nStatus: install ok installed\nVersion: 1:2-3\n\n\
-                  Package: b\nStatus: deinstall ok config-files\nVersion: 1\n\n\
-                  Package: c\nDescription: none\n";
-    expect![[r#"{"a": "1:2-3"}"#]].assert_eq(&format!("{:?}", dpkg_status(status)));
-}
-
-#[test]
-fn the_latest_of_several_versions_is_installed() {
-    let list = "kernel\t0:5.14.0-427.el9\nkernel\t0:5.14.0-70.el9\nbash\t0:5.1.8-9.el9\nodd\n";
-    expect![[r#"{"bash": "0:5.1.8-9.el9", "kernel": "0:5.14.0-427.el9"}"#]]
-        .assert_eq(&format!("{:?}", rpm_list(list)));
-}
-
-#[test]
-fn a_computer_is_a_server_until_something_says_otherwise() {
-    for (machine_info, release, chassis, expected) in [
-        ("", "", "", Form::Server),
-        ("", "", "1", Form::Server),
-        ("", "", "10\n", Form::Workstation),
-        ("", "", "23", Form::Server),
-        ("", "VARIANT_ID=workstation\n", "23", Form::Workstation),
-        ("", "VARIANT_ID=server", "10", Form::Server),
-        ("CHASSIS=laptop\n", "VARIANT_ID=server", "", Form::Workstation),
-        ("CHASSIS=vm", "VARIANT_ID=workstation", "10", Form::Server),
-        ("CHASSIS=teapot", "", "3", Form::Workstation),
-    ] {
-        let case = (machine_info, release, chassis);
-        assert_eq!(form(machine_info, release, chassis), expected, "{case:?}");
-    }
-}
-
-#[test]
 fn people_who_are_logged_on_are_named_once() {
     let record = |kind: i16, name: &str| {
         let mut record = [0; UTMP_BYTES];
