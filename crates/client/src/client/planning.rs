@@ -2,7 +2,7 @@
 //!
 //! Owns the times: bounded, durable, and seen in what each update waits for. When one comes, the
 //! user has started the installation; whatever comes before it, a deadline above all, is not put
-//! off by it.
+//! off by it. One that comes while policy has expired is over, and said to be.
 
 use model::{Timestamp, UpdateId};
 use update_metadata::Applicability;
@@ -56,7 +56,7 @@ impl Client {
         Ok(())
     }
 
-    /// Those whose time has come are started now.
+    /// Those whose time has come are started now, or never.
     pub(super) fn start_planned(&mut self, now: Timestamp) {
         let is_due = |(_, at): &(&UpdateId, &Timestamp)| **at <= now;
         let due: Vec<UpdateId> =
@@ -64,12 +64,18 @@ impl Client {
         if due.is_empty() {
             return;
         }
+        let has_expired = self.expired_at(now).is_some();
+        let text = match has_expired {
+            false => "installation started at the time that was set for it",
+            true => "not started at the time that was set for it: the policy here has expired",
+        };
         for id in due {
             self.notes.planned.remove(&id);
-            self.notes.wishes.insert(id, now);
+            if !has_expired {
+                self.notes.wishes.insert(id, now);
+            }
             let judged = self.scan.as_ref().and_then(|scan| scan.updates.get(&id));
             let update = judged.map(|judged| judged.update);
-            let text = "installation started at the time that was set for it";
             self.event(Event { update, ..Event::new(EventKind::User, now, text) });
         }
         self.content.troubles.clear();

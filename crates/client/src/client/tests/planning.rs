@@ -44,6 +44,25 @@ fn the_time_of_an_available_update_is_kept_to_and_can_be_taken_back() {
     assert_eq!(installs(&scene.take_log()), [180]);
 }
 
+/// Symptom: what somebody had set a night for was installed at noon, when policy was renewed after
+/// it had expired. Cause: a time that came meanwhile was a wish that waited. Repair: it is over.
+#[test]
+fn a_time_that_comes_after_the_policy_has_expired_is_over() {
+    let mut scene = Scene::new(vec![with_file(1)]);
+    let mut offered = scene.assignment(0);
+    (offered.intent, offered.deadline) = (Intent::Available, None);
+    scene.publish(vec![offered.clone()], &[]);
+    let command = at(&scene, 40 * DAY_MS);
+    scene.client.command(&command, scene.now).expect("offered");
+    scene.wait(41 * DAY_MS);
+    scene.sign_at = scene.now;
+    scene.publish(vec![offered], &[]);
+    scene.wait(DAY_MS);
+    let log = scene.take_log();
+    assert_eq!(installs(&log), [0_i64; 0], "{log}");
+    assert!(scene.client.notes.planned.is_empty());
+}
+
 #[test]
 fn a_time_has_bounds() {
     let mut scene = Scene::new(vec![with_file(1), software(2)]);
