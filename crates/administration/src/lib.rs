@@ -24,7 +24,7 @@ pub use bootstrap::bootstrap;
 pub use enrolment::Enrolment;
 pub use error::Error;
 pub use grpc::Relay;
-pub use links::{KnownHead, LinkState, LinkStatus, Links};
+pub use links::{KnownHead, LinkStatus, Links};
 pub use publisher::{KeepPublisher, Publishing, Signer};
 
 #[cfg(test)]

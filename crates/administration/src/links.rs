@@ -5,29 +5,10 @@
 
 use std::sync::Arc;
 
-use model::{Position, SiteCode, StreamDigest, StreamId, Timestamp};
+use model::{LinkState, Position, SiteCode, StreamDigest, StreamId, Timestamp};
 use site_db::Reader;
 
 use crate::Error;
-
-/// State of a link (DRS-14).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LinkState {
-    Active,
-    Degraded,
-    Failed,
-}
-
-impl LinkState {
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            LinkState::Active => "active",
-            LinkState::Degraded => "degraded",
-            LinkState::Failed => "failed",
-        }
-    }
-}
 
 /// What a neighbor last said it holds of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]

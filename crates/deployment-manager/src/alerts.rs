@@ -9,23 +9,15 @@
 //! | 60140 | fewer computers comply than its alert says | id, name, compliant, targeted, percent |
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use compliance::{Board, LiveItem};
 use deployment::Memberships;
-use model::{
-    Deployment, DeploymentId, Group, Severity, StatusMessage, TimeBasis, Timestamp, error_chain,
-};
+use model::{Deployment, DeploymentId, Severity, StatusMessage, TimeBasis, Timestamp};
 use site_db::{Reader, Writer};
-use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::census::read_census;
-use crate::limits::PAUSE_FACTOR;
 use crate::{DeploymentManager, Error};
-
-/// How often computers are counted: an alert counts in days.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 const COMPONENT: &str = "SMS_DEPLOYMENT_MANAGER";
 
@@ -70,22 +62,7 @@ fn falls_short(deployment: &Deployment, Count { compliant, targeted }: Count) ->
 impl DeploymentManager {
     /// Looks at the alerts of this site's deployments, until `shutdown`.
     pub(crate) async fn run_alerts(&self, shutdown: &CancellationToken) {
-        let mut objects = self.deps.db.watch(&[Group::Control]);
-        loop {
-            let started = Instant::now();
-            if let Err(error) = self.step_alerts().await {
-                tracing::error!(error = %error_chain(&error), "alerts were not looked at");
-            }
-            let pause = started.elapsed() * PAUSE_FACTOR;
-            let next = async {
-                sleep(pause).await;
-                // Nothing has to change for a deadline to pass.
-                let _ = timeout(LOOK_EVERY, objects.changed()).await;
-            };
-            if shutdown.run_until_cancelled(next).await.is_none() {
-                return;
-            }
-        }
+        self.look_after("alerts", shutdown, || self.step_alerts()).await;
     }
 
     /// Looks at each of them once; says how many alerts were raised.

@@ -13,6 +13,7 @@ mod error;
 mod follow;
 mod heads;
 mod limits;
+mod looking;
 mod neighborhoods;
 mod phases;
 mod reconcile;

@@ -6,25 +6,17 @@
 //! deployments or the catalog are still arriving, nothing is counted and so no phase follows
 //! another. A look that fails is logged and made again.
 
-use std::time::Duration;
-
 use compliance::LiveItem;
 use deployment::{
     Census, Evidence, PhaseStep, apply_step, last_started, nothing_left, phase_evidence,
     plan_phases, step_message, stop_rollout,
 };
-use model::{Deployment, DeploymentId, Group, Phased, PhasedState, Timestamp, error_chain};
+use model::{Deployment, DeploymentId, Group, Phased, PhasedState, Timestamp};
 use site_db::{Own, Reader, Writer};
-use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::census::read_census;
-use crate::limits::PAUSE_FACTOR;
 use crate::{DeploymentManager, Error};
-
-/// How often computers are counted and waiting days looked at; a new phased deployment starts at
-/// once.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// A phased deployment that is under way here, with the updates that count.
 struct Running {
@@ -36,22 +28,7 @@ struct Running {
 impl DeploymentManager {
     /// Looks after the phased deployments of this site, until `shutdown`.
     pub(crate) async fn run_phases(&self, shutdown: &CancellationToken) {
-        let mut objects = self.deps.db.watch(&[Group::Control]);
-        loop {
-            let started = Instant::now();
-            if let Err(error) = self.step_phases().await {
-                tracing::error!(error = %error_chain(&error), "phases were not looked at");
-            }
-            let pause = started.elapsed() * PAUSE_FACTOR;
-            let next = async {
-                sleep(pause).await;
-                // Nothing has to change for days to pass.
-                let _ = timeout(LOOK_EVERY, objects.changed()).await;
-            };
-            if shutdown.run_until_cancelled(next).await.is_none() {
-                return;
-            }
-        }
+        self.look_after("phases", shutdown, || self.step_phases()).await;
     }
 
     /// Looks at each of them once; says how many steps were made.

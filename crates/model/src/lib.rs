@@ -79,7 +79,7 @@ pub use setting::{
     DEFAULT_SETTINGS, SETTINGS, SETTINGS_ORDER_MAX, Setting, SettingKind, SettingsProfile,
     read_span, setting_named,
 };
-pub use site::{KeyStatement, Revocation, RoleKind, RoleRecord, SiteKind, SiteRecord};
+pub use site::{KeyStatement, LinkState, Revocation, RoleKind, RoleRecord, SiteKind, SiteRecord};
 pub use status::{Severity, StatusMessage};
 pub use stream::{Direction, Epoch, Group, Kind, Owner, Position, StreamDigest, StreamId};
 pub use supersedence::{FEATURE_UPDATES, SupersedenceRule, Superseding, superseded};

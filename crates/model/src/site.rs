@@ -5,7 +5,17 @@ use std::str::FromStr;
 
 use uuid::Uuid;
 
+use crate::words::words;
 use crate::{Invalid, RoleId, SiteCode, Timestamp};
+
+words! {
+    /// How a link between two sites stands (DRS-14).
+    LinkState, "link state" {
+        Active = "active",
+        Degraded = "degraded",
+        Failed = "failed",
+    }
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SiteKind {

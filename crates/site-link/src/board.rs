@@ -3,27 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use model::{SiteCode, StreamId, Timestamp};
+use model::{LinkState, SiteCode, StreamId, Timestamp};
 use replication::{Head, NeighborView};
-
-/// State of a link (DRS-14).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LinkState {
-    Active,
-    Degraded,
-    Failed,
-}
-
-impl LinkState {
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            LinkState::Active => "active",
-            LinkState::Degraded => "degraded",
-            LinkState::Failed => "failed",
-        }
-    }
-}
 
 /// Attempts in a row after which a link is degraded and failed (DRS-08).
 const DEGRADED_ATTEMPTS: u32 = 12;

@@ -14,7 +14,7 @@ mod recovery;
 mod relay;
 mod wire;
 
-pub use board::{LinkBoard, LinkState, LinkView};
+pub use board::{LinkBoard, LinkView};
 pub use error::Error;
 pub use exchange::{Exchange, Hints};
 pub use grpc::{LinkServer, dial};

@@ -249,11 +249,7 @@ fn link_report(board: Arc<LinkBoard>) -> Links {
         let heads = board.heads();
         let links = board.links().into_iter().map(|(neighbor, view)| LinkStatus {
             neighbor,
-            state: match view.state() {
-                site_link::LinkState::Active => administration::LinkState::Active,
-                site_link::LinkState::Degraded => administration::LinkState::Degraded,
-                site_link::LinkState::Failed => administration::LinkState::Failed,
-            },
+            state: view.state(),
             failed_attempts: view.failed_attempts,
             last_contact: view.last_contact,
             lag_changes: view.lag_changes,

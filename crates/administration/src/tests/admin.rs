@@ -1,7 +1,7 @@
 //! What administrators read and change.
 
 use expect_test::expect;
-use model::{Collection, Group, Position, StreamId};
+use model::{Collection, Group, LinkState, Position, StreamId};
 use site_db::StreamState;
 
 use super::*;

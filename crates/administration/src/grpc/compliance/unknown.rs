@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use compliance::{Board, ClientSet, UnknownReason};
-use model::{ClientId, ClientRecord, Owner, PeerIdentity, SiteCode};
+use model::{ClientId, ClientRecord, LinkState, Owner, PeerIdentity, SiteCode};
 use rpc::convert::wire_time;
 use rpc::object::ObjectBody as _;
 use rpc::pb::admin as pb;
@@ -16,7 +16,7 @@ use site_db::{Backlog, Reader};
 use crate::Error;
 use crate::admin::View;
 use crate::grpc::Answer;
-use crate::links::{LinkState, LinkStatus, expected_links};
+use crate::links::{LinkStatus, expected_links};
 
 /// What is not heard, and from where.
 pub(super) struct Silence {
