@@ -183,6 +183,7 @@ impl Agent {
         let hands = Hands {
             releases,
             makes_way: AtomicBool::new(false),
+            leaves: CancellationToken::new(),
             config,
             told: tokio::sync::Mutex::new(told),
             ambient,
@@ -273,9 +274,13 @@ impl Agent {
         };
         if let Err(error) = &ended {
             let (reason, going) = (error_chain(error), going.len());
-            tracing::error!(reason, going, "the agent ends; what goes on is waited for");
+            tracing::error!(reason, going, "the agent ends, whatever goes on");
         }
         stop.cancel();
+        let makes_way = self.hands.makes_way.load(Ordering::Relaxed);
+        if self.hands.machine.leaves_installers() && !makes_way {
+            self.hands.leaves.cancel();
+        }
         while let Some(ended) = going.join_next().await {
             if let Ok(Ok(outcomes)) = ended {
                 self.take(outcomes);

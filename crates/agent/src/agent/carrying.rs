@@ -12,6 +12,7 @@ use client::throttle::Throttle;
 use client::{Arrived, Outcome, Surroundings, Work, WriteFilter};
 use content_library::ContentLibrary;
 use model::{AssignedFile, ClientId, Form, RoleKind, Timestamp, error_chain};
+use tokio_util::sync::CancellationToken;
 
 use super::Config;
 use crate::Error;
@@ -35,6 +36,8 @@ pub(super) struct Hands {
     pub(super) releases: Releases,
     /// A new version of the agent is to take the place of this one.
     pub(super) makes_way: AtomicBool,
+    /// The agent ends, and does not wait for installers.
+    pub(super) leaves: CancellationToken,
     pub(super) ambient: Ambient,
     pub(super) client: ClientId,
     pub(super) machine: Arc<dyn Machine>,
@@ -105,19 +108,13 @@ impl Hands {
         Ok(vec![outcome])
     }
 
-    /// Until it is done, or the agent is to stop and an installer goes on without it. Whatever it
-    /// is left in is what the end of the process leaves at any time.
+    /// Until it is done, or the agent ends and an installer goes on without it. Whatever it is left
+    /// in is what the end of the process leaves at any time.
     async fn stay<T>(&self, work: impl Future<Output = T>) -> Result<T, Error> {
-        let stopped = async {
-            self.servers.stop.cancelled().await;
-            if !self.machine.leaves_installers() {
-                std::future::pending::<()>().await;
-            }
-        };
         tokio::select! {
             biased;
             done = work => Ok(done),
-            () = stopped => Err(Error::Stopping),
+            () = self.leaves.cancelled() => Err(Error::Stopping),
         }
     }
 
