@@ -80,6 +80,9 @@ pub(crate) const STOP_GRACE_MAX: Duration = Duration::from_secs(10 * 60);
 /// How often it is looked whether processes that are not children have ended.
 pub(crate) const GONE_POLL: Duration = Duration::from_millis(100);
 
+/// How many looks it takes to believe that a process is not there.
+pub(crate) const LOOKS: usize = 3;
+
 /// A program that an earlier process still holds open for writing is tried again (ETXTBSY); forked
 /// children let go of it within milliseconds.
 pub(crate) const BUSY_TRIES: u32 = 100;

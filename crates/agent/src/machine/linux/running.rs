@@ -92,9 +92,7 @@ impl Runner<'_> {
 
     /// For whom nobody waits any more.
     async fn outlast(&self, limit: Duration) -> io::Result<()> {
-        let Some((leader, name)) = Leader::recorded(&running(self.installs))? else {
-            return Ok(());
-        };
+        let Some((leader, name)) = self.recorded().await? else { return Ok(()) };
         if leader.is_running() {
             tracing::info!(name, "an installer of an earlier life still runs");
             let ended = async {
@@ -112,6 +110,22 @@ impl Runner<'_> {
         }
         tracing::warn!(name, "nobody saw how an installer ended; detection decides");
         self.forget_running()
+    }
+
+    /// The installer that was recorded. One that was merely announced may be about to become
+    /// another program, and cannot be told from others at that moment: it is looked for again.
+    async fn recorded(&self) -> io::Result<Option<(Leader, String)>> {
+        let record = running(self.installs);
+        for _ in 0..limits::LOOKS {
+            if let Some(found) = Leader::recorded(&record)? {
+                return Ok(Some(found));
+            }
+            if !fs::exists(&record)? {
+                break;
+            }
+            sleep(limits::GONE_POLL).await;
+        }
+        Ok(None)
     }
 
     /// Free as soon as nobody waits for an installer. Whoever holds it never lets go before its
