@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use testkit::facts::Computer;
 use testkit::sample::sample;
-use testkit::windows::{Agent, Documents, Scan, Setup};
+use testkit::windows::{self, Agent, Documents, Scan, Setup};
 use wsus_protocol::client::*;
 use wsus_protocol::reporting::*;
 use wsus_protocol::{
@@ -263,10 +263,18 @@ async fn two_thousand_computers_scan_at_once() {
     let (url, _tasks) = bench.serve().await;
     let documents = Documents::default();
     let scan = async |number: u128| {
-        let mut agent = agent(Uuid::from_u128(number), &url, &documents);
-        let scan = agent.scan().await.expect("scans");
-        assert_eq!(scan.steps, STEPS);
-        agent.known().keys().copied().collect::<Vec<_>>()
+        loop {
+            let mut agent = agent(Uuid::from_u128(number), &url, &documents);
+            match agent.scan().await {
+                // Who says nothing for ten seconds is cut off, as may come on a machine with other
+                // work; it asks again, as computers do.
+                Err(windows::Error::Http { reason, .. }) if reason.contains("connection") => {}
+                scan => {
+                    assert_eq!(scan.expect("scans").steps, STEPS);
+                    break agent.known().keys().copied().collect::<Vec<_>>();
+                }
+            }
+        }
     };
     let all = futures_util::future::join_all((1..=2_000).map(scan)).await;
     assert!(all[0].len() > 30 && all.iter().all(|known| *known == all[0]));
